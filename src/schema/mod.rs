@@ -1,0 +1,200 @@
+//! A SQLite file's schema as an immutable snapshot, shared by all sessions of that file.
+//!
+//! What enters: `sqlite_schema` and the schema pragmas of one connection. What leaves: relations,
+//! columns, keys and indexes with their OIDs, one snapshot per schema version.
+
+use crate::types::{ColumnType, Oid};
+use std::collections::HashMap;
+
+/// The Postgres namespace a relation lives in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Namespace {
+    /// `public`: SQLite's `main`.
+    Public,
+    /// `pg_temp`: SQLite's `temp`.
+    Temp,
+    /// `pg_catalog`, OID 11.
+    Catalog,
+    /// `information_schema`
+    InformationSchema,
+}
+
+/// One file's schema at one schema version.
+#[derive(Debug, Default)]
+pub struct Schema {
+    /// SQLite's schema cookie (`PRAGMA schema_version`) this snapshot was read at.
+    pub version: u32,
+    /// Tables, views and virtual tables, in the order of their names.
+    pub relations: Vec<Relation>,
+    by_name: HashMap<String, usize>,
+}
+
+/// A table, view or virtual table.
+#[derive(Clone, Debug)]
+pub struct Relation {
+    /// Its row in `pg_class`; the same in every session, after a restart and on a replica.
+    pub oid: Oid,
+    /// Where it lives.
+    pub namespace: Namespace,
+    /// The name as stored.
+    pub name: String,
+    /// Table, view ...
+    pub kind: RelationKind,
+    /// Columns a client sees, hidden ones of virtual tables left out.
+    pub columns: Vec<Column>,
+    /// Positions in `columns` of the primary key, in key order.
+    pub primary_key: Vec<usize>,
+    /// Position in `columns` of the INTEGER PRIMARY KEY.
+    pub rowid_alias: Option<usize>,
+    /// AUTOINCREMENT was given.
+    pub autoincrement: bool,
+    /// WITHOUT ROWID was given.
+    pub without_rowid: bool,
+    /// STRICT was given.
+    pub strict: bool,
+    /// Indexes, automatic ones included.
+    pub indexes: Vec<Index>,
+    /// Foreign keys of this table.
+    pub foreign_keys: Vec<ForeignKey>,
+    /// CHECK constraints, column ones included.
+    pub checks: Vec<Check>,
+    /// Triggers on this relation.
+    pub triggers: Vec<Trigger>,
+    /// The CREATE statement as stored.
+    pub sql: String,
+}
+
+/// What a relation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RelationKind {
+    /// `relkind` r
+    Table,
+    /// `relkind` v
+    View,
+    /// A virtual table (FTS5, R-Tree ...): `relkind` r to clients.
+    Virtual,
+    /// A table that a virtual table keeps its data in.
+    Shadow,
+}
+
+/// A column.
+#[derive(Clone, Debug)]
+pub struct Column {
+    /// The name as stored.
+    pub name: String,
+    /// The declared type as stored; empty when there is none.
+    pub declared: String,
+    /// The type announced to clients.
+    pub ty: ColumnType,
+    /// NOT NULL, or part of the primary key where SQLite enforces that.
+    pub not_null: bool,
+    /// The DEFAULT expression as stored.
+    pub default: Option<String>,
+    /// GENERATED ALWAYS AS, virtual or stored: its expression.
+    pub generated: Option<String>,
+    /// The collation, when it is not BINARY.
+    pub collation: Option<String>,
+}
+
+/// An index.
+#[derive(Clone, Debug)]
+pub struct Index {
+    /// Its row in `pg_class`.
+    pub oid: Oid,
+    /// The name as stored (`sqlite_autoindex_...` for automatic ones).
+    pub name: String,
+    /// The name Postgres would show: that of the constraint, for an automatic one.
+    pub shown_name: String,
+    /// UNIQUE
+    pub unique: bool,
+    /// What made it.
+    pub origin: IndexOrigin,
+    /// Its keys.
+    pub keys: Vec<IndexKey>,
+    /// The partial index's WHERE.
+    pub predicate: Option<String>,
+}
+
+/// What made an index: `origin` of `PRAGMA index_list`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IndexOrigin {
+    /// CREATE INDEX
+    Created,
+    /// A UNIQUE constraint.
+    Unique,
+    /// A PRIMARY KEY constraint.
+    PrimaryKey,
+}
+
+/// One key of an index.
+#[derive(Clone, Debug)]
+pub struct IndexKey {
+    /// Position in the relation's columns; `None` for an expression or the rowid.
+    pub column: Option<usize>,
+    /// The expression as stored, when it is one.
+    pub expression: Option<String>,
+    /// DESC
+    pub descending: bool,
+    /// The collation's name.
+    pub collation: String,
+}
+
+/// A foreign key.
+#[derive(Clone, Debug)]
+pub struct ForeignKey {
+    /// Its row in `pg_constraint`.
+    pub oid: Oid,
+    /// The name given, or the one Postgres would make (`table_column_fkey`).
+    pub name: String,
+    /// Positions of the referencing columns.
+    pub columns: Vec<usize>,
+    /// The referenced table as stored.
+    pub references: String,
+    /// The referenced columns; the primary key when none were named.
+    pub referenced_columns: Vec<String>,
+    /// ON UPDATE action.
+    pub on_update: String,
+    /// ON DELETE action.
+    pub on_delete: String,
+    /// DEFERRABLE INITIALLY DEFERRED
+    pub deferred: bool,
+}
+
+/// A CHECK constraint.
+#[derive(Clone, Debug)]
+pub struct Check {
+    /// Its row in `pg_constraint`.
+    pub oid: Oid,
+    /// The name given, or the one Postgres would make (`table_column_check`).
+    pub name: String,
+    /// The expression as stored, without the outer parentheses.
+    pub expression: String,
+}
+
+/// A trigger.
+#[derive(Clone, Debug)]
+pub struct Trigger {
+    /// Its row in `pg_trigger`.
+    pub oid: Oid,
+    /// The name as stored.
+    pub name: String,
+    /// The CREATE statement as stored.
+    pub sql: String,
+}
+
+impl Schema {
+    /// A snapshot of the given relations.
+    #[must_use]
+    pub fn new(version: u32, mut relations: Vec<Relation>) -> Self {
+        relations.sort_by(|a, b| a.name.cmp(&b.name));
+        let by_name =
+            relations.iter().enumerate().map(|(i, r)| (r.name.to_ascii_lowercase(), i)).collect();
+        Self { version, relations, by_name }
+    }
+
+    /// Finds a relation as SQLite does: without regard to ASCII case.
+    #[must_use]
+    pub fn relation(&self, name: &str) -> Option<&Relation> {
+        self.by_name.get(&name.to_ascii_lowercase()).map(|&i| &self.relations[i])
+    }
+}

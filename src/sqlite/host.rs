@@ -1,0 +1,91 @@
+//! What SQL functions and system tables ask of the session that runs them.
+//!
+//! A connection outlives the sessions that borrow it from the pool, so its functions reach the
+//! session through a [`HostSlot`] that is filled when the connection is taken and emptied when it is
+//! given back.
+
+use crate::schema::Schema;
+use crate::types::Value;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+/// The session behind a connection, as far as SQL functions need it.
+pub trait Host: Send + Sync {
+    /// Start of the transaction, microseconds since 1970 UTC: `now()`.
+    fn transaction_start_us(&self) -> i64;
+    /// Start of the statement, microseconds since 1970 UTC: `statement_timestamp()`.
+    fn statement_start_us(&self) -> i64;
+    /// The session's time zone, an IANA name: `SHOW timezone`.
+    fn time_zone(&self) -> String;
+    /// A setting's value; `None` if there is no such setting.
+    fn setting(&self, name: &str) -> Option<String>;
+    /// `set_config(name, value, is_local)`: the new value.
+    ///
+    /// # Errors
+    /// 42704 for an unknown setting, 22023 for a bad value.
+    fn set_setting(&self, name: &str, value: &str, local: bool) -> Result<String, FunctionError>;
+    /// `session_user`
+    fn user(&self) -> String;
+    /// `current_database()`
+    fn database(&self) -> String;
+    /// `pg_backend_pid()`
+    fn backend_pid(&self) -> i32;
+    /// The schema snapshot the running statement was planned with.
+    fn schema(&self) -> Arc<Schema>;
+    /// `pg_notify(channel, payload)`, delivered when the transaction commits.
+    fn notify(&self, channel: &str, payload: &str);
+    /// `pg_cancel_backend(pid)` and, with `terminate`, `pg_terminate_backend(pid)`.
+    fn signal(&self, pid: i32, terminate: bool) -> bool;
+    /// `pg_is_in_recovery()`: a follower.
+    fn in_recovery(&self) -> bool;
+    /// Rows of a relation that mirrors the server rather than the file: `pg_stat_activity`,
+    /// `pg_database`, `pg_roles`, `pg_settings`, `pg_stat_archiver` ... in the column order of
+    /// `catalog/relations.txt`. `None` when the host knows nothing of it.
+    fn server_rows(&self, relation: &str) -> Option<Vec<Vec<Value>>>;
+}
+
+/// Why a SQL function refused, with the SQLSTATE Postgres gives.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct FunctionError {
+    /// Five characters, e.g. `22P02`.
+    pub sqlstate: &'static str,
+    /// Postgres's wording.
+    pub message: String,
+}
+
+impl FunctionError {
+    /// An error with a SQLSTATE and Postgres's wording.
+    pub fn new(sqlstate: &'static str, message: impl Into<String>) -> Self {
+        Self { sqlstate, message: message.into() }
+    }
+}
+
+/// The place where a connection finds its session, and leaves the error of a function: SQLite
+/// itself carries only an error's text.
+#[derive(Default)]
+pub struct HostSlot {
+    host: RwLock<Option<Arc<dyn Host>>>,
+    error: Mutex<Option<FunctionError>>,
+}
+
+impl HostSlot {
+    /// Fills or empties the slot.
+    pub fn set(&self, host: Option<Arc<dyn Host>>) {
+        *self.host.write().unwrap_or_else(PoisonError::into_inner) = host;
+    }
+
+    /// The session, if one holds the connection.
+    pub fn host(&self) -> Option<Arc<dyn Host>> {
+        self.host.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Leaves an error for the session to find when SQLite reports failure.
+    pub fn fail(&self, error: FunctionError) {
+        *self.error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    }
+
+    /// Takes the error of the function that made the last statement fail.
+    pub fn take_error(&self) -> Option<FunctionError> {
+        self.error.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}

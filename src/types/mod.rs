@@ -1,0 +1,136 @@
+//! Postgres types and their wire forms.
+//!
+//! What enters: a SQLite value and the type egret announced for it. What leaves: the bytes Postgres
+//! would send for that type, in text or binary; and the way back for parameters. Pure.
+//!
+//! Inside SQLite a value of each Postgres type has one form, and every function egret registers
+//! takes and returns that form:
+//!
+//! | Postgres type | inside SQLite |
+//! | --- | --- |
+//! | bool | INTEGER 0 or 1 |
+//! | int2, int4, int8, oid, xid, regclass and the other `reg*` | INTEGER |
+//! | float4, float8 | REAL |
+//! | numeric | INTEGER, or REAL when 15 digits say it exactly, otherwise TEXT |
+//! | text, varchar, bpchar, name, "char", json, jsonb, uuid, enums, inet, xml ... | TEXT |
+//! | bytea | BLOB |
+//! | date | TEXT `YYYY-MM-DD` |
+//! | time | TEXT `HH:MM:SS[.ffffff]` |
+//! | timestamp | TEXT `YYYY-MM-DD HH:MM:SS[.ffffff]` |
+//! | timestamptz | the same, in UTC, without a zone: what SQLite's own CURRENT_TIMESTAMP writes |
+//! | interval | TEXT, Postgres's own output style (`1 mon 2 days 03:04:05`) |
+//! | arrays | TEXT, a JSON array of the element's form (nested for dimensions) |
+//! | int2vector, oidvector | TEXT, space separated |
+//!
+//! A column of a file may hold other forms (see [`Storage`]); reading is lenient, writing is not.
+
+mod value;
+
+pub use value::{Value, ValueRef};
+
+/// A Postgres object identifier.
+pub type Oid = u32;
+
+/// A Postgres type, named by its OID in `pg_type`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Type(pub Oid);
+
+impl Type {
+    /// `bool`
+    pub const BOOL: Self = Self(16);
+    /// `bytea`
+    pub const BYTEA: Self = Self(17);
+    /// `"char"`
+    pub const CHAR: Self = Self(18);
+    /// `name`
+    pub const NAME: Self = Self(19);
+    /// `int8`
+    pub const INT8: Self = Self(20);
+    /// `int2`
+    pub const INT2: Self = Self(21);
+    /// `int4`
+    pub const INT4: Self = Self(23);
+    /// `text`
+    pub const TEXT: Self = Self(25);
+    /// `oid`
+    pub const OID: Self = Self(26);
+    /// `json`
+    pub const JSON: Self = Self(114);
+    /// `float4`
+    pub const FLOAT4: Self = Self(700);
+    /// `float8`
+    pub const FLOAT8: Self = Self(701);
+    /// `unknown`: a string literal or parameter whose type is not yet known
+    pub const UNKNOWN: Self = Self(705);
+    /// `bpchar`
+    pub const BPCHAR: Self = Self(1042);
+    /// `varchar`
+    pub const VARCHAR: Self = Self(1043);
+    /// `date`
+    pub const DATE: Self = Self(1082);
+    /// `time`
+    pub const TIME: Self = Self(1083);
+    /// `timestamp`
+    pub const TIMESTAMP: Self = Self(1114);
+    /// `timestamptz`
+    pub const TIMESTAMPTZ: Self = Self(1184);
+    /// `interval`
+    pub const INTERVAL: Self = Self(1186);
+    /// `timetz`
+    pub const TIMETZ: Self = Self(1266);
+    /// `numeric`
+    pub const NUMERIC: Self = Self(1700);
+    /// `regclass`
+    pub const REGCLASS: Self = Self(2205);
+    /// `void`
+    pub const VOID: Self = Self(2278);
+    /// `uuid`
+    pub const UUID: Self = Self(2950);
+    /// `jsonb`
+    pub const JSONB: Self = Self(3802);
+}
+
+/// The format code of a parameter or a result column.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// Format code 0.
+    #[default]
+    Text,
+    /// Format code 1.
+    Binary,
+}
+
+/// How a file stores the dates and times of one column.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Storage {
+    /// The form of the table above; ISO 8601 variants are read too.
+    #[default]
+    Native,
+    /// Seconds since 1970, integer or real.
+    UnixSeconds,
+    /// Milliseconds since 1970.
+    UnixMillis,
+    /// Microseconds since 1970.
+    UnixMicros,
+    /// Julian day number, real.
+    JulianDay,
+}
+
+/// What egret announces for a column or parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ColumnType {
+    /// The type in RowDescription.
+    pub ty: Type,
+    /// The type modifier in RowDescription; -1 for none.
+    pub typmod: i32,
+    /// The form of stored values.
+    pub storage: Storage,
+}
+
+impl ColumnType {
+    /// A type without modifier, stored natively.
+    #[must_use]
+    pub const fn new(ty: Type) -> Self {
+        Self { ty, typmod: -1, storage: Storage::Native }
+    }
+}
