@@ -4,6 +4,12 @@
 //! text -> lexer (split, literals) -> utility | parse -> resolve and type -> rewrite -> emit -> Plan
 //! ```
 
+mod error;
+mod translate;
+
+pub use error::{BadValue, Error, ErrorKind};
+pub use translate::translate;
+
 use crate::schema::Schema;
 use crate::types::{ColumnType, Oid, Value};
 use std::sync::Arc;
@@ -38,6 +44,25 @@ pub enum Dialect {
     Postgres,
     /// Text goes to SQLite untouched.
     Sqlite,
+}
+
+/// What a text means, and what that meaning depends on.
+#[derive(Clone, Debug)]
+pub struct Translation {
+    /// The meaning.
+    pub statement: Statement,
+    /// One for each literal of the text, in order of appearance; literals past the end are fixed.
+    pub literals: Vec<LiteralUse>,
+}
+
+/// What became of a literal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LiteralUse {
+    /// Literal number `i` (from 0) is SQLite parameter `?n+1+i`, where `n` is the number of the
+    /// client's parameters: the statement serves any other literal of its class.
+    Bound,
+    /// The statement holds for this very literal only; its SQLite parameter, if any, is unused.
+    Fixed,
 }
 
 /// One translated statement.
@@ -75,7 +100,7 @@ pub enum Statement {
 /// A SQLite statement and all that the session needs to run it and describe it.
 #[derive(Debug)]
 pub struct Plan {
-    /// SQLite text; client parameters are `?1` to `?n`, lifted literals follow.
+    /// SQLite text; client parameters are `?1` to `?n`, lifted literals follow (see [`LiteralUse`]).
     pub sql: String,
     /// Client parameters `$1` to `$n`.
     pub parameters: Vec<ColumnType>,
