@@ -1,6 +1,17 @@
 //! Everything that calls SQLite: open, authorize, prepare, step, functions, virtual tables,
 //! checkpoint, pages. The only module that names rusqlite.
 
+mod authorize;
+mod busy;
+mod connection;
+mod error;
 mod host;
+mod statement;
 
+pub use authorize::Role;
+pub use busy::Patience;
+pub use connection::{Connection, IdleConnection, OpenOptions, Synchronous};
+pub use error::Error;
 pub use host::{FunctionError, Host, HostSlot};
+pub use rusqlite::InterruptHandle;
+pub use statement::{Statement, Step};

@@ -44,3 +44,20 @@ impl Value {
         }
     }
 }
+
+impl ValueRef<'_> {
+    /// Copies the value; text that is not UTF-8 becomes a blob.
+    #[must_use]
+    pub fn to_owned(self) -> Value {
+        match self {
+            ValueRef::Null => Value::Null,
+            ValueRef::Integer(i) => Value::Integer(i),
+            ValueRef::Real(r) => Value::Real(r),
+            ValueRef::Text(t) => match std::str::from_utf8(t) {
+                Ok(t) => Value::Text(t.to_owned()),
+                Err(_) => Value::Blob(t.to_owned()),
+            },
+            ValueRef::Blob(b) => Value::Blob(b.to_owned()),
+        }
+    }
+}

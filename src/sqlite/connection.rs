@@ -1,0 +1,376 @@
+//! A connection to one file, for one session at a time.
+
+use super::authorize::{CurrentRole, Role, authorize};
+use super::busy::Patience;
+use super::statement::{RawStatement, Statement, Step};
+use super::{Error, HostSlot};
+use crate::types::Value;
+use rusqlite::config::DbConfig;
+use rusqlite::{InterruptHandle, OpenFlags, ffi};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::ffi::CStr;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// Statements a connection keeps prepared.
+const CACHED_STATEMENTS_MAX: usize = 64;
+
+/// How a file is opened.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OpenOptions {
+    /// Nothing through this connection may change the file.
+    pub read_only: bool,
+    /// Somebody else decides when to checkpoint: no automatic one, none on close.
+    pub checkpoints_elsewhere: bool,
+}
+
+/// A connection to one file. Clones share it.
+#[derive(Clone)]
+pub struct Connection {
+    shared: Rc<Shared>,
+}
+
+/// A connection that no statement is using: it may go to another thread.
+pub struct IdleConnection {
+    shared: Rc<Shared>,
+}
+
+// SAFETY: an idle connection is the only owner of its `Shared` (checked by `Connection::idle`), so
+// every `Rc`, cell and raw statement in it moves together; SQLite itself lets a connection move
+// between threads that use it one at a time (https://www.sqlite.org/threadsafe.html).
+unsafe impl Send for IdleConnection {}
+
+impl IdleConnection {
+    /// Takes it into use on this thread.
+    #[must_use]
+    pub fn take(self) -> Connection {
+        Connection { shared: self.shared }
+    }
+}
+
+/// What statements share with their connection.
+pub(super) struct Shared {
+    /// Prepared for the client's role.
+    cache: RefCell<StatementCache>,
+    /// Prepared for egret itself: kept apart, since the authorizer is asked only at preparing.
+    system_cache: RefCell<StatementCache>,
+    role: CurrentRole,
+    slot: Arc<HostSlot>,
+    patience: Box<Patience>,
+    synchronous: Cell<Synchronous>,
+    read_only: bool,
+    // Last, so that it closes after the cached statements are finalized.
+    raw: rusqlite::Connection,
+}
+
+/// `PRAGMA synchronous`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Synchronous {
+    /// A commit may be lost when the machine dies, never the file's consistency.
+    Normal,
+    /// A commit is on disk when it is acknowledged.
+    Full,
+}
+
+impl Connection {
+    /// Opens a file for a client's statements.
+    ///
+    /// # Errors
+    /// `SQLITE_CANTOPEN`, `SQLITE_NOTADB`, `SQLITE_CORRUPT` ...
+    pub fn open(path: &Path, options: OpenOptions) -> Result<Self, Error> {
+        let access = if options.read_only {
+            OpenFlags::SQLITE_OPEN_READ_ONLY
+        } else {
+            OpenFlags::SQLITE_OPEN_READ_WRITE
+        };
+        let raw = rusqlite::Connection::open_with_flags(
+            path,
+            access | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW,
+        )?;
+        Self::prepare_for_clients(raw, options)
+    }
+
+    /// An empty database in memory, with everything a served file's connection has.
+    ///
+    /// # Errors
+    /// `SQLITE_NOMEM`
+    pub fn open_in_memory() -> Result<Self, Error> {
+        let raw = rusqlite::Connection::open_in_memory()?;
+        Self::prepare_for_clients(raw, OpenOptions::default())
+    }
+
+    fn prepare_for_clients(
+        mut raw: rusqlite::Connection,
+        options: OpenOptions,
+    ) -> Result<Self, Error> {
+        raw.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+        raw.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+        raw.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+        if options.checkpoints_elsewhere {
+            raw.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+            raw.query_row("PRAGMA wal_autocheckpoint = 0", (), |_| Ok(()))?;
+        }
+        raw.execute_batch("PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY")?;
+        let slot = Arc::new(HostSlot::default());
+        let role = CurrentRole::new(Role::System);
+        let asked = role.clone();
+        raw.authorizer(Some(move |context: rusqlite::hooks::AuthContext<'_>| {
+            authorize(asked.role(), &context)
+        }))?;
+        let patience = Patience::install(&raw);
+        let shared = Shared {
+            cache: RefCell::default(),
+            system_cache: RefCell::default(),
+            role,
+            slot,
+            patience,
+            synchronous: Cell::new(Synchronous::Full),
+            read_only: options.read_only,
+            raw,
+        };
+        Ok(Self { shared: Rc::new(shared) })
+    }
+
+    /// Gives the connection up, unless a statement still uses it.
+    ///
+    /// # Errors
+    /// The connection itself, when statements or clones of it are alive.
+    pub fn idle(self) -> Result<IdleConnection, Self> {
+        if Rc::strong_count(&self.shared) == 1 && self.is_autocommit() {
+            Ok(IdleConnection { shared: self.shared })
+        } else {
+            Err(self)
+        }
+    }
+
+    /// A statement for `sql`, from the cache if it was prepared before.
+    ///
+    /// # Errors
+    /// What SQLite says of the text; `SQLITE_AUTH` when the role may not do it.
+    pub fn prepare(&self, sql: &str) -> Result<Statement, Error> {
+        let shared = Rc::clone(&self.shared);
+        let role = shared.role.role();
+        let cached = shared.cache_of(role).borrow_mut().take(sql);
+        let (text, raw, reused) = match cached {
+            Some((text, raw)) => (text, raw, true),
+            None => (sql.into(), RawStatement::prepare(&shared, sql)?, false),
+        };
+        Ok(Statement::new(shared, raw, text, role, reused))
+    }
+
+    /// Runs one statement to its end, leaving out any rows.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`] and [`Statement::step`].
+    pub fn execute(&self, sql: &str) -> Result<(), Error> {
+        let mut statement = self.prepare(sql)?;
+        while statement.step()? == Step::Row {}
+        Ok(())
+    }
+
+    /// Runs something as egret itself, whatever role the connection has.
+    ///
+    /// # Errors
+    /// Those of `work`.
+    pub fn as_system<T>(&self, work: impl FnOnce(&Self) -> Result<T, Error>) -> Result<T, Error> {
+        let role = self.shared.role.role();
+        self.shared.role.set(Role::System);
+        let result = work(self);
+        self.shared.role.set(role);
+        result
+    }
+
+    /// All rows of a query.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`] and [`Statement::step`].
+    pub fn rows(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Vec<Value>>, Error> {
+        let mut statement = self.prepare(sql)?;
+        statement.bind_all(parameters)?;
+        let mut rows = Vec::new();
+        while statement.step()? == Step::Row {
+            let row = (0..statement.column_count()).map(|i| statement.value(i).to_owned());
+            rows.push(row.collect());
+        }
+        Ok(rows)
+    }
+
+    /// Sets in whose name statements are prepared from now on. Statements prepared for another role
+    /// are forgotten, since the authorizer is asked only when a statement is prepared.
+    ///
+    /// # Errors
+    /// `SQLITE_NOMEM`
+    pub fn set_role(&self, role: Role) -> Result<(), Error> {
+        if self.shared.role.role() != role {
+            self.shared.cache.borrow_mut().clear();
+            let query_only = if role == Role::Reader {
+                "PRAGMA query_only = 1"
+            } else {
+                "PRAGMA query_only = 0"
+            };
+            self.as_system(|connection| connection.execute(query_only))?;
+            self.shared.role.set(role);
+        }
+        Ok(())
+    }
+
+    /// How long a commit takes to be durable; outside a transaction only.
+    ///
+    /// # Errors
+    /// Those of the pragma.
+    pub fn set_synchronous(&self, synchronous: Synchronous) -> Result<(), Error> {
+        if self.shared.synchronous.get() == synchronous {
+            return Ok(());
+        }
+        let sql = match synchronous {
+            Synchronous::Normal => "PRAGMA synchronous = NORMAL",
+            Synchronous::Full => "PRAGMA synchronous = FULL",
+        };
+        self.as_system(|connection| connection.execute(sql))?;
+        self.shared.synchronous.set(synchronous);
+        Ok(())
+    }
+
+    /// SQLite's schema cookie of the main database.
+    ///
+    /// # Errors
+    /// `SQLITE_BUSY`, `SQLITE_CORRUPT`, `SQLITE_NOTADB` ...
+    pub fn schema_version(&self) -> Result<u32, Error> {
+        self.as_system(|connection| {
+            let mut statement = connection.prepare("PRAGMA main.schema_version")?;
+            statement.step()?;
+            let version = statement.value(0).to_owned();
+            Ok(if let Value::Integer(v) = version { u32::try_from(v).unwrap_or(0) } else { 0 })
+        })
+    }
+
+    /// Rows changed by the last INSERT, UPDATE or DELETE.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.shared.raw.changes()
+    }
+
+    /// No transaction is open.
+    #[must_use]
+    pub fn is_autocommit(&self) -> bool {
+        self.shared.raw.is_autocommit()
+    }
+
+    /// The file was opened for reading only.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.shared.read_only
+    }
+
+    /// Stops what runs on this connection; may be called from any thread.
+    #[must_use]
+    pub fn interrupt_handle(&self) -> InterruptHandle {
+        self.shared.raw.get_interrupt_handle()
+    }
+
+    /// Where functions find their session.
+    #[must_use]
+    pub fn slot(&self) -> &Arc<HostSlot> {
+        &self.shared.slot
+    }
+
+    /// How the connection waits for locks of others.
+    #[must_use]
+    pub fn patience(&self) -> &Patience {
+        &self.shared.patience
+    }
+
+    /// The library's connection, for `sqlite`'s own modules.
+    #[expect(dead_code, reason = "the catalog's tables register through it")]
+    pub(crate) fn raw(&self) -> &rusqlite::Connection {
+        &self.shared.raw
+    }
+
+    /// Forgets all cached statements.
+    pub fn clear_statements(&self) {
+        self.shared.cache.borrow_mut().clear();
+        self.shared.system_cache.borrow_mut().clear();
+    }
+}
+
+impl Shared {
+    pub(super) fn handle(&self) -> *mut ffi::sqlite3 {
+        // SAFETY: the handle is used only while `self`, which owns it, is alive.
+        unsafe { self.raw.handle() }
+    }
+
+    /// The error behind `code`: a function's own if one was left, otherwise SQLite's.
+    pub(super) fn error(&self, code: i32) -> Error {
+        if let Some(error) = self.slot.take_error() {
+            return error.into();
+        }
+        let db = self.handle();
+        // SAFETY: `db` is live; the message is copied before the next call.
+        let (code, message, offset) = unsafe {
+            let extended = ffi::sqlite3_extended_errcode(db);
+            let code = if extended & 0xff == code & 0xff { extended } else { code };
+            let message = CStr::from_ptr(ffi::sqlite3_errmsg(db)).to_string_lossy().into_owned();
+            (code, message, usize::try_from(ffi::sqlite3_error_offset(db)).ok())
+        };
+        Error::Engine { code, message, offset }
+    }
+
+    fn cache_of(&self, role: Role) -> &RefCell<StatementCache> {
+        if role == Role::System { &self.system_cache } else { &self.cache }
+    }
+
+    pub(super) fn recycle(&self, sql: Box<str>, role: Role, raw: RawStatement) {
+        // SAFETY: `raw` is a live statement of this connection that nobody else holds.
+        unsafe {
+            ffi::sqlite3_reset(raw.0.as_ptr());
+            ffi::sqlite3_clear_bindings(raw.0.as_ptr());
+        }
+        self.cache_of(role).borrow_mut().put(sql, raw);
+    }
+}
+
+/// Prepared statements that nobody uses at the moment.
+#[derive(Default)]
+struct StatementCache {
+    statements: HashMap<Box<str>, (RawStatement, u64)>,
+    puts: u64,
+}
+
+impl StatementCache {
+    fn take(&mut self, sql: &str) -> Option<(Box<str>, RawStatement)> {
+        self.statements.remove_entry(sql).map(|(sql, (raw, _))| (sql, raw))
+    }
+
+    fn put(&mut self, sql: Box<str>, raw: RawStatement) {
+        self.puts += 1;
+        if let Some((raw, _)) = self.statements.insert(sql, (raw, self.puts)) {
+            raw.finalize();
+        }
+        if self.statements.len() > CACHED_STATEMENTS_MAX {
+            self.evict();
+        }
+    }
+
+    fn evict(&mut self) {
+        let oldest = self.statements.iter().min_by_key(|(_, (_, put))| *put);
+        if let Some(sql) = oldest.map(|(sql, _)| sql.clone())
+            && let Some((_, raw)) = self.take(&sql)
+        {
+            raw.finalize();
+        }
+    }
+
+    fn clear(&mut self) {
+        for (_, (raw, _)) in self.statements.drain() {
+            raw.finalize();
+        }
+    }
+}
+
+impl Drop for StatementCache {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}

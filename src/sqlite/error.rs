@@ -1,0 +1,60 @@
+//! What SQLite refuses, with the codes it gives: <https://www.sqlite.org/rescode.html>.
+
+use super::FunctionError;
+use rusqlite::ffi;
+
+/// A failed SQLite call.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// SQLite's own refusal.
+    #[error("{message}")]
+    Engine {
+        /// The extended result code.
+        code: i32,
+        /// SQLite's message.
+        message: String,
+        /// Byte offset in the SQLite text of the token to blame.
+        offset: Option<usize>,
+    },
+    /// A SQL function of ours refused, with the SQLSTATE Postgres gives.
+    #[error(transparent)]
+    Function(#[from] FunctionError),
+}
+
+impl Error {
+    /// The primary result code; 1 (`SQLITE_ERROR`) for a function's refusal.
+    #[must_use]
+    pub fn primary_code(&self) -> i32 {
+        match self {
+            Self::Engine { code, .. } => code & 0xff,
+            Self::Function(_) => ffi::SQLITE_ERROR,
+        }
+    }
+
+    /// The statement was stopped by an interrupt.
+    #[must_use]
+    pub fn is_interrupt(&self) -> bool {
+        self.primary_code() == ffi::SQLITE_INTERRUPT
+    }
+
+    /// The file is locked by somebody else, or the transaction's snapshot is no longer the newest.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        matches!(self.primary_code(), ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED)
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        match error {
+            rusqlite::Error::SqliteFailure(failure, message) => Self::Engine {
+                code: failure.extended_code,
+                message: message.unwrap_or_else(|| failure.to_string()),
+                offset: None,
+            },
+            other => {
+                Self::Engine { code: ffi::SQLITE_ERROR, message: other.to_string(), offset: None }
+            }
+        }
+    }
+}
