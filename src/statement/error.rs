@@ -27,6 +27,14 @@ pub enum ErrorKind {
         /// What follows its start.
         near: String,
     },
+    /// A token is malformed: `trailing junk after numeric literal` ...
+    #[error("{what} at or near \"{near}\"")]
+    Malformed {
+        /// What is wrong with it.
+        what: &'static str,
+        /// The token.
+        near: String,
+    },
     /// A literal's inside is malformed (a bad escape, a bad digit).
     #[error("invalid {construct} at or near \"{near}\"")]
     InvalidLiteral {
@@ -236,7 +244,7 @@ impl ErrorKind {
         match self {
             Self::Syntax(_) | Self::UnexpectedEnd | Self::Unterminated { .. } => "42601",
             Self::InvalidLiteral { .. } | Self::MultipleStatements | Self::WrongArity(_) => "42601",
-            Self::Grammar(_) => "42601",
+            Self::Grammar(_) | Self::Malformed { .. } => "42601",
             Self::TooDeep | Self::TooMany { .. } => "54001",
             Self::Unsupported(_) => "0A000",
             Self::UndefinedSchema(_) => "3F000",

@@ -5,6 +5,8 @@
 //! ```
 
 mod error;
+pub mod lexer;
+pub mod literal;
 mod translate;
 
 pub use error::{BadValue, Error, ErrorKind};
