@@ -3,8 +3,21 @@
 //! What enters: `sqlite_schema` and the schema pragmas of one connection. What leaves: relations,
 //! columns, keys and indexes with their OIDs, one snapshot per schema version.
 
+mod ddl;
+mod declared;
+mod load;
+mod oid;
+pub mod system;
+
+pub use ddl::view_query;
+pub use declared::column_type;
+pub use load::{Reader, load};
+pub use oid::{FIRST_USER_OID, Oids};
+
 use crate::types::{ColumnType, Oid};
+use std::any::Any;
 use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
 
 /// The Postgres namespace a relation lives in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,6 +40,7 @@ pub struct Schema {
     /// Tables, views and virtual tables, in the order of their names.
     pub relations: Vec<Relation>,
     by_name: HashMap<String, usize>,
+    derived: OnceLock<Arc<dyn Any + Send + Sync>>,
 }
 
 /// A table, view or virtual table.
@@ -60,6 +74,8 @@ pub struct Relation {
     pub checks: Vec<Check>,
     /// Triggers on this relation.
     pub triggers: Vec<Trigger>,
+    /// Rows when ANALYZE was run last.
+    pub row_estimate: Option<u64>,
     /// The CREATE statement as stored.
     pub sql: String,
 }
@@ -101,7 +117,8 @@ pub struct Column {
 pub struct Index {
     /// Its row in `pg_class`.
     pub oid: Oid,
-    /// The name as stored (`sqlite_autoindex_...` for automatic ones).
+    /// The name as stored (`sqlite_autoindex_...` for automatic ones); empty for the key of an
+    /// INTEGER PRIMARY KEY, which SQLite needs no index for.
     pub name: String,
     /// The name Postgres would show: that of the constraint, for an automatic one.
     pub shown_name: String,
@@ -189,12 +206,30 @@ impl Schema {
         relations.sort_by(|a, b| a.name.cmp(&b.name));
         let by_name =
             relations.iter().enumerate().map(|(i, r)| (r.name.to_ascii_lowercase(), i)).collect();
-        Self { version, relations, by_name }
+        Self { version, relations, by_name, derived: OnceLock::new() }
     }
 
     /// Finds a relation as SQLite does: without regard to ASCII case.
     #[must_use]
     pub fn relation(&self, name: &str) -> Option<&Relation> {
         self.by_name.get(&name.to_ascii_lowercase()).map(|&i| &self.relations[i])
+    }
+
+    /// What another room makes of this snapshot and keeps as long as the snapshot lives.
+    pub fn derived<T, F>(&self, make: F) -> Option<Arc<T>>
+    where
+        T: Any + Send + Sync,
+        F: FnOnce() -> T,
+    {
+        let kept = self.derived.get_or_init(|| Arc::new(make()));
+        Arc::clone(kept).downcast().ok()
+    }
+}
+
+impl Relation {
+    /// A column's position, found as SQLite finds it: without regard to ASCII case.
+    #[must_use]
+    pub fn column_position(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.name.eq_ignore_ascii_case(name))
     }
 }

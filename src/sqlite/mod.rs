@@ -6,6 +6,7 @@ mod busy;
 mod connection;
 mod error;
 mod host;
+mod schema;
 mod statement;
 
 pub use authorize::Role;

@@ -1,0 +1,81 @@
+#!/bin/sh
+# Writes relations.txt and rows/*.txt from a freshly initialised PostgreSQL 15.
+#
+#   catalog/export.sh 'host=/tmp port=5432 user=postgres'
+#
+# relations.txt: a line per relation (namespace, name, OID, relkind, row type's OID), then, each
+# after a tab, its attributes (name, type's OID, typmod, not null, base type's OID, base typmod,
+# the type's name). A column's base type is what clients are told when the type is a domain.
+#
+# rows/NAME.txt: the rows of a relation whose contents are the same in every database, in COPY's
+# text form, columns in the order of relations.txt. Arrays are JSON, booleans 0 and 1, reg* OIDs.
+set -eu
+cd "$(dirname "$0")"
+query() { psql -X -q -At -v ON_ERROR_STOP=1 "$connection" "$@"; }
+connection=$1
+
+# Settings of one connection must not change what is written.
+PGOPTIONS='-c extra_float_digits=1 -c search_path=pg_catalog'
+export PGOPTIONS
+
+query -F '	' > relations.txt <<'SQL'
+with recursive base(oid, target, typmod) as (
+    select oid, oid, -1 from pg_type where typtype <> 'd'
+    union all
+    select t.oid, t.typbasetype, t.typtypmod from pg_type t where t.typtype = 'd'
+), relation as (
+    select c.oid, n.nspname, c.relname, c.relkind, c.reltype
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where n.nspname in ('pg_catalog', 'information_schema') and c.relkind in ('r', 'v')
+)
+select line from (
+    select nspname, relname, 0 as attnum,
+           concat_ws(E'\t', nspname, relname, oid, relkind, reltype) as line
+    from relation
+    union all
+    select nspname, relname, a.attnum,
+           concat_ws(E'\t', '', a.attname, a.atttypid, a.atttypmod, a.attnotnull::int, b.target,
+                     case when b.target = a.atttypid then a.atttypmod else b.typmod end,
+                     format_type(a.atttypid, a.atttypmod))
+    from relation join pg_attribute a on a.attrelid = relation.oid and a.attnum > 0
+    join base b on b.oid = a.atttypid
+) lines
+order by nspname collate "C" desc, relname collate "C", attnum;
+SQL
+
+# One relation's rows, each column in the form it has inside SQLite.
+rows() {
+    relation=$1 order=${2:-1} namespace=${3:-pg_catalog} only=${4:-true}
+    columns=$(query -c "
+        select string_agg(case
+            when t.typname in ('_char', '_aclitem', '_regtype') then
+                format('array_to_json(%I::text[])', attname)
+            when t.typname in ('_oid') then format('array_to_json(%I::bigint[])', attname)
+            when t.typcategory = 'A' and t.typname not in ('int2vector', 'oidvector') then
+                format('array_to_json(%I)', attname)
+            when t.typname = 'bool' then format('%I::int', attname)
+            when t.typname like 'reg%' then format('%I::oid', attname)
+            else format('%I', attname) end, ', ' order by attnum)
+        from pg_attribute a join pg_type t on t.oid = atttypid
+        where attrelid = '$namespace.$relation'::regclass and attnum > 0")
+    query -c "copy (select $columns from $namespace.$relation where $only order by $order) to stdout" \
+        > "rows/$relation.txt"
+}
+
+mkdir -p rows
+for relation in pg_aggregate pg_am pg_amop pg_amproc pg_cast pg_conversion \
+    pg_language pg_opclass pg_operator pg_opfamily pg_proc pg_range pg_ts_config \
+    pg_ts_config_map pg_ts_dict pg_ts_parser pg_ts_template; do
+    rows $relation '1, 2, 3'
+done
+# Those every PostgreSQL has, whatever its operating system.
+rows pg_collation 1 pg_catalog "collprovider <> 'i' and oid < 12000"
+rows pg_timezone_abbrevs
+for relation in sql_features sql_implementation_info sql_parts sql_sizing; do
+    rows $relation '1, 2, 3' information_schema
+done
+# pg_description names its objects by OID; those egret does not have are left out.
+query -c "copy (select objoid, classoid, objsubid, description from pg_description
+    where classoid::regclass::text in ('pg_type', 'pg_proc', 'pg_operator', 'pg_am', 'pg_opclass',
+        'pg_collation', 'pg_namespace', 'pg_language', 'pg_cast', 'pg_conversion')
+    order by 2, 1, 3) to stdout" > rows/pg_description.txt

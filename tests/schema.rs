@@ -1,0 +1,124 @@
+//! Golden tests of the schema snapshot: SQLite DDL in, what egret makes of it out.
+//!
+//! Files in `tests/schema/`: DDL, a line of four dashes, the snapshot. `UPDATE=1` rewrites them.
+
+use egret::schema::{Index, Namespace, Relation, Schema, load};
+use egret::sqlite::Connection;
+use std::fmt::Write;
+use std::path::Path;
+
+#[test]
+fn snapshots() {
+    let update = std::env::var_os("UPDATE").is_some();
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/schema");
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let (ddl, expected) = text.split_once("----\n").unwrap_or((&text, ""));
+        let snapshot = describe(&schema(&connection(ddl)));
+        if update {
+            std::fs::write(&path, format!("{ddl}----\n{snapshot}")).unwrap();
+        } else {
+            assert_eq!(snapshot, expected, "{}", path.display());
+        }
+    }
+}
+
+#[test]
+fn oids_are_the_same_after_unrelated_ddl() {
+    let connection = connection("CREATE TABLE a(x PRIMARY KEY, y UNIQUE CHECK (y > 0));");
+    let before = describe(&schema(&connection));
+    let oid = schema(&connection).relation("a").unwrap().oid;
+    for sql in ["CREATE TABLE B(z)", "CREATE INDEX a_y ON b(z)", "DROP TABLE b"] {
+        connection.execute(sql).unwrap();
+        assert_eq!(schema(&connection).relation("A").unwrap().oid, oid);
+    }
+    assert_eq!(describe(&schema(&connection)), before);
+}
+
+#[test]
+fn a_broken_view_spoils_nothing() {
+    let connection = connection("CREATE TABLE t(a); CREATE VIEW v AS SELECT * FROM t;");
+    connection.execute("PRAGMA legacy_alter_table = 1").unwrap();
+    connection.execute("DROP TABLE t").unwrap();
+    assert!(schema(&connection).relation("v").unwrap().columns.is_empty());
+}
+
+fn connection(ddl: &str) -> Connection {
+    let connection = Connection::open_in_memory().unwrap();
+    for statement in ddl.split_inclusive(";\n") {
+        connection.execute(statement).unwrap();
+    }
+    connection
+}
+
+fn schema(connection: &Connection) -> Schema {
+    load(&mut &*connection, Namespace::Public).unwrap()
+}
+
+fn describe(schema: &Schema) -> String {
+    let mut out = String::new();
+    for relation in &schema.relations {
+        describe_relation(&mut out, relation).unwrap();
+    }
+    out
+}
+
+fn describe_relation(out: &mut String, r: &Relation) -> std::fmt::Result {
+    writeln!(out, "{:?} {} {}", r.kind, r.name, r.oid)?;
+    for (flag, text) in [
+        (r.autoincrement, "autoincrement"),
+        (r.without_rowid, "without rowid"),
+        (r.strict, "strict"),
+        (r.rowid_alias.is_some(), "rowid alias"),
+    ] {
+        if flag {
+            writeln!(out, "  {text}")?;
+        }
+    }
+    for c in &r.columns {
+        write!(out, "  column {} {:?} -> {}", c.name, c.declared, c.ty.ty.0)?;
+        write!(out, "{}", if c.ty.typmod >= 0 { format!("({})", c.ty.typmod) } else { "".into() })?;
+        write!(out, "{}", if c.not_null { " not null" } else { "" })?;
+        for (word, text) in
+            [("default", &c.default), ("generated", &c.generated), ("collate", &c.collation)]
+        {
+            if let Some(text) = text {
+                write!(out, " {word} {text}")?;
+            }
+        }
+        writeln!(out)?;
+    }
+    for index in &r.indexes {
+        describe_index(out, r, index)?;
+    }
+    for check in &r.checks {
+        writeln!(out, "  check {} {} ({})", check.name, check.oid, check.expression)?;
+    }
+    for k in &r.foreign_keys {
+        let columns: Vec<_> = k.columns.iter().map(|&i| r.columns[i].name.as_str()).collect();
+        write!(out, "  foreign key {} {} ({})", k.name, k.oid, columns.join(", "))?;
+        write!(out, " -> {} ({})", k.references, k.referenced_columns.join(", "))?;
+        writeln!(out, " update {} delete {} deferred {}", k.on_update, k.on_delete, k.deferred)?;
+    }
+    for trigger in &r.triggers {
+        writeln!(out, "  trigger {} {}", trigger.name, trigger.oid)?;
+    }
+    Ok(())
+}
+
+fn describe_index(out: &mut String, r: &Relation, index: &Index) -> std::fmt::Result {
+    write!(out, "  index {:?} {} {} {:?}", index.name, index.shown_name, index.oid, index.origin)?;
+    write!(out, "{} (", if index.unique { " unique" } else { "" })?;
+    for key in &index.keys {
+        let column = key.column.map(|i| r.columns[i].name.as_str());
+        let text = column.or(key.expression.as_deref()).unwrap_or("rowid");
+        let direction = if key.descending { " desc" } else { "" };
+        write!(out, "[{text} {}{direction}]", key.collation)?;
+    }
+    write!(out, ")")?;
+    if let Some(predicate) = &index.predicate {
+        write!(out, " where {predicate}")?;
+    }
+    writeln!(out)
+}
