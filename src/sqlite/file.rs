@@ -1,0 +1,309 @@
+//! A file as shipping and following see it: read marks, checkpoints and raw pages.
+//!
+//! What enters: a path. What leaves: pages by number, read in one transaction ([`Keeper`]) or
+//! written in one ([`Applier`]). The file itself is never opened except by SQLite: closing any
+//! other descriptor of it would drop the process's POSIX locks
+//! (<https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_>).
+
+use super::Error;
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
+use std::path::Path;
+use std::time::Duration;
+
+/// How long the keeper waits for a lock that a foreign process holds.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long an apply waits for a foreign writer or checkpoint.
+const APPLY_BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Keeps a file's log from being started over unseen.
+///
+/// While it holds its read mark no other connection, of this process or another, can overwrite
+/// frames that were committed after the mark was taken: a mark on a frame keeps the log from being
+/// restarted, and a mark on the whole file (everything was backfilled) keeps the next run of the
+/// log from being backfilled, which keeps it from being restarted in turn
+/// (<https://www.sqlite.org/walformat.html#wal_locks>).
+pub struct Keeper {
+    marks: [Connection; 2],
+    held: Option<usize>,
+    gate: Connection,
+    converted: bool,
+}
+
+/// How a checkpoint treats others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checkpoint {
+    /// Copies what it can without waiting for anybody.
+    Passive,
+    /// Copies all, and cuts the log's file to nothing.
+    Truncate,
+}
+
+/// How far a checkpoint came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checkpointed {
+    /// Somebody was in the way.
+    pub busy: bool,
+    /// Frames in the log.
+    pub frames: i64,
+    /// Frames that are in the database file too.
+    pub backfilled: i64,
+}
+
+impl Checkpointed {
+    /// All of the log is in the database file.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.frames == self.backfilled
+    }
+}
+
+impl Keeper {
+    /// Opens a file that exists, and turns it to WAL mode if it is in another.
+    ///
+    /// # Errors
+    /// `SQLITE_CANTOPEN`, `SQLITE_NOTADB`, `SQLITE_BUSY` if it is not in WAL mode and in use ...
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let gate = open(path)?;
+        gate.busy_timeout(BUSY_TIMEOUT)?;
+        let mode: String = gate.query_row("PRAGMA main.journal_mode", (), |row| row.get(0))?;
+        let converted = !mode.eq_ignore_ascii_case("wal");
+        if converted {
+            to_wal(&gate)?;
+        }
+        quiet(&gate)?;
+        let mark = || {
+            let connection = open(path)?;
+            connection.busy_timeout(BUSY_TIMEOUT)?;
+            quiet(&connection)?;
+            Ok::<_, Error>(connection)
+        };
+        Ok(Self { marks: [mark()?, mark()?], held: None, gate, converted })
+    }
+
+    /// The file was in another journal mode when it was opened.
+    #[must_use]
+    pub fn converted(&self) -> bool {
+        self.converted
+    }
+
+    /// Takes a read mark on the newest commit, then gives up the one before, if any.
+    ///
+    /// # Errors
+    /// `SQLITE_BUSY`, `SQLITE_CORRUPT` ...
+    pub fn mark(&mut self) -> Result<(), Error> {
+        let next = self.held.map_or(0, |held| 1 - held);
+        if let Some(connection) = self.marks.get(next) {
+            end(connection)?;
+            connection.execute_batch("BEGIN")?;
+            // The header's cookie is the cheapest thing whose reading starts a transaction.
+            connection.query_row("PRAGMA main.schema_version", (), |_| Ok(()))?;
+        }
+        let before = self.held.replace(next);
+        match before.and_then(|held| self.marks.get(held)) {
+            Some(connection) => end(connection),
+            None => Ok(()),
+        }
+    }
+
+    /// Gives the read mark up.
+    ///
+    /// # Errors
+    /// `SQLITE_IOERR`
+    pub fn unmark(&mut self) -> Result<(), Error> {
+        self.held = None;
+        self.marks.iter().try_for_each(end)
+    }
+
+    /// Keeps every writer out until [`Self::let_in`]; writers wait as long as their busy timeout
+    /// says.
+    ///
+    /// # Errors
+    /// `SQLITE_BUSY` if a writer stays in for longer than a second.
+    pub fn keep_out(&self) -> Result<(), Error> {
+        Ok(self.gate.execute_batch("BEGIN IMMEDIATE")?)
+    }
+
+    /// Lets writers in again.
+    ///
+    /// # Errors
+    /// `SQLITE_IOERR`
+    pub fn let_in(&self) -> Result<(), Error> {
+        end(&self.gate)
+    }
+
+    /// Copies the log into the database file.
+    ///
+    /// # Errors
+    /// `SQLITE_IOERR`, `SQLITE_FULL` ...; that others are in the way is no error.
+    pub fn checkpoint(&self, mode: Checkpoint) -> Result<Checkpointed, Error> {
+        let idle = self.held.map_or(0, |held| 1 - held);
+        let connection = self.marks.get(idle).unwrap_or(&self.gate);
+        let sql = match mode {
+            Checkpoint::Passive => "PRAGMA main.wal_checkpoint(PASSIVE)",
+            Checkpoint::Truncate => "PRAGMA main.wal_checkpoint(TRUNCATE)",
+        };
+        // Waiting would keep writers out for as long.
+        connection.busy_timeout(Duration::ZERO)?;
+        let done = connection.query_row(sql, (), |row| {
+            let busy: i64 = row.get(0)?;
+            Ok(Checkpointed { busy: busy != 0, frames: row.get(1)?, backfilled: row.get(2)? })
+        });
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        match done.map_err(Error::from) {
+            Err(error) if error.is_busy() => {
+                Ok(Checkpointed { busy: true, frames: 0, backfilled: -1 })
+            }
+            done => done,
+        }
+    }
+
+    /// The page size, and the database's size in pages at the read mark.
+    ///
+    /// # Errors
+    /// `SQLITE_CORRUPT` ...
+    pub fn size(&self) -> Result<(u32, u32), Error> {
+        let connection = self.marked();
+        let size = |sql| connection.query_row(sql, (), |row| row.get(0));
+        Ok((size("PRAGMA main.page_size")?, size("PRAGMA main.page_count")?))
+    }
+
+    /// Every page at the read mark, in order, the one with the lock bytes as zeros.
+    ///
+    /// # Errors
+    /// Those of SQLite and those of `each`.
+    pub fn pages<E: From<Error>>(
+        &self,
+        mut each: impl FnMut(u32, &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let connection = self.marked();
+        let sql = "SELECT pgno, data FROM sqlite_dbpage('main')";
+        let mut statement = connection.prepare(sql).map_err(Error::from)?;
+        let mut rows = statement.query(()).map_err(Error::from)?;
+        while let Some(row) = rows.next().map_err(Error::from)? {
+            let pgno = row.get(0).map_err(Error::from)?;
+            let data = row.get_ref(1).map_err(Error::from)?;
+            each(pgno, data.as_blob().unwrap_or_default())?;
+        }
+        Ok(())
+    }
+
+    fn marked(&self) -> &Connection {
+        self.held.and_then(|held| self.marks.get(held)).unwrap_or(&self.gate)
+    }
+}
+
+/// Writes pages into a file, each set in one transaction, so that readers see all or none of it.
+pub struct Applier {
+    connection: Connection,
+}
+
+impl Applier {
+    /// Opens a file that exists.
+    ///
+    /// # Errors
+    /// `SQLITE_CANTOPEN`, `SQLITE_NOTADB` ...
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let connection = open(path)?;
+        connection.busy_timeout(APPLY_BUSY_TIMEOUT)?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, false)?;
+        to_wal(&connection)?;
+        // A saved position must never be ahead of the file.
+        connection.execute_batch("PRAGMA synchronous = FULL")?;
+        Ok(Self { connection })
+    }
+
+    /// Whether this SQLite was built with `SQLITE_ENABLE_DBPAGE_VTAB`, without which no page can be
+    /// written.
+    ///
+    /// # Errors
+    /// `SQLITE_NOMEM`
+    pub fn is_able(&self) -> Result<bool, Error> {
+        let sql = "SELECT 1 FROM pragma_module_list WHERE name = 'sqlite_dbpage'";
+        Ok(self.connection.query_row(sql, (), |_| Ok(())).optional()?.is_some())
+    }
+
+    /// The page size.
+    ///
+    /// # Errors
+    /// `SQLITE_CORRUPT` ...
+    pub fn page_size(&self) -> Result<u32, Error> {
+        Ok(self.connection.query_row("PRAGMA main.page_size", (), |row| row.get(0))?)
+    }
+
+    /// Writes the pages that `next` gives until it gives none, and makes the database `commit`
+    /// pages long, in one transaction.
+    ///
+    /// # Errors
+    /// Those of SQLite and those of `next`; nothing is changed then.
+    pub fn apply<E: From<Error>>(
+        &mut self,
+        commit: u32,
+        mut next: impl FnMut(&mut Vec<u8>) -> Result<Option<u32>, E>,
+    ) -> Result<(), E> {
+        self.connection.execute_batch("BEGIN IMMEDIATE").map_err(Error::from)?;
+        let done = self.write(commit, &mut next);
+        let sql = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
+        let ended = self.connection.execute_batch(sql).map_err(Error::from);
+        done?;
+        if ended.is_err() {
+            // A commit that failed leaves the transaction open.
+            end(&self.connection)?;
+        }
+        Ok(ended?)
+    }
+
+    fn write<E: From<Error>>(
+        &self,
+        commit: u32,
+        next: &mut impl FnMut(&mut Vec<u8>) -> Result<Option<u32>, E>,
+    ) -> Result<(), E> {
+        let before: u32 = self
+            .connection
+            .query_row("PRAGMA main.page_count", (), |row| row.get(0))
+            .map_err(Error::from)?;
+        let sql = "INSERT INTO sqlite_dbpage(pgno, data) VALUES (?1, ?2)";
+        let mut insert = self.connection.prepare_cached(sql).map_err(Error::from)?;
+        let (mut page, mut first) = (Vec::new(), None);
+        while let Some(pgno) = next(&mut page)? {
+            // SQLite looks at the first page while it works on the others.
+            if pgno == 1 {
+                first = Some(page.clone());
+            } else {
+                insert.execute((pgno, &page)).map_err(Error::from)?;
+            }
+        }
+        if let Some(first) = first {
+            insert.execute((1, first)).map_err(Error::from)?;
+        }
+        // Last, since any page written afterwards would take it back.
+        if before > commit {
+            let nothing: Option<Vec<u8>> = None;
+            insert.execute((commit.saturating_add(1), nothing)).map_err(Error::from)?;
+        }
+        Ok(())
+    }
+}
+
+fn open(path: &Path) -> Result<Connection, Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Ok(Connection::open_with_flags(path, flags)?)
+}
+
+fn to_wal(connection: &Connection) -> Result<(), Error> {
+    Ok(connection.query_row("PRAGMA main.journal_mode = WAL", (), |_| Ok(()))?)
+}
+
+/// Leaves checkpoints to whoever decides about them.
+fn quiet(connection: &Connection) -> Result<(), Error> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    connection.query_row("PRAGMA wal_autocheckpoint = 0", (), |_| Ok(()))?;
+    Ok(())
+}
+
+fn end(connection: &Connection) -> Result<(), Error> {
+    if !connection.is_autocommit() {
+        connection.execute_batch("ROLLBACK")?;
+    }
+    Ok(())
+}
