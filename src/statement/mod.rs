@@ -7,6 +7,7 @@
 mod error;
 pub mod lexer;
 pub mod literal;
+pub mod parse;
 mod translate;
 
 pub use error::{BadValue, Error, ErrorKind};

@@ -1,0 +1,103 @@
+//! Our tokens in, sqlparser's out: decoded, and placed by byte.
+
+use super::{operators, syntax_error};
+use crate::statement::error::{Error, ErrorKind};
+use crate::statement::lexer::{Kind, Token};
+use crate::statement::literal::{self, Literal};
+use sqlparser::tokenizer::{Location, Span, Token as Parsed, TokenWithSpan};
+
+/// SELECTs joined by UNION, INTERSECT and EXCEPT in one statement; SQLite takes 500 in one SELECT.
+const SET_OPERATIONS_MAX: usize = 1000;
+
+/// Converts a statement's tokens.
+pub(super) fn convert(tokens: &[Token], text: &str) -> Result<Vec<TokenWithSpan>, Error> {
+    let mut converted = Vec::with_capacity(tokens.len());
+    let mut set_operations = 0;
+    let mut at = 0;
+    while let Some(token) = tokens.get(at) {
+        let left_out = left_out(&tokens[at..], text);
+        if left_out > 0 {
+            at += left_out;
+            continue;
+        }
+        deny_adjacent(tokens, at, text)?;
+        set_operations += usize::from(is_set_operation(*token, text));
+        if set_operations > SET_OPERATIONS_MAX {
+            let what = "number of set operations";
+            return Err(ErrorKind::TooMany { what, limit: SET_OPERATIONS_MAX }.at(token.start));
+        }
+        converted.push(TokenWithSpan { token: convert_one(*token, text)?, span: span(*token) });
+        at += 1;
+    }
+    Ok(converted)
+}
+
+/// Words without effect that the syntax tree has no room for.
+fn left_out(tokens: &[Token], text: &str) -> usize {
+    const OVERRIDING: [&str; 3] = ["overriding", "system", "value"];
+    let fits = OVERRIDING.iter().zip(tokens).filter(|(word, token)| token.is_word(text, word));
+    if fits.count() == OVERRIDING.len() { OVERRIDING.len() } else { 0 }
+}
+
+/// Nowhere in Postgres's grammar may two constants meet.
+fn deny_adjacent(tokens: &[Token], at: usize, text: &str) -> Result<(), Error> {
+    let constant = |token: &Token| token.kind.is_literal() || token.kind == Kind::Parameter;
+    let pair = at.checked_sub(1).and_then(|before| Some((tokens.get(before)?, tokens.get(at)?)));
+    match pair {
+        Some((left, right)) if constant(left) && constant(right) => Err(syntax_error(*right, text)),
+        _ => Ok(()),
+    }
+}
+
+fn is_set_operation(token: Token, text: &str) -> bool {
+    ["union", "intersect", "except"].iter().any(|word| token.is_word(text, word))
+}
+
+fn convert_one(token: Token, text: &str) -> Result<Parsed, Error> {
+    let spelling = token.text(text);
+    Ok(match token.kind {
+        Kind::Word => Parsed::make_word(spelling, None),
+        Kind::QuotedName | Kind::UnicodeName => {
+            Parsed::make_word(&literal::name(token, text)?, Some('"'))
+        }
+        Kind::HexString => Parsed::HexStringLiteral(hex_digits(spelling)),
+        kind if kind.is_literal() => match Literal::decode(token, text)? {
+            Literal::Integer(integer) => Parsed::Number(integer.to_string(), false),
+            Literal::Numeric(number) => Parsed::Number(number, false),
+            Literal::String(string) => Parsed::SingleQuotedString(string),
+            Literal::Bits(bits) => Parsed::SingleQuotedByteStringLiteral(bits),
+        },
+        Kind::Parameter => Parsed::Placeholder(spelling.to_owned()),
+        Kind::Operator => operators::token(spelling),
+        Kind::Cast => Parsed::DoubleColon,
+        Kind::ColonEquals => Parsed::Assignment,
+        Kind::Symbol(symbol) => symbol_token(symbol),
+        _ => return Err(syntax_error(token, text)),
+    })
+}
+
+/// The digits of `X'...'`, which may be continued over lines.
+fn hex_digits(spelling: &str) -> String {
+    spelling.split('\'').skip(1).step_by(2).collect()
+}
+
+fn symbol_token(symbol: u8) -> Parsed {
+    match symbol {
+        b',' => Parsed::Comma,
+        b'(' => Parsed::LParen,
+        b')' => Parsed::RParen,
+        b'[' => Parsed::LBracket,
+        b']' => Parsed::RBracket,
+        b'.' => Parsed::Period,
+        b';' => Parsed::SemiColon,
+        _ => Parsed::Colon,
+    }
+}
+
+fn span(token: Token) -> Span {
+    Span::new(location(token.start), location(token.end))
+}
+
+fn location(offset: usize) -> Location {
+    Location { line: 1, column: u64::try_from(offset).unwrap_or(u64::MAX - 1) + 1 }
+}
