@@ -9,6 +9,7 @@ mod file;
 mod host;
 mod schema;
 mod statement;
+pub mod table;
 
 pub use authorize::Role;
 pub use busy::Patience;
