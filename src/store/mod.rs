@@ -1,1 +1,129 @@
-//! store
+//! Keys and bytes in, stored objects out: a directory, an S3 bucket, or memory.
+//!
+//! [`Store`] is what a backend can do; [`Replica`] is one database's LTX files in it, under the
+//! names Litestream gives them; [`Location`] is the URL that names either. Conditional puts are
+//! what fences writers: of two that write one key with [`PutMode::IfAbsent`], one succeeds.
+
+mod error;
+mod file;
+mod location;
+mod memory;
+mod reader;
+mod replica;
+mod s3;
+#[cfg(test)]
+mod tests;
+
+pub use error::Error;
+pub use file::FileStore;
+pub use location::{Location, LocationError, S3Location};
+pub use memory::MemoryStore;
+pub use reader::{Reader, ReaderOptions};
+pub use replica::{Level, LtxFile, Replica, SNAPSHOT_LEVEL};
+pub use s3::S3Store;
+
+use bytes::Bytes;
+use std::fmt;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// What every operation of a store returns.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
+
+/// A backend.
+pub trait Store: fmt::Debug + Send + Sync {
+    /// Stores an object, whole or not at all, and returns its tag.
+    fn put<'a>(&'a self, key: &'a str, body: Body, put: Put) -> BoxFuture<'a, Etag>;
+
+    /// Reads a whole object into memory; for small ones.
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, (Object, Bytes)>;
+
+    /// Reads exactly the bytes of `range`, which must lie within the object.
+    fn get_range<'a>(&'a self, key: &'a str, range: Range<u64>) -> BoxFuture<'a, Bytes>;
+
+    /// Describes an object, its timestamp included.
+    fn head<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Object>;
+
+    /// The objects whose keys begin with `prefix` and come after the key `after`, in the order of
+    /// their keys.
+    fn list<'a>(&'a self, prefix: &'a str, after: Option<&'a str>) -> BoxFuture<'a, Vec<Object>>;
+
+    /// Removes an object; it is no error if there is none.
+    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, ()>;
+
+    /// How Litestream names levels in this backend.
+    fn layout(&self) -> Layout;
+}
+
+/// Opens the store a location lies in. Nothing is asked of it yet.
+pub async fn open(location: &Location) -> Arc<dyn Store> {
+    match location {
+        Location::File(root) => Arc::new(FileStore::new(root)),
+        Location::S3(s3) => Arc::new(S3Store::connect(s3).await),
+    }
+}
+
+/// How Litestream names levels; it differs between backends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// `0009/`: S3.
+    Hex,
+    /// `ltx/9/`: every other.
+    Decimal,
+}
+
+/// What is put.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// Bytes in memory.
+    Bytes(Bytes),
+    /// A file, read while it is sent. It must not change meanwhile.
+    File(PathBuf),
+}
+
+impl From<Vec<u8>> for Body {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Bytes(bytes.into())
+    }
+}
+
+/// How an object is put.
+#[derive(Clone, Debug, Default)]
+pub struct Put {
+    /// What must be true of the key.
+    pub mode: PutMode,
+    /// The time the object stands for, in milliseconds since 1970.
+    pub timestamp_ms: Option<i64>,
+}
+
+/// What must be true of a key for a put to succeed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum PutMode {
+    /// Nothing.
+    #[default]
+    Overwrite,
+    /// There is no object; otherwise [`Error::AlreadyExists`].
+    IfAbsent,
+    /// The object has this tag; otherwise [`Error::Precondition`].
+    IfMatch(Etag),
+}
+
+/// Names one version of an object.
+pub type Etag = String;
+
+/// What a store says about an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object {
+    /// Its key.
+    pub key: String,
+    /// Its length in bytes.
+    pub size: u64,
+    /// Its tag; a listing may leave it out.
+    pub etag: Option<Etag>,
+    /// When it was stored by the store's clock, in milliseconds since 1970.
+    pub modified_ms: Option<i64>,
+    /// The time given to [`Put`]; a listing may leave it out.
+    pub timestamp_ms: Option<i64>,
+}
