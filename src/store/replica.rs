@@ -5,7 +5,7 @@
 //! | S3 | `<prefix>/<level, 4 hex digits>/<min>-<max>.ltx` |
 //! | others | `<prefix>/ltx/<level>/<min>-<max>.ltx` |
 
-use super::{Body, Error, Etag, Layout, Location, Object, Put, PutMode, Reader, ReaderOptions};
+use super::{Body, Error, Etag, Layout, Location, Object, Put, Reader, ReaderOptions};
 use super::{Store, open};
 use crate::ltx::{HEADER_LEN, Header, Name, Txid};
 use bytes::Bytes;
@@ -97,7 +97,7 @@ impl Replica {
         self.list(level, Some(&after)).await
     }
 
-    /// Stores an LTX file.
+    /// Stores an LTX file. Its timestamp is that of its header.
     ///
     /// # Errors
     /// If the store fails, or the mode forbids it.
@@ -106,10 +106,8 @@ impl Replica {
         level: Level,
         name: Name,
         body: Body,
-        timestamp_ms: i64,
-        mode: PutMode,
+        put: Put,
     ) -> Result<Etag, Error> {
-        let put = Put { mode, timestamp_ms: Some(timestamp_ms) };
         self.store.put(&self.ltx_key(level, name), body, put).await
     }
 

@@ -92,16 +92,14 @@ async fn conditions(store: &dyn Store, prefix: &str) {
 }
 
 async fn one_of_many_wins(store: &Arc<dyn Store>, prefix: &str) {
-    let tasks = (0..8).map(|writer| {
+    let mut tasks = tokio::task::JoinSet::new();
+    for writer in 0..8 {
         let (store, key) = (Arc::clone(store), format!("{prefix}raced"));
-        tokio::spawn(async move {
+        tasks.spawn(async move {
             store.put(&key, bytes(&writer.to_string()), put(PutMode::IfAbsent)).await.is_ok()
-        })
-    });
-    let mut winners = 0;
-    for task in tasks.collect::<Vec<_>>() {
-        winners += usize::from(task.await.unwrap());
+        });
     }
+    let winners = tasks.join_all().await.into_iter().filter(|won| *won).count();
     assert_eq!(winners, 1);
 }
 
@@ -164,7 +162,7 @@ async fn ltx_files(store: &Arc<dyn Store>, prefix: &str) {
     let names = [1, 2, 300].map(|txid| Name::single(Txid(txid)));
     for name in names {
         let body = Body::from(name.to_string().into_bytes());
-        replica.put_ltx(0, name, body, 5000, PutMode::IfAbsent).await.unwrap();
+        replica.put_ltx(0, name, body, put(PutMode::IfAbsent)).await.unwrap();
     }
     let stray = replica.ltx_key(0, names[0]) + ".tmp";
     store.put(&stray, bytes("x"), Put::default()).await.unwrap();
