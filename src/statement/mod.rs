@@ -9,6 +9,7 @@ pub mod lexer;
 pub mod literal;
 pub mod parse;
 mod translate;
+pub mod utility;
 
 pub use error::{BadValue, Error, ErrorKind};
 pub use translate::translate;

@@ -1,0 +1,144 @@
+//! PREPARE, EXECUTE, DEALLOCATE and DISCARD.
+//! <https://www.postgresql.org/docs/15/sql-prepare.html>
+
+use super::reader::Reader;
+use crate::statement::error::{Error, ErrorKind};
+use crate::statement::{Prepared, Statement};
+use crate::types::{Oid, Type};
+
+pub(super) fn prepare(reader: &mut Reader<'_>) -> Result<Statement, Error> {
+    if reader.is("transaction") && reader.peek_at(1).is_some_and(|token| token.kind.is_string()) {
+        return Err(ErrorKind::Unsupported("PREPARE TRANSACTION".to_owned()).at(None));
+    }
+    let name = reader.name()?;
+    let parameter_types =
+        if reader.is_symbol(b'(') { reader.parenthesized(type_oid)? } else { Vec::new() };
+    reader.expect(&["as"])?;
+    let begins = ["select", "with", "values", "table", "insert", "update", "delete", "merge"];
+    if !begins.iter().any(|word| reader.is(word)) && !reader.is_symbol(b'(') {
+        return Err(reader.unexpected());
+    }
+    let range = reader.rest()?;
+    let text = reader.text_of(range).to_owned();
+    Ok(Statement::Prepared(Prepared::Prepare { name, parameter_types, text }))
+}
+
+pub(super) fn execute(reader: &mut Reader<'_>) -> Result<Statement, Error> {
+    let name = reader.name()?;
+    let mut arguments = Vec::new();
+    if reader.is_symbol(b'(') {
+        arguments = reader.parenthesized(|reader| {
+            let range = reader.balanced(true)?;
+            Ok(reader.text_of(range).to_owned())
+        })?;
+    }
+    Ok(Statement::Prepared(Prepared::Execute { name, arguments }))
+}
+
+pub(super) fn deallocate(reader: &mut Reader<'_>) -> Result<Statement, Error> {
+    if reader.peek_at(1).is_some() {
+        reader.accept(&["prepare"]);
+    }
+    if reader.accept(&["all"]) {
+        return Ok(Statement::Prepared(Prepared::DeallocateAll));
+    }
+    Ok(Statement::Prepared(Prepared::Deallocate(reader.name()?)))
+}
+
+pub(super) fn discard(reader: &mut Reader<'_>) -> Result<Statement, Error> {
+    let word = reader.expect_one_of(&["all", "plans", "sequences", "temp", "temporary"])?;
+    let word = if word == "temporary" { "temp" } else { word };
+    Ok(Statement::Discard(word.to_ascii_uppercase()))
+}
+
+/// A type's OID; 0 for `unknown`.
+fn type_oid(reader: &mut Reader<'_>) -> Result<Oid, Error> {
+    let at = reader.clone();
+    let name = type_name(reader)?;
+    if name == "unknown" {
+        return Ok(0);
+    }
+    match lookup(&name) {
+        Some(ty) => Ok(ty.0),
+        None => Err(at.error(ErrorKind::UndefinedType(name))),
+    }
+}
+
+/// `Typename`, as one name: modifiers left out, words of one blank between them, `[]` behind.
+fn type_name(reader: &mut Reader<'_>) -> Result<String, Error> {
+    reader.accept(&["setof"]);
+    let mut name = match TYPE_PHRASES.iter().find(|phrase| reader.accept(phrase)) {
+        Some(phrase) => phrase.join(" "),
+        None => simple_type_name(reader)?,
+    };
+    if reader.is_symbol(b'(') {
+        reader.parenthesized(|reader| reader.balanced(true))?;
+    }
+    if name == "time" || name == "timestamp" {
+        name.push_str(time_zone(reader)?);
+    }
+    if reader.accept(&["array"]) {
+        array_bound(reader)?;
+        return Ok(name + "[]");
+    }
+    let mut array = false;
+    while array_bound(reader)? {
+        array = true;
+    }
+    Ok(if array { name + "[]" } else { name })
+}
+
+const TYPE_PHRASES: [&[&str]; 8] = [
+    &["double", "precision"],
+    &["character", "varying"],
+    &["national", "character", "varying"],
+    &["national", "character"],
+    &["bit", "varying"],
+    &["char", "varying"],
+    &["national", "char", "varying"],
+    &["national", "char"],
+];
+
+fn simple_type_name(reader: &mut Reader<'_>) -> Result<String, Error> {
+    let mut name = reader.name().or_else(|_| reader.type_name_word())?;
+    while reader.accept_symbol(b'.') {
+        name = reader.label()?;
+    }
+    Ok(name)
+}
+
+fn time_zone(reader: &mut Reader<'_>) -> Result<&'static str, Error> {
+    let Some(word) = reader.one_of(&["with", "without"]) else { return Ok("") };
+    reader.expect(&["time", "zone"])?;
+    Ok(if word == "with" { " with time zone" } else { " without time zone" })
+}
+
+fn array_bound(reader: &mut Reader<'_>) -> Result<bool, Error> {
+    if !reader.accept_symbol(b'[') {
+        return Ok(false);
+    }
+    if !reader.is_symbol(b']') {
+        reader.signed_integer()?;
+    }
+    reader.expect_symbol(b']')?;
+    Ok(true)
+}
+
+fn lookup(name: &str) -> Option<Type> {
+    Some(match name {
+        "bool" | "boolean" => Type::BOOL,
+        "int2" | "smallint" => Type::INT2,
+        "int" | "int4" | "integer" => Type::INT4,
+        "int8" | "bigint" => Type::INT8,
+        "float4" | "real" => Type::FLOAT4,
+        "float8" | "float" | "double precision" => Type::FLOAT8,
+        "numeric" | "decimal" => Type::NUMERIC,
+        "text" => Type::TEXT,
+        "varchar" | "character varying" => Type::VARCHAR,
+        "char" | "character" | "bpchar" => Type::BPCHAR,
+        "date" => Type::DATE,
+        "timestamp" | "timestamp without time zone" => Type::TIMESTAMP,
+        "timestamptz" | "timestamp with time zone" => Type::TIMESTAMPTZ,
+        _ => return None,
+    })
+}
