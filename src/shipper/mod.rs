@@ -1,1 +1,4 @@
 //! shipper
+
+pub mod plan;
+pub mod restore;

@@ -1,0 +1,352 @@
+//! A replica in, a database file out.
+//!
+//! The file is written aside, synced, checked and only then renamed, so that what stands under the
+//! name asked for is whole or was never touched. Memory is bounded whatever the database's size:
+//! objects are read in pieces while they are merged.
+
+mod inputs;
+#[cfg(test)]
+mod tests;
+
+use super::plan::{self, plan};
+use crate::ltx::{self, Merge, Txid, write_database};
+use crate::sqlite::{self, Integrity, integrity_check};
+use crate::store::{self, LtxFile, Replica, SNAPSHOT_LEVEL};
+use inputs::{Input, open_inputs};
+use std::ffi::OsString;
+use std::fs::{File, Permissions};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tempfile::NamedTempFile;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+/// What to restore, and how.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Which moment.
+    pub target: Target,
+    /// Replace a file that is there.
+    pub force: bool,
+    /// How to check the result before it gets its name.
+    pub integrity: Integrity,
+}
+
+/// A moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Target {
+    /// The newest there is.
+    #[default]
+    Latest,
+    /// Just after a transaction.
+    Txid(Txid),
+    /// The newest not after a time, in milliseconds since 1970.
+    Timestamp(i64),
+}
+
+/// How far a restore has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// The files to read are known.
+    Planned {
+        /// How many.
+        files: usize,
+        /// Their length together.
+        bytes: u64,
+    },
+    /// Pages are being written.
+    Pages {
+        /// Written so far.
+        done: u32,
+        /// Of the whole database.
+        total: u32,
+    },
+    /// All is written and is being checked.
+    Checking,
+}
+
+/// Is told how far a restore has come; it is called often.
+pub type ProgressFn = Arc<dyn Fn(Progress) + Send + Sync>;
+
+/// What was restored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// The last transaction.
+    pub txid: Txid,
+    /// When it was taken, in milliseconds since 1970.
+    pub timestamp_ms: i64,
+    /// The size of the database in pages.
+    pub pages: u32,
+    /// The size of a page in bytes.
+    pub page_size: u32,
+    /// The LTX files read.
+    pub files: usize,
+    /// Their length together.
+    pub bytes: u64,
+}
+
+/// Why nothing was restored.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The output is there, and may not be replaced.
+    #[error("{} exists already", path.display())]
+    Exists {
+        /// The output.
+        path: PathBuf,
+    },
+    /// A journal lies beside the output: a database is open there, or was not closed.
+    #[error("{} belongs to a database in use: stop what uses it, or remove it", path.display())]
+    InUse {
+        /// The journal.
+        path: PathBuf,
+    },
+    /// The output cannot be written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What happened.
+        source: io::Error,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The files do not make the database asked for.
+    #[error(transparent)]
+    Plan(#[from] plan::Error),
+    /// A file is damaged, or the files do not fit together.
+    #[error(transparent)]
+    Ltx(#[from] ltx::Error),
+    /// Nothing is as old as the time asked for.
+    #[error("the backup begins after that time")]
+    NothingThen,
+    /// The restored database cannot be read.
+    #[error("the restored database cannot be read: {0}")]
+    Unreadable(#[from] sqlite::Error),
+    /// The restored database is not sound.
+    #[error("the restored database is damaged: {first} ({count} faults)")]
+    Damaged {
+        /// The first thing that is wrong.
+        first: String,
+        /// How many things are.
+        count: usize,
+    },
+    /// The program is stopping.
+    #[error("interrupted by shutdown")]
+    Stopped,
+}
+
+/// Restores a replica into the file `output`.
+///
+/// # Errors
+/// If the output is in the way, the replica lacks something or is damaged, or a store or a disk
+/// fails. The output is then as it was before.
+pub async fn restore(
+    replica: &Replica,
+    output: &Path,
+    options: &Options,
+    progress: ProgressFn,
+) -> Result<Restored, Error> {
+    refuse_in_the_way(output, options.force)?;
+    for _ in 1..PLANS_MAX {
+        match restore_planned(replica, output, options, &progress).await {
+            Err(error) if error.is_vanished() => tracing::info!(%error, "plan restore again"),
+            result => return result,
+        }
+    }
+    restore_planned(replica, output, options, &progress).await
+}
+
+/// The files that make the moment asked for.
+///
+/// # Errors
+/// If the store fails, or they do not make it.
+pub async fn plan_restore(replica: &Replica, target: Target) -> Result<Vec<LtxFile>, Error> {
+    let files = list_all(replica).await?;
+    match target {
+        Target::Latest => Ok(plan(&files, None)?),
+        Target::Txid(txid) => Ok(plan(&files, Some(txid))?),
+        Target::Timestamp(time_ms) => {
+            let (some, files) = (!files.is_empty(), taken_by(replica, files, time_ms).await?);
+            if some && files.is_empty() {
+                return Err(Error::NothingThen);
+            }
+            Ok(plan(&files, None)?)
+        }
+    }
+}
+
+/// Every LTX file of a replica. Levels are listed upwards, the way transactions move: what is gone
+/// from one by the time it is listed is in the next.
+///
+/// # Errors
+/// If the store fails.
+pub async fn list_all(replica: &Replica) -> Result<Vec<LtxFile>, store::Error> {
+    let mut files = Vec::new();
+    for level in 0..=SNAPSHOT_LEVEL {
+        files.extend(replica.list_ltx(level).await?);
+    }
+    Ok(files)
+}
+
+async fn restore_planned(
+    replica: &Replica,
+    output: &Path,
+    options: &Options,
+    progress: &ProgressFn,
+) -> Result<Restored, Error> {
+    let files = plan_restore(replica, options.target).await?;
+    let bytes = files.iter().map(|file| file.size).sum();
+    progress(Progress::Planned { files: files.len(), bytes });
+    let (replica, output) = (replica.clone(), output.to_owned());
+    let (options, progress) = (options.clone(), Arc::clone(progress));
+    let write = move || write_output(&replica, &files, &output, &options, &progress);
+    tokio::task::spawn_blocking(write).await.unwrap_or(Err(Error::Stopped))
+}
+
+/// How often to plan when retention removes planned files under our hands.
+const PLANS_MAX: u32 = 3;
+/// Requests at once.
+const REQUESTS_MAX: usize = 16;
+impl Error {
+    /// A file was removed between the listing and the reading.
+    fn is_vanished(&self) -> bool {
+        let vanished = |error: &store::Error| matches!(error, store::Error::NotFound { .. });
+        match self {
+            Self::Store(error) => vanished(error),
+            Self::Ltx(ltx::Error::Io(error)) => {
+                error.get_ref().and_then(|inner| inner.downcast_ref()).is_some_and(vanished)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// A journal under the output's name would be replayed into the restored database.
+fn refuse_in_the_way(output: &Path, force: bool) -> Result<(), Error> {
+    for suffix in ["-wal", "-shm", "-journal"] {
+        let path = with_suffix(output, suffix);
+        if path.symlink_metadata().is_ok() {
+            return Err(Error::InUse { path });
+        }
+    }
+    match output.symlink_metadata() {
+        Ok(found) if !force || found.is_dir() => Err(Error::Exists { path: output.to_owned() }),
+        _ => Ok(()),
+    }
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    name.into()
+}
+
+/// The files whose header's time is not after `time_ms`. Only the header tells: a listing may know
+/// nothing, and a copied file has lost what it knew.
+async fn taken_by(
+    replica: &Replica,
+    files: Vec<LtxFile>,
+    time_ms: i64,
+) -> Result<Vec<LtxFile>, Error> {
+    let requests = Arc::new(Semaphore::new(REQUESTS_MAX));
+    let mut reads = JoinSet::new();
+    for file in files {
+        let (replica, requests) = (replica.clone(), Arc::clone(&requests));
+        reads.spawn(async move {
+            let _permit = requests.acquire().await;
+            match replica.ltx_header(&file).await {
+                Ok(header) => Ok(Some((file, header))),
+                Err(store::Error::NotFound { .. }) => Ok(None),
+                Err(error) => Err(error),
+            }
+        });
+    }
+    let mut taken = Vec::new();
+    while let Some(read) = reads.join_next().await {
+        if let Some((file, header)) = read.unwrap_or(Err(store::Error::Stopped))? {
+            let header = header.ok_or(ltx::Error::Truncated)?;
+            taken.extend((header.timestamp_ms <= time_ms).then_some(file));
+        }
+    }
+    Ok(taken)
+}
+
+fn write_output(
+    replica: &Replica,
+    files: &[LtxFile],
+    output: &Path,
+    options: &Options,
+    progress: &ProgressFn,
+) -> Result<Restored, Error> {
+    let io_error = |source| Error::Io { path: output.to_owned(), source };
+    let directory = match output.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let file = create_aside(output, directory).map_err(io_error)?;
+    let inputs = open_inputs(replica, files, directory)?;
+    let header = write_pages(Merge::new(inputs)?, file.as_file(), progress)?;
+    file.as_file().sync_all().map_err(io_error)?;
+    progress(Progress::Checking);
+    check(file.path(), options.integrity)?;
+    refuse_in_the_way(output, options.force)?;
+    place(file, output, options.force)?;
+    File::open(directory).and_then(|directory| directory.sync_all()).map_err(io_error)?;
+    Ok(Restored {
+        txid: header.max_txid,
+        timestamp_ms: header.timestamp_ms,
+        pages: header.commit,
+        page_size: header.page_size,
+        files: files.len(),
+        bytes: files.iter().map(|file| file.size).sum(),
+    })
+}
+
+/// Removed again unless it gets its name.
+fn create_aside(output: &Path, directory: &Path) -> io::Result<NamedTempFile> {
+    let name = output.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
+    let mut prefix = name.to_owned();
+    prefix.push(".tmp-");
+    // As SQLite makes database files; the process's mask applies.
+    let permissions = Permissions::from_mode(0o644);
+    tempfile::Builder::new().prefix(&prefix).permissions(permissions).tempfile_in(directory)
+}
+
+fn write_pages(
+    merge: Merge<Input>,
+    file: &File,
+    progress: &ProgressFn,
+) -> Result<ltx::Header, Error> {
+    const STEP: u32 = 256;
+    let total = merge.header().commit;
+    let mut writer = BufWriter::with_capacity(1 << 20, file);
+    let header = write_database(merge, &mut writer, |done| {
+        if done % STEP == 0 || done == total {
+            progress(Progress::Pages { done, total });
+        }
+    })?;
+    writer.flush().map_err(ltx::Error::from)?;
+    Ok(header)
+}
+
+fn check(path: &Path, integrity: Integrity) -> Result<(), Error> {
+    let mut faults = integrity_check(path, integrity)?.into_iter();
+    match faults.next() {
+        None => Ok(()),
+        Some(first) => Err(Error::Damaged { first, count: faults.len() + 1 }),
+    }
+}
+
+fn place(file: NamedTempFile, output: &Path, force: bool) -> Result<(), Error> {
+    let placed = if force { file.persist(output) } else { file.persist_noclobber(output) };
+    match placed.map_err(|error| error.error) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(Error::Exists { path: output.to_owned() })
+        }
+        Err(source) => Err(Error::Io { path: output.to_owned(), source }),
+    }
+}
