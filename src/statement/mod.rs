@@ -4,13 +4,16 @@
 //! text -> lexer (split, literals) -> utility | parse -> resolve and type -> rewrite -> emit -> Plan
 //! ```
 
+mod cache;
 mod error;
 pub mod lexer;
 pub mod literal;
 pub mod parse;
+pub mod shape;
 mod translate;
 pub mod utility;
 
+pub use cache::{Bound, Cache};
 pub use error::{BadValue, Error, ErrorKind};
 pub use translate::translate;
 

@@ -3,7 +3,7 @@
 
 use super::Utility;
 use super::reader::Reader;
-use crate::statement::error::{Error, ErrorKind};
+use crate::statement::error::{BadValue, Error, ErrorKind};
 use crate::statement::{Cursor, Direction, Statement};
 use std::ops::Range;
 
@@ -43,10 +43,10 @@ pub(super) fn declare(reader: &mut Reader<'_>) -> Result<Option<Utility>, Error>
     let hold = hold(reader)?;
     reader.expect(&["for"])?;
     if scroll && no_scroll {
-        return Err(ErrorKind::Grammar("cannot specify both SCROLL and NO SCROLL").at(None));
+        return Err(contradiction("cannot specify both SCROLL and NO SCROLL"));
     }
     if insensitive && asensitive {
-        return Err(ErrorKind::Grammar("cannot specify both INSENSITIVE and ASENSITIVE").at(None));
+        return Err(contradiction("cannot specify both INSENSITIVE and ASENSITIVE"));
     }
     let scroll = if scroll || no_scroll { Some(scroll) } else { None };
     let query = query(reader)?;
@@ -54,6 +54,12 @@ pub(super) fn declare(reader: &mut Reader<'_>) -> Result<Option<Utility>, Error>
 }
 
 const DECLARE_WORDS: [&str; 6] = ["binary", "insensitive", "asensitive", "scroll", "no", "cursor"];
+
+/// `invalid_cursor_definition`
+fn contradiction(message: &str) -> Error {
+    let message = message.to_owned();
+    ErrorKind::Literal(BadValue { sqlstate: "42P11", message }).at(None)
+}
 
 fn hold(reader: &mut Reader<'_>) -> Result<bool, Error> {
     if !reader.is("with") && !reader.is("without") {

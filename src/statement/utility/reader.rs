@@ -35,11 +35,6 @@ impl<'a> Reader<'a> {
         self.at = (self.at + count).min(self.tokens.len());
     }
 
-    /// The token as spelled; empty at the end.
-    pub(super) fn spelling(&self) -> &'a str {
-        self.peek().map_or("", |token| token.text(self.text))
-    }
-
     /// The next word in lower case; empty when it is no word.
     pub(super) fn word(&self) -> String {
         match self.peek() {
