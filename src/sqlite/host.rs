@@ -35,6 +35,10 @@ pub trait Host: Send + Sync {
     fn notify(&self, channel: &str, payload: &str);
     /// `pg_cancel_backend(pid)` and, with `terminate`, `pg_terminate_backend(pid)`.
     fn signal(&self, pid: i32, terminate: bool) -> bool;
+    /// The running statement was cancelled: asked by functions that wait.
+    fn cancelled(&self) -> bool {
+        false
+    }
     /// `pg_is_in_recovery()`: a follower.
     fn in_recovery(&self) -> bool;
     /// Rows of a relation that mirrors the server rather than the file: `pg_stat_activity`,

@@ -6,6 +6,7 @@ mod busy;
 mod connection;
 mod error;
 mod file;
+pub mod function;
 mod host;
 mod integrity;
 mod schema;
