@@ -20,8 +20,19 @@ const ROOMS: &[(&str, &[&str], &str)] = &[
     ("replica", &["ltx", "store", "sqlite", "shipper", "observe"], "the store to a file"),
     (
         "database",
-        &["statement", "catalog", "sqlite", "schema", "types", "shipper", "replica", "store",
-          "wal", "ltx", "observe"],
+        &[
+            "statement",
+            "catalog",
+            "sqlite",
+            "schema",
+            "types",
+            "shipper",
+            "replica",
+            "store",
+            "wal",
+            "ltx",
+            "observe",
+        ],
         "one served file: both flows meet here",
     ),
     (
@@ -203,9 +214,8 @@ fn identifier(text: &str) -> Option<String> {
 /// Whether the code has the path `name::`, not as the end of a longer name or inside another path.
 fn names_crate(code: &str, name: &str) -> bool {
     let path = format!("{name}::");
-    code.match_indices(&path).any(|(at, _)| {
-        !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':')
-    })
+    code.match_indices(&path)
+        .any(|(at, _)| !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':'))
 }
 
 fn sources() -> Vec<Source> {
