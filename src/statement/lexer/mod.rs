@@ -553,4 +553,6 @@ const fn classes() -> [u8; 256] {
 }
 
 #[cfg(test)]
+mod soup;
+#[cfg(test)]
 mod tests;
