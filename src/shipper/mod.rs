@@ -1,4 +1,197 @@
-//! shipper
+//! Ships every commit of a file to object stores, in the format of Litestream 0.5.
+//!
+//! What enters: a SQLite file, "a transaction was committed" ([`Shipper::committed`]), and commits
+//! of foreign processes, which are noticed. What leaves: LTX files in every destination, in order
+//! and without a gap, and "it is stored" ([`Shipper::wait_stored`]).
+//!
+//! * A thread for each file (`worker`) runs the state machine that reads the log (`tail`) and
+//!   writes a local LTX file for each batch of commits (`log`).
+//! * A task for each destination (`upload`) carries local files to its store, by a cursor of its
+//!   own.
+//! * Nothing happens while nothing is committed.
+//!
+//! Nothing is ever written into the database for this purpose. What is kept locally lies in
+//! `.<file>-egret/` beside it and may be deleted at any moment: the numbers continue after those of
+//! the destination, with a file that holds the whole database.
 
+mod error;
+mod log;
 pub mod plan;
+mod progress;
 pub mod restore;
+mod tail;
+mod upload;
+mod watch;
+mod worker;
+
+pub use error::Error;
+pub use log::state_directory;
+pub use progress::{DestinationStatus, Failure, Status};
+
+use crate::ltx::{PageEncoding, Txid};
+use crate::store::Replica;
+use progress::Shared;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+
+/// What the shipper asks of whoever serves the file.
+pub trait Hooks: Send + Sync {
+    /// Makes writers of this process queue until the guard is dropped, so that they wait in their
+    /// own queue rather than for SQLite's lock. Foreign writers wait by their busy timeouts.
+    fn hold_writers(&self) -> Box<dyn Guard + '_>;
+
+    /// The time, in milliseconds since 1970.
+    fn now_ms(&self) -> i64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+/// Something that lasts until it is dropped.
+pub trait Guard {}
+
+impl<T> Guard for T {}
+
+/// The hooks of a file that nobody else in this process writes to.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Alone;
+
+impl Hooks for Alone {
+    fn hold_writers(&self) -> Box<dyn Guard + '_> {
+        Box::new(())
+    }
+}
+
+/// One place a file is shipped to.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    /// The name it has in the status and in `synchronous_standby_names`.
+    pub name: String,
+    /// Where.
+    pub replica: Replica,
+}
+
+/// How a file is shipped.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Commits that follow each other closer than this are stored together.
+    pub sync_interval: Duration,
+    /// How often a file that nobody seems to write is looked at all the same.
+    pub poll_interval: Duration,
+    /// The log is copied into the database when it has grown by so many pages.
+    pub checkpoint_pages: u64,
+    /// A log's file longer than this is cut when it can be.
+    pub truncate_bytes: u64,
+    /// A log longer than this is warned of: some reader keeps it from being started over.
+    pub warn_bytes: u64,
+    /// About how much of the log goes into one local file at most.
+    pub batch_bytes_max: u64,
+    /// How long local files are kept after every destination has them.
+    pub local_retention: Duration,
+    /// How pages are stored; frames are for readers older than Litestream 0.5.16.
+    pub encoding: PageEncoding,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            sync_interval: Duration::from_millis(500),
+            poll_interval: Duration::from_secs(5),
+            checkpoint_pages: 1000,
+            truncate_bytes: 64 << 20,
+            warn_bytes: 512 << 20,
+            batch_bytes_max: 64 << 20,
+            local_retention: Duration::from_secs(300),
+            encoding: PageEncoding::Block,
+        }
+    }
+}
+
+/// Ships one file.
+pub struct Shipper {
+    shared: Arc<Shared>,
+    worker: Mutex<Option<JoinHandle<()>>>,
+    uploads: Vec<AbortHandle>,
+}
+
+impl Shipper {
+    /// Starts shipping a file; uploads run on `runtime`. What goes wrong from now on is retried
+    /// and shown by [`Self::status`].
+    ///
+    /// # Errors
+    /// If the state directory cannot be made, or no thread can be started.
+    pub fn start(
+        path: &Path,
+        destinations: Vec<Destination>,
+        options: Options,
+        hooks: Arc<dyn Hooks>,
+        runtime: &Handle,
+    ) -> Result<Arc<Self>, Error> {
+        let names = destinations.iter().map(|destination| destination.name.clone());
+        let shared = Arc::new(Shared::open(path, names.collect(), options, hooks)?);
+        let uploads = destinations.into_iter().enumerate().map(|(index, destination)| {
+            let task = upload::run(Arc::clone(&shared), index, destination.replica);
+            runtime.spawn(task).abort_handle()
+        });
+        let uploads = uploads.collect();
+        let worked = Arc::clone(&shared);
+        let worker = std::thread::Builder::new()
+            .name("shipper".to_owned())
+            .spawn(move || worker::run(&worked))
+            .map_err(Error::io(path))?;
+        Ok(Arc::new(Self { shared, worker: Mutex::new(Some(worker)), uploads }))
+    }
+
+    /// A transaction was committed. Costs next to nothing; anybody may call it at any time.
+    pub fn committed(&self) {
+        self.shared.bell.ring();
+    }
+
+    /// Waits until what was committed before the call is in the destinations of these names, or
+    /// in all if none is named, and returns its number. Callers that wait together are served
+    /// by one upload. Blocks the thread.
+    ///
+    /// # Errors
+    /// [`Error::Late`] at the deadline, [`Error::Stopped`] when the shipper is stopped.
+    pub fn wait_stored(&self, names: &[String], deadline: Option<Instant>) -> Result<Txid, Error> {
+        self.shared.wait_stored(names, deadline)
+    }
+
+    /// Waits until what was committed before the call is in the local log, and returns its
+    /// number. Blocks the thread.
+    ///
+    /// # Errors
+    /// As [`Self::wait_stored`].
+    pub fn wait_logged(&self, deadline: Option<Instant>) -> Result<Txid, Error> {
+        self.shared.wait_logged(deadline)
+    }
+
+    /// How it goes.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.shared.status()
+    }
+
+    /// Takes what was committed and stores it in every destination, then stops; gives up at the
+    /// deadline. True if all was stored. Blocks the thread.
+    pub fn stop(&self, deadline: Duration) -> bool {
+        let until = Instant::now() + deadline;
+        self.shared.stop();
+        let worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let ended = worker.is_none_or(|worker| worker.join().is_ok());
+        let stored = ended && self.shared.wait_uploaded(until);
+        self.uploads.iter().for_each(AbortHandle::abort);
+        stored
+    }
+}
+
+impl Drop for Shipper {
+    fn drop(&mut self) {
+        self.shared.stop();
+        self.uploads.iter().for_each(AbortHandle::abort);
+    }
+}

@@ -33,6 +33,10 @@ pub struct Keeper {
 /// How a checkpoint treats others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Checkpoint {
+    /// Copies nothing, only tells how long the log is. Frames beyond that do not count even if they
+    /// look committed: a writer that died between writing a commit and entering it in the index
+    /// leaves such frames behind, and the next writer overwrites them.
+    Noop,
     /// Copies what it can without waiting for anybody.
     Passive,
     /// Copies all, and cuts the log's file to nothing.
@@ -137,15 +141,15 @@ impl Keeper {
     /// # Errors
     /// `SQLITE_IOERR`, `SQLITE_FULL` ...; that others are in the way is no error.
     pub fn checkpoint(&self, mode: Checkpoint) -> Result<Checkpointed, Error> {
-        let idle = self.held.map_or(0, |held| 1 - held);
-        let connection = self.marks.get(idle).unwrap_or(&self.gate);
+        let connection = self.unmarked();
         let sql = match mode {
+            Checkpoint::Noop => "PRAGMA main.wal_checkpoint(NOOP)",
             Checkpoint::Passive => "PRAGMA main.wal_checkpoint(PASSIVE)",
             Checkpoint::Truncate => "PRAGMA main.wal_checkpoint(TRUNCATE)",
         };
         // Waiting would keep writers out for as long.
         connection.busy_timeout(Duration::ZERO)?;
-        let done = connection.query_row(sql, (), |row| {
+        let done = connection.prepare_cached(sql)?.query_row((), |row| {
             let busy: i64 = row.get(0)?;
             Ok(Checkpointed { busy: busy != 0, frames: row.get(1)?, backfilled: row.get(2)? })
         });
@@ -186,6 +190,11 @@ impl Keeper {
             each(pgno, data.as_blob().unwrap_or_default())?;
         }
         Ok(())
+    }
+
+    fn unmarked(&self) -> &Connection {
+        let idle = self.held.map_or(0, |held| 1 - held);
+        self.marks.get(idle).unwrap_or(&self.gate)
     }
 
     fn marked(&self) -> &Connection {

@@ -171,17 +171,19 @@ impl<R: Read + Seek> WalReader<R> {
         Ok(Some((header.pgno, page, Position { salts, offset: end, checksum: header.checksum })))
     }
 
-    /// The pages of the transactions that were committed behind the current position, up to about
-    /// `bytes_max` of the log but at least one transaction; none if there is none. The position
-    /// moves behind the last of them.
+    /// The pages of the transactions that were committed behind the current position and before
+    /// the offset `until`, from about `bytes_max` of the log but at least one transaction; none if
+    /// there is none. The position moves behind the last of them.
     ///
     /// # Errors
     /// If the file cannot be read.
-    pub fn committed(&mut self, bytes_max: u64) -> Result<Option<Batch>, Error> {
+    pub fn committed(&mut self, until: u64, bytes_max: u64) -> Result<Option<Batch>, Error> {
         let start = self.position;
         let mut pages = Vec::new();
         let mut done: Option<Batch> = None;
-        while let Some(Frame { pgno, commit, offset, .. }) = self.next_frame()? {
+        while self.position.offset < until
+            && let Some(Frame { pgno, commit, offset, .. }) = self.next_frame()?
+        {
             pages.push((pgno, offset));
             if commit == 0 {
                 continue;

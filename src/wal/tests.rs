@@ -104,12 +104,12 @@ fn a_batch_is_whole_transactions() {
     let mut writer = Writer::new(ByteOrder::Little, SALTS);
     writer.frame(1, 0, 1).frame(4, 4, 2).frame(1, 0, 3).frame(2, 2, 4).frame(9, 0, 5);
     let mut reader = reader(&writer.bytes);
-    let batch = reader.committed(u64::MAX).unwrap().unwrap();
+    let batch = reader.committed(u64::MAX, u64::MAX).unwrap().unwrap();
     let at = |frame: usize| (32 + frame * FRAME) as u64;
     assert_eq!(batch.pages, [(1, at(2)), (2, at(3))]);
     assert_eq!((batch.commit, batch.start, batch.transactions), (2, 32, 2));
     assert_eq!(batch.end.offset, at(4));
-    assert_eq!(reader.committed(u64::MAX).unwrap(), None);
+    assert_eq!(reader.committed(u64::MAX, u64::MAX).unwrap(), None);
     assert_eq!(reader.position(), batch.end);
     let mut page = Vec::new();
     reader.page_at(at(3), &mut page).unwrap();
@@ -120,9 +120,18 @@ fn a_batch_is_whole_transactions() {
 fn a_batch_respects_its_limit() {
     let bytes = two_transactions(ByteOrder::Little);
     let mut reader = reader(&bytes);
-    assert_eq!(reader.committed(1).unwrap().unwrap().commit, 2);
-    assert_eq!(reader.committed(1).unwrap().unwrap().commit, 3);
-    assert_eq!(reader.committed(1).unwrap(), None);
+    assert_eq!(reader.committed(u64::MAX, 1).unwrap().unwrap().commit, 2);
+    assert_eq!(reader.committed(u64::MAX, 1).unwrap().unwrap().commit, 3);
+    assert_eq!(reader.committed(u64::MAX, 1).unwrap(), None);
+}
+
+#[test]
+fn a_batch_ends_where_the_index_does() {
+    let bytes = two_transactions(ByteOrder::Little);
+    let mut reader = reader(&bytes);
+    let until = (32 + 2 * FRAME) as u64;
+    assert_eq!(reader.committed(until, u64::MAX).unwrap().unwrap().end.offset, until);
+    assert_eq!(reader.committed(until, u64::MAX).unwrap(), None);
 }
 
 #[test]

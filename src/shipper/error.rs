@@ -1,0 +1,72 @@
+//! Why a file is not shipped at the moment.
+
+use crate::ltx::Txid;
+use crate::{ltx, sqlite, store, wal};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What can go wrong between a commit and the store. The shipper tries again after all of these.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A local file could not be read or written.
+    #[error("ship {}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// SQLite refused.
+    #[error("ship: {0}")]
+    Sqlite(#[from] sqlite::Error),
+    /// The write-ahead log could not be read.
+    #[error("ship: {0}")]
+    Wal(#[from] wal::Error),
+    /// An LTX file is damaged, or could not be written.
+    #[error("ship: {0}")]
+    Ltx(#[from] ltx::Error),
+    /// The store refused.
+    #[error("ship: {0}")]
+    Store(#[from] store::Error),
+    /// The database was deleted, or another file has its name now.
+    #[error("ship {}: the file was replaced", path.display())]
+    Replaced {
+        /// The database.
+        path: PathBuf,
+    },
+    /// The file has no pages: there is nothing to ship before its first table.
+    #[error("ship {}: the database is empty", path.display())]
+    Vacant {
+        /// The database.
+        path: PathBuf,
+    },
+    /// Somebody is in a long write transaction.
+    #[error("ship {}: the file is being written", path.display())]
+    Busy {
+        /// The database.
+        path: PathBuf,
+    },
+    /// No destination has said yet how far it is, and nothing is known locally.
+    #[error("ship {}: no destination has answered yet", path.display())]
+    Unnumbered {
+        /// The database.
+        path: PathBuf,
+    },
+    /// The destination has other content under a number that was about to be used.
+    #[error("ship: another writer has stored transaction {0} in this place")]
+    Conflict(Txid),
+    /// The shipper was stopped.
+    #[error("ship: stopped")]
+    Stopped,
+    /// What was asked for did not happen in time.
+    #[error("ship: not stored in time")]
+    Late,
+}
+
+impl Error {
+    /// Wraps an I/O error with the path it is about.
+    pub(super) fn io(path: &Path) -> impl Fn(io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| Self::Io { path: path.clone(), source }
+    }
+}

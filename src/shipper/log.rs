@@ -1,0 +1,209 @@
+//! The local log: `.<file>-egret/ltx/0/<txid>-<txid>.ltx` beside the database.
+//!
+//! What enters: pages in ascending order. What leaves: LTX files that are on disk, whole, before
+//! they have their name, and the newest of them read back and checked. The directory may be
+//! deleted at any moment.
+
+use super::Error;
+use crate::ltx::{
+    Decoder, Encoder, HEADER_LEN, Header, Name, PageEncoding, Pgno, TRAILER_LEN, Txid,
+};
+use std::fs::{self, File};
+use std::io::{BufReader, BufWriter, ErrorKind, Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+
+/// The directory of one database's local LTX files.
+#[derive(Clone, Debug)]
+pub(super) struct Log {
+    directory: PathBuf,
+    encoding: PageEncoding,
+}
+
+/// A file being written.
+pub(super) struct Draft<'a> {
+    log: &'a Log,
+    name: Name,
+    temporary: PathBuf,
+    encoder: Encoder<BufWriter<File>>,
+}
+
+/// The newest file of the log.
+#[derive(Debug)]
+pub(super) enum Newest {
+    /// Its header.
+    Valid(Box<Header>),
+    /// It cannot be read; its number is taken all the same.
+    Damaged(Txid, Error),
+}
+
+impl Log {
+    /// The log of a database, created if there is none. What a crash left half-written goes.
+    pub(super) fn open(database: &Path, encoding: PageEncoding) -> Result<Self, Error> {
+        let log = Self { directory: state_directory(database).join("ltx").join("0"), encoding };
+        log.create()?;
+        for entry in log.entries()? {
+            if entry.extension().is_some_and(|extension| extension == "tmp") {
+                fs::remove_file(&entry).map_err(Error::io(&entry))?;
+            }
+        }
+        Ok(log)
+    }
+
+    /// The names of its files, ascending.
+    pub(super) fn names(&self) -> Result<Vec<Name>, Error> {
+        let entries = self.entries()?;
+        let mut names: Vec<Name> = entries
+            .iter()
+            .filter_map(|path| path.file_name()?.to_str()?.parse().ok())
+            .filter(|name: &Name| name.min == name.max)
+            .collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// The newest file, read from beginning to end.
+    pub(super) fn newest(&self) -> Result<Option<Newest>, Error> {
+        let Some(name) = self.names()?.pop() else { return Ok(None) };
+        let newest = match self.verify(name, 0) {
+            Ok((header, _)) => Newest::Valid(Box::new(header)),
+            Err(error) => Newest::Damaged(name.max, error),
+        };
+        Ok(Some(newest))
+    }
+
+    /// Reads a file from beginning to end; its header, and one of its pages if it has it.
+    pub(super) fn verify(
+        &self,
+        name: Name,
+        wanted: Pgno,
+    ) -> Result<(Header, Option<Vec<u8>>), Error> {
+        let path = self.path(name);
+        let file = File::open(&path).map_err(Error::io(&path))?;
+        let mut decoder = Decoder::new(BufReader::new(file))?;
+        let header = decoder.header().clone();
+        let (mut page, mut found) = (Vec::new(), None);
+        while let Some(pgno) = decoder.next_page(&mut page)? {
+            if pgno == wanted {
+                found = Some(page.clone());
+            }
+        }
+        decoder.finish()?;
+        Ok((header, found))
+    }
+
+    /// Begins a file.
+    pub(super) fn draft(&self, header: Header) -> Result<Draft<'_>, Error> {
+        let name = header.name();
+        self.create()?;
+        let temporary = self.directory.join(format!("{name}.tmp"));
+        let file = File::create(&temporary).map_err(Error::io(&temporary))?;
+        let encoder = Encoder::new(BufWriter::with_capacity(1 << 16, file), header, self.encoding)?;
+        Ok(Draft { log: self, name, temporary, encoder })
+    }
+
+    /// Where a file is.
+    pub(super) fn path(&self, name: Name) -> PathBuf {
+        self.directory.join(name.to_string())
+    }
+
+    /// When a file's transactions were taken, by its header; none if there is no such file.
+    pub(super) fn timestamp_ms(&self, name: Name) -> Result<Option<i64>, Error> {
+        let path = self.path(name);
+        let mut bytes = [0; HEADER_LEN];
+        match File::open(&path).and_then(|mut file| file.read_exact(&mut bytes)) {
+            Ok(()) => Ok(Some(Header::decode(&bytes)?.timestamp_ms)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io(&path)(error)),
+        }
+    }
+
+    /// The length of a file, and its trailer.
+    pub(super) fn trailer(&self, name: Name) -> Result<(u64, [u8; TRAILER_LEN]), Error> {
+        let path = self.path(name);
+        let read = || {
+            let mut file = File::open(&path)?;
+            let mut trailer = [0; TRAILER_LEN];
+            let start = file.seek(SeekFrom::End(-(TRAILER_LEN as i64)))?;
+            file.read_exact(&mut trailer)?;
+            Ok((start + TRAILER_LEN as u64, trailer))
+        };
+        read().map_err(Error::io(&path))
+    }
+
+    /// Writes a snapshot with the pages of a file that holds the whole database, under the name of
+    /// all transactions up to it.
+    pub(super) fn as_snapshot(&self, full: Name) -> Result<(Name, PathBuf), Error> {
+        let source = self.path(full);
+        let file = File::open(&source).map_err(Error::io(&source))?;
+        let mut decoder = Decoder::new(BufReader::new(file))?;
+        let header = Header { min_txid: Txid(1), ..decoder.header().clone() };
+        let name = header.name();
+        let target = self.directory.join(format!("{name}.snapshot.tmp"));
+        let file = File::create(&target).map_err(Error::io(&target))?;
+        let mut encoder = Encoder::new(BufWriter::new(file), header, self.encoding)?;
+        let mut page = Vec::new();
+        while let Some(pgno) = decoder.next_page(&mut page)? {
+            encoder.page(pgno, &page)?;
+        }
+        decoder.finish()?;
+        encoder.finish()?;
+        Ok((name, target))
+    }
+
+    /// Deletes a file; it is no error if it is gone.
+    pub(super) fn remove(&self, name: Name) -> Result<(), Error> {
+        remove(&self.path(name))
+    }
+
+    fn create(&self) -> Result<(), Error> {
+        fs::create_dir_all(&self.directory).map_err(Error::io(&self.directory))
+    }
+
+    fn entries(&self) -> Result<Vec<PathBuf>, Error> {
+        match fs::read_dir(&self.directory) {
+            Ok(entries) => entries
+                .map(|entry| entry.map(|entry| entry.path()).map_err(Error::io(&self.directory)))
+                .collect(),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(Error::io(&self.directory)(error)),
+        }
+    }
+}
+
+impl Draft<'_> {
+    /// Adds a page.
+    pub(super) fn page(&mut self, pgno: Pgno, page: &[u8]) -> Result<(), Error> {
+        Ok(self.encoder.page(pgno, page)?)
+    }
+
+    /// Puts the file on disk, then gives it its name.
+    pub(super) fn finish(self) -> Result<Name, Error> {
+        let (writer, _) = self.encoder.finish()?;
+        let failed = Error::io(&self.temporary);
+        let file = writer.into_inner().map_err(|error| failed(error.into_error()))?;
+        file.sync_all().map_err(Error::io(&self.temporary))?;
+        let path = self.log.path(self.name);
+        fs::rename(&self.temporary, &path).map_err(Error::io(&path))?;
+        sync_directory(&self.log.directory)?;
+        Ok(self.name)
+    }
+}
+
+/// Where egret keeps what belongs to a database: beside it, under a hidden name.
+#[must_use]
+pub fn state_directory(database: &Path) -> PathBuf {
+    let name = database.file_name().unwrap_or_default().to_string_lossy();
+    database.with_file_name(format!(".{name}-egret"))
+}
+
+/// Deletes a file; it is no error if it is gone.
+pub(super) fn remove(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io(path)(error)),
+        _ => Ok(()),
+    }
+}
+
+fn sync_directory(directory: &Path) -> Result<(), Error> {
+    File::open(directory).and_then(|file| file.sync_all()).map_err(Error::io(directory))
+}

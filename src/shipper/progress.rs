@@ -1,0 +1,438 @@
+//! What the worker, the uploads and those who wait for them tell each other.
+
+use super::log::Log;
+use super::{Error, Hooks, Options};
+use crate::ltx::{Name, Txid};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::Thread;
+use std::time::Instant;
+use tokio::sync::watch;
+
+/// Wakes the worker.
+#[derive(Debug, Default)]
+pub(super) struct Bell {
+    pending: AtomicBool,
+    urgent: AtomicBool,
+    stop: AtomicBool,
+    worker: OnceLock<Thread>,
+}
+
+impl Bell {
+    /// Something was committed: look within the sync interval.
+    pub(super) fn ring(&self) {
+        // The swap orders this commit before the look that clears the flag.
+        if !self.pending.swap(true, Ordering::AcqRel) {
+            self.unpark();
+        }
+    }
+
+    /// Somebody waits: look at once.
+    pub(super) fn ring_urgently(&self) {
+        self.urgent.store(true, Ordering::Release);
+        self.pending.store(true, Ordering::Release);
+        self.unpark();
+    }
+
+    pub(super) fn is_pending(&self) -> bool {
+        self.pending.load(Ordering::Acquire)
+    }
+
+    pub(super) fn is_urgent(&self) -> bool {
+        self.urgent.load(Ordering::Acquire)
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+
+    /// Names the thread to wake.
+    pub(super) fn hang(&self) {
+        // A bell has one worker; a second call would name the same thread.
+        self.worker.get_or_init(std::thread::current);
+    }
+
+    /// Before a look.
+    pub(super) fn clear(&self) {
+        self.urgent.swap(false, Ordering::AcqRel);
+        self.pending.swap(false, Ordering::AcqRel);
+    }
+
+    fn unpark(&self) {
+        if let Some(worker) = self.worker.get() {
+            worker.unpark();
+        }
+    }
+}
+
+/// Shared by the worker and the uploads of one file.
+pub(super) struct Shared {
+    pub(super) database: PathBuf,
+    pub(super) options: Options,
+    pub(super) log: Log,
+    pub(super) hooks: Arc<dyn Hooks>,
+    pub(super) bell: Arc<Bell>,
+    state: Mutex<State>,
+    changed: Condvar,
+    news: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The newest local file.
+    newest: Txid,
+    /// The newest local file that holds the whole database, as far as this process knows.
+    full: Txid,
+    /// The highest number any destination has shown.
+    floor: Option<Txid>,
+    /// Where this process's own files begin; none before the first.
+    base: Option<Txid>,
+    full_wanted: bool,
+    destinations: Vec<DestinationState>,
+    looks_asked: u64,
+    looks_done: u64,
+    stopped: bool,
+    status: Status,
+}
+
+#[derive(Debug, Default)]
+struct DestinationState {
+    contacted: bool,
+    /// Local files up to here are of no use to it; only a full one above is.
+    full_above: Option<Txid>,
+    status: DestinationStatus,
+}
+
+/// How shipping goes.
+#[derive(Clone, Debug, Default)]
+pub struct Status {
+    /// The newest transaction in the local log.
+    pub txid: Txid,
+    /// Batches written to the local log by this process.
+    pub batches: u64,
+    /// How many of them hold the whole database.
+    pub fulls: u64,
+    /// Checkpoints made.
+    pub checkpoints: u64,
+    /// The length of the write-ahead log's file at the last look.
+    pub wal_bytes: u64,
+    /// Why the last look failed; none if it did not.
+    pub error: Option<Failure>,
+    /// One for each destination, in the order they were given.
+    pub destinations: Vec<DestinationStatus>,
+}
+
+/// How shipping to one destination goes.
+#[derive(Clone, Debug, Default)]
+pub struct DestinationStatus {
+    /// Its name.
+    pub name: String,
+    /// The newest transaction it has.
+    pub stored: Txid,
+    /// When that was stored, in milliseconds since 1970; none if it was before this process.
+    pub stored_ms: Option<i64>,
+    /// Files stored by this process.
+    pub stored_count: u64,
+    /// Attempts that failed.
+    pub failed_count: u64,
+    /// The last attempt that failed.
+    pub failure: Option<Failure>,
+    /// Since when, in milliseconds since 1970, there are transactions that it has not; none if it
+    /// has all.
+    pub behind_since_ms: Option<i64>,
+}
+
+/// Something that went wrong.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// The transaction it was about; 0 if none.
+    pub txid: Txid,
+    /// When, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// The error.
+    pub error: String,
+}
+
+/// What an upload does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Job {
+    /// Store a local file.
+    Put(Name),
+    /// Store a local file that holds the whole database, and the same as a snapshot: the
+    /// destination lacks what came before.
+    PutFull(Name),
+}
+
+impl Shared {
+    pub(super) fn open(
+        database: &Path,
+        names: Vec<String>,
+        options: Options,
+        hooks: Arc<dyn Hooks>,
+    ) -> Result<Self, Error> {
+        let log = Log::open(database, options.encoding)?;
+        let newest = log.names()?.last().map_or(Txid(0), |name| name.max);
+        let destination = |name| DestinationState {
+            status: DestinationStatus { name, ..DestinationStatus::default() },
+            ..DestinationState::default()
+        };
+        let destinations: Vec<_> = names.into_iter().map(destination).collect();
+        let base = (newest > Txid(0) || destinations.is_empty()).then_some(newest);
+        let state = State { newest, base, destinations, ..State::default() };
+        Ok(Self {
+            database: database.to_owned(),
+            options,
+            log,
+            hooks,
+            bell: Arc::default(),
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            news: watch::Sender::new(0),
+        })
+    }
+
+    pub(super) fn stop(&self) {
+        self.bell.stop.store(true, Ordering::Release);
+        self.bell.ring_urgently();
+    }
+
+    // The worker's side.
+
+    /// The number after which this process's files begin, once it is known.
+    pub(super) fn base(&self) -> Option<Txid> {
+        let mut state = self.lock();
+        if state.base.is_none() {
+            state.base = state.floor;
+        }
+        state.base
+    }
+
+    /// The highest number any destination has shown.
+    pub(super) fn floor(&self) -> Txid {
+        self.lock().floor.unwrap_or_default()
+    }
+
+    /// A look begins: how many had been asked for.
+    pub(super) fn begin_look(&self) -> u64 {
+        self.bell.clear();
+        self.lock().looks_asked
+    }
+
+    /// A look ended at the end of the log.
+    pub(super) fn looked(&self, asked: u64, wal_bytes: u64) {
+        let mut state = self.lock();
+        state.looks_done = state.looks_done.max(asked);
+        state.status.error = None;
+        state.status.wal_bytes = wal_bytes;
+        self.changed.notify_all();
+    }
+
+    /// A look failed.
+    pub(super) fn look_failed(&self, error: &Error) {
+        let failure = self.failure(Txid(0), error);
+        self.lock().status.error = Some(failure);
+    }
+
+    /// A local file was written.
+    pub(super) fn wrote(&self, name: Name, full: bool) {
+        let now = self.hooks.now_ms();
+        let mut state = self.lock();
+        state.newest = name.max;
+        state.status.batches += 1;
+        if full {
+            state.status.fulls += 1;
+            state.full = name.max;
+            state.full_wanted = false;
+        }
+        for destination in &mut state.destinations {
+            destination.status.behind_since_ms.get_or_insert(now);
+        }
+        drop(state);
+        self.tell();
+    }
+
+    pub(super) fn checkpointed(&self) {
+        self.lock().status.checkpoints += 1;
+    }
+
+    /// A destination can only go on with a file that holds the whole database.
+    pub(super) fn full_wanted(&self) -> bool {
+        self.lock().full_wanted
+    }
+
+    /// Up to where every destination has everything.
+    pub(super) fn stored_everywhere(&self) -> Txid {
+        let state = self.lock();
+        state.destinations.iter().map(|d| d.status.stored).min().unwrap_or(state.newest)
+    }
+
+    /// The worker has ended.
+    pub(super) fn worker_ended(&self) {
+        self.lock().stopped = true;
+        self.changed.notify_all();
+        self.tell();
+    }
+
+    // The uploads' side.
+
+    pub(super) fn news(&self) -> watch::Receiver<u64> {
+        self.news.subscribe()
+    }
+
+    /// A destination has said how far it is.
+    pub(super) fn contacted(&self, index: usize, newest: Txid) {
+        let mut state = self.lock();
+        state.floor = Some(state.floor.unwrap_or_default().max(newest));
+        let (base, local) = (state.base, state.newest);
+        let Some(destination) = state.destinations.get_mut(index) else { return };
+        destination.contacted = true;
+        destination.status.stored = newest;
+        let diverged = base.is_some_and(|base| newest > base);
+        if diverged {
+            destination.full_above = Some(newest.max(local));
+            state.full_wanted = true;
+        } else if newest == local {
+            destination.status.behind_since_ms = None;
+        }
+        drop(state);
+        self.changed.notify_all();
+        self.bell.ring_urgently();
+    }
+
+    /// What to store next.
+    pub(super) fn next_job(&self, index: usize) -> Option<Job> {
+        let mut state = self.lock();
+        let (newest, full) = (state.newest, state.full);
+        let destination = state.destinations.get(index).filter(|d| d.contacted)?;
+        let stored = destination.status.stored;
+        if newest <= stored {
+            return None;
+        }
+        let next = Name::single(stored.next());
+        match destination.full_above {
+            None if self.log.path(next).exists() => return Some(Job::Put(next)),
+            Some(above) if full <= above => {}
+            _ if full > stored => return Some(Job::PutFull(Name::single(full))),
+            _ => {}
+        }
+        state.full_wanted = true;
+        drop(state);
+        self.bell.ring_urgently();
+        None
+    }
+
+    /// A destination has a file now.
+    pub(super) fn stored(&self, index: usize, txid: Txid) {
+        let now = self.hooks.now_ms();
+        let mut state = self.lock();
+        let newest = state.newest;
+        if let Some(destination) = state.destinations.get_mut(index) {
+            destination.full_above = None;
+            let status = &mut destination.status;
+            status.stored = txid;
+            status.stored_ms = Some(now);
+            status.stored_count += 1;
+            if txid >= newest {
+                status.behind_since_ms = None;
+            }
+        }
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// An attempt failed.
+    pub(super) fn upload_failed(&self, index: usize, txid: Txid, error: &Error) {
+        let failure = self.failure(txid, error);
+        if let Some(destination) = self.lock().destinations.get_mut(index) {
+            destination.status.failed_count += 1;
+            destination.status.failure = Some(failure);
+        }
+    }
+
+    // The side of those who wait.
+
+    pub(super) fn wait_logged(&self, deadline: Option<Instant>) -> Result<Txid, Error> {
+        let mut state = self.lock();
+        state.looks_asked += 1;
+        let asked = state.looks_asked;
+        drop(state);
+        self.bell.ring_urgently();
+        self.wait(deadline, |state| (state.looks_done >= asked).then_some(state.newest))
+    }
+
+    pub(super) fn wait_stored(
+        &self,
+        names: &[String],
+        deadline: Option<Instant>,
+    ) -> Result<Txid, Error> {
+        let txid = self.wait_logged(deadline)?;
+        self.wait(deadline, |state| {
+            let mut required = state
+                .destinations
+                .iter()
+                .filter(|d| names.is_empty() || names.contains(&d.status.name));
+            required.all(|d| d.contacted && d.status.stored >= txid).then_some(txid)
+        })
+    }
+
+    /// Waits for the uploads after the worker has ended; false at the deadline.
+    pub(super) fn wait_uploaded(&self, deadline: Instant) -> bool {
+        let mut state = self.lock();
+        loop {
+            let newest = state.newest;
+            if state.destinations.iter().all(|d| d.contacted && d.status.stored >= newest) {
+                return state.status.error.is_none();
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            let waited = self.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    pub(super) fn status(&self) -> Status {
+        let state = self.lock();
+        let destinations = state.destinations.iter().map(|d| d.status.clone()).collect();
+        Status { txid: state.newest, destinations, ..state.status.clone() }
+    }
+
+    fn wait<T>(
+        &self,
+        deadline: Option<Instant>,
+        done: impl Fn(&State) -> Option<T>,
+    ) -> Result<T, Error> {
+        let mut state = self.lock();
+        loop {
+            if let Some(value) = done(&state) {
+                return Ok(value);
+            }
+            if state.stopped {
+                return Err(Error::Stopped);
+            }
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            state = match left {
+                Some(left) if left.is_zero() => return Err(Error::Late),
+                Some(left) => {
+                    let waited = self.changed.wait_timeout(state, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+    }
+
+    fn failure(&self, txid: Txid, error: &Error) -> Failure {
+        Failure { txid, at_ms: self.hooks.now_ms(), error: error.to_string() }
+    }
+
+    fn tell(&self) {
+        self.news.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

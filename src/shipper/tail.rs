@@ -1,0 +1,495 @@
+//! Turns what was committed to one file into LTX files of its local log, without missing a
+//! transaction.
+//!
+//! What enters: the database's write-ahead log, and its pages through SQLite. What leaves: one LTX
+//! file for each batch of commits; or the whole database in one, whenever it cannot be proved that
+//! nothing was missed.
+//!
+//! The proof. A [`Keeper`] holds a read mark, so no frame behind it can be overwritten. A place in
+//! the log is *sealed* if it was the log's end while writers were kept out and the mark was taken:
+//! only from a sealed place can the log be started over, since a mark on a frame forbids it, and a
+//! mark on the whole file forbids that anything later is backfilled, which forbids it too. So new
+//! salts at a sealed place mean "read on at the beginning", and anywhere else "something was
+//! missed". After a restart of the program there is no mark to rely on; then the last frame shipped
+//! must still lie where it did, with nothing of its run behind it.
+//!
+//! No thread, no waiting, no store: [`super::worker`] calls it.
+
+use super::log::{Log, Newest};
+use super::{Error, Hooks, Options};
+use crate::ltx::{self, Header, NO_CHECKSUM, Name, Txid, lock_page};
+use crate::sqlite::{Checkpoint, Keeper};
+use crate::wal::{Batch, Position, Salts, WAL_HEADER_LEN, WalReader};
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The follower of one file's log.
+pub(super) struct Tail {
+    database: PathBuf,
+    wal: PathBuf,
+    identity: Identity,
+    keeper: Keeper,
+    log: Log,
+    hooks: Arc<dyn Hooks>,
+    batch_bytes_max: u64,
+    txid: Txid,
+    place: Option<Place>,
+}
+
+/// Device and inode.
+type Identity = (u64, u64);
+
+/// How far the log was read.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    /// Behind the last frame shipped; none if the log was empty.
+    position: Option<Position>,
+    sealed: bool,
+    frame_len: u64,
+    /// The database's size in pages there.
+    commit: u32,
+    /// How long the log was at the last checkpoint.
+    checkpointed: u64,
+}
+
+/// What a look at the log brought.
+#[derive(Debug)]
+pub(super) enum Synced {
+    /// Nothing was committed.
+    Nothing,
+    /// One batch was written to the local log.
+    Wrote(Name),
+    /// It cannot be proved that nothing was missed.
+    Lost(Lost),
+}
+
+/// Why the whole database has to be shipped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Lost {
+    #[error("nothing was shipped from here before")]
+    NothingLocal,
+    #[error("the newest local file is damaged")]
+    Damaged,
+    #[error("the destination is ahead of the local state")]
+    Behind,
+    #[error("the log is gone: somebody else has checkpointed it")]
+    WalGone,
+    #[error("the log was overwritten by somebody else")]
+    Overwritten,
+    #[error("the log was started over by somebody else")]
+    Restarted,
+    #[error("the page size has changed")]
+    PageSize,
+    #[error("a destination lacks what is no longer here")]
+    Asked,
+}
+
+impl Tail {
+    /// Opens a file that exists; [`Self::attach`] is next.
+    pub(super) fn open(
+        database: &Path,
+        log: Log,
+        hooks: Arc<dyn Hooks>,
+        options: &Options,
+    ) -> Result<Self, Error> {
+        let identity = identity(database)?;
+        let keeper = Keeper::open(database)?;
+        if keeper.converted() {
+            tracing::info!(file = %database.display(), "turned the file to WAL mode");
+        }
+        let mut wal = database.as_os_str().to_owned();
+        wal.push("-wal");
+        let txid = log.names()?.last().map_or(Txid(0), |name| name.max);
+        Ok(Self {
+            database: database.to_owned(),
+            wal: wal.into(),
+            identity,
+            keeper,
+            log,
+            hooks,
+            batch_bytes_max: options.batch_bytes_max,
+            txid,
+            place: None,
+        })
+    }
+
+    /// Makes the next batch come after `txid`; true if that leaves a gap, which only a full file
+    /// bridges.
+    pub(super) fn raise(&mut self, txid: Txid) -> bool {
+        let raised = txid > self.txid;
+        self.txid = self.txid.max(txid);
+        raised
+    }
+
+    /// Takes the read mark and finds the place where the newest local file ends, writing what was
+    /// committed since; or says why that is not possible.
+    pub(super) fn attach(&mut self, wrote: &mut dyn FnMut(Name)) -> Result<Option<Lost>, Error> {
+        self.with_writers_out(|tail| {
+            tail.keeper.mark()?;
+            match tail.proven()? {
+                Ok(place) => {
+                    tail.place = Some(place);
+                    tail.drain_and_seal(wrote)
+                }
+                Err(lost) => Ok(Some(lost)),
+            }
+        })
+    }
+
+    /// Writes what was committed since the last time, at most one batch.
+    pub(super) fn sync(&mut self) -> Result<Synced, Error> {
+        if identity(&self.database)? != self.identity {
+            return Err(Error::Replaced { path: self.database.clone() });
+        }
+        let Some(place) = self.place else { return Ok(Synced::Lost(Lost::NothingLocal)) };
+        let Some(mut reader) = self.reader()? else {
+            let lost = Synced::Lost(Lost::WalGone);
+            return Ok(if place.sealed { Synced::Nothing } else { lost });
+        };
+        let start = match place.position {
+            Some(position) if position.salts == reader.header().salts => position,
+            _ if place.sealed => reader.start(),
+            _ => return Ok(Synced::Lost(Lost::Restarted)),
+        };
+        reader.resume(start)?;
+        let until = self.committed_until(&reader)?;
+        match reader.committed(until, self.batch_bytes_max)? {
+            Some(batch) => self.write(place, &mut reader, &batch).map(Synced::Wrote),
+            None => Ok(Synced::Nothing),
+        }
+    }
+
+    /// Writes the whole database as the next batch.
+    pub(super) fn full(&mut self) -> Result<Name, Error> {
+        self.place = None;
+        let mut place = self.with_writers_out(|tail| {
+            tail.keeper.mark()?;
+            tail.end_of_log()
+        })?;
+        let (page_size, commit) = self.keeper.size()?;
+        if commit == 0 {
+            return Err(Error::Vacant { path: self.database.clone() });
+        }
+        let end = place.position.map_or(WAL_HEADER_LEN, |position| position.offset);
+        let salts = place.position.map_or(Salts::default(), |position| position.salts);
+        let header = self.header(page_size, commit, WAL_HEADER_LEN..end, salts);
+        let mut draft = self.log.draft(header)?;
+        self.keeper.pages(|pgno, page| {
+            if pgno == lock_page(page_size) { Ok(()) } else { draft.page(pgno, page) }
+        })?;
+        let name = draft.finish()?;
+        place.commit = commit;
+        self.txid = name.max;
+        self.place = Some(place);
+        Ok(name)
+    }
+
+    /// Bytes of the log that were not there at the last checkpoint, as far as they were shipped.
+    pub(super) fn frames_since_checkpoint(&self) -> u64 {
+        let Some((place, position)) = self.place.and_then(|p| Some((p, p.position?))) else {
+            return 0;
+        };
+        position.offset.saturating_sub(place.checkpointed) / place.frame_len.max(1)
+    }
+
+    /// The length of the log's file.
+    pub(super) fn wal_len(&self) -> u64 {
+        fs::metadata(&self.wal).map_or(0, |metadata| metadata.len())
+    }
+
+    /// Copies the log into the database file and lets the next writer start it over, unless
+    /// readers are in the way. False if a writer was: try again later.
+    ///
+    /// Most of the copying happens while writers go on; they wait only for the rest.
+    pub(super) fn checkpoint(
+        &mut self,
+        truncate_above: u64,
+        wrote: &mut dyn FnMut(Name),
+    ) -> Result<bool, Error> {
+        self.keeper.mark()?;
+        self.keeper.checkpoint(Checkpoint::Passive)?;
+        let sealed = self.with_writers_out(|tail| {
+            if let Some(lost) = tail.drain_and_seal(wrote)? {
+                return Ok(Err(lost));
+            }
+            tail.keeper.unmark()?;
+            let done = tail.keeper.checkpoint(Checkpoint::Passive);
+            tail.keeper.mark()?;
+            Ok(Ok(done?.is_complete()))
+        });
+        let complete = match sealed {
+            Ok(Ok(complete)) => complete,
+            // The next sync finds the same and says so.
+            Ok(Err(_)) => return Ok(true),
+            Err(Error::Busy { .. }) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        if let Some(place) = &mut self.place {
+            place.checkpointed = place.position.map_or(WAL_HEADER_LEN, |p| p.offset);
+        }
+        if complete && self.wal_len() > truncate_above {
+            self.keeper.checkpoint(Checkpoint::Truncate)?;
+        }
+        Ok(true)
+    }
+
+    /// The file and the log, as far as a look from outside tells whether they changed.
+    pub(super) fn glance(&self) -> Glance {
+        Glance::at(&self.database, &self.wal)
+    }
+
+    /// The path of the log.
+    pub(super) fn wal(&self) -> &Path {
+        &self.wal
+    }
+
+    fn with_writers_out<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let hooks = Arc::clone(&self.hooks);
+        let held = hooks.hold_writers();
+        self.keeper.keep_out().map_err(|error| match error {
+            error if error.is_busy() => Error::Busy { path: self.database.clone() },
+            error => error.into(),
+        })?;
+        let done = work(self);
+        self.keeper.let_in()?;
+        drop(held);
+        done
+    }
+
+    /// Reads to the end of the log while writers are out.
+    fn drain_and_seal(&mut self, wrote: &mut dyn FnMut(Name)) -> Result<Option<Lost>, Error> {
+        loop {
+            match self.sync()? {
+                Synced::Wrote(name) => wrote(name),
+                Synced::Lost(lost) => return Ok(Some(lost)),
+                Synced::Nothing => break,
+            }
+        }
+        if let Some(place) = &mut self.place {
+            place.sealed = true;
+        }
+        Ok(None)
+    }
+
+    /// Where the newest local file ends in the log, if nothing can have been missed since.
+    fn proven(&mut self) -> Result<Result<Place, Lost>, Error> {
+        let header = match self.log.newest()? {
+            None => return Ok(Err(Lost::NothingLocal)),
+            Some(Newest::Damaged(txid, error)) => {
+                tracing::error!(file = %self.database.display(), %txid, %error, "local file damaged");
+                return Ok(Err(Lost::Damaged));
+            }
+            Some(Newest::Valid(header)) if header.max_txid < self.txid => {
+                return Ok(Err(Lost::Behind));
+            }
+            Some(Newest::Valid(header)) => header,
+        };
+        let Some(mut reader) = self.reader()? else { return Ok(Err(Lost::WalGone)) };
+        if reader.header().page_size != header.page_size {
+            return Ok(Err(Lost::PageSize));
+        }
+        let position = self.continued(&mut reader, &header)?;
+        Ok(position.map(|position| Place {
+            position: Some(position),
+            sealed: false,
+            frame_len: reader.header().frame_len(),
+            commit: header.commit,
+            checkpointed: WAL_HEADER_LEN,
+        }))
+    }
+
+    fn continued(
+        &self,
+        reader: &mut WalReader<File>,
+        header: &Header,
+    ) -> Result<Result<Position, Lost>, Error> {
+        let salts = Salts(header.wal_salt1, header.wal_salt2);
+        let now = reader.header().salts;
+        let end = header.wal_offset.saturating_add(header.wal_size);
+        if end == WAL_HEADER_LEN {
+            return Ok(if salts == now { Ok(reader.start()) } else { Err(Lost::Restarted) });
+        }
+        let Some((pgno, page, position)) = reader.frame_before(end, salts)? else {
+            return Ok(Err(Lost::Overwritten));
+        };
+        let (_, shipped) = self.log.verify(header.name(), pgno)?;
+        if shipped.is_none_or(|shipped| shipped != page) {
+            return Ok(Err(Lost::Overwritten));
+        }
+        if salts == now {
+            let until = self.committed_until(reader)?;
+            return Ok(if end > until { Err(Lost::Overwritten) } else { Ok(position) });
+        }
+        if now.0 != salts.0.wrapping_add(1) {
+            return Ok(Err(Lost::Restarted));
+        }
+        reader.resume(position)?;
+        let missed = reader.next_frame()?.is_some();
+        Ok(if missed { Err(Lost::Restarted) } else { Ok(reader.start()) })
+    }
+
+    /// The end of the log while writers are out.
+    fn end_of_log(&self) -> Result<Place, Error> {
+        let mut place = Place {
+            position: None,
+            sealed: true,
+            frame_len: 0,
+            commit: 0,
+            checkpointed: WAL_HEADER_LEN,
+        };
+        if let Some(mut reader) = self.reader()? {
+            let until = self.committed_until(&reader)?;
+            while reader.committed(until, u64::MAX)?.is_some() {}
+            place.position = Some(reader.position());
+            place.frame_len = reader.header().frame_len();
+        }
+        Ok(place)
+    }
+
+    /// A reader of the log, or none if the log is empty.
+    fn reader(&self) -> Result<Option<WalReader<File>>, Error> {
+        let file = match File::open(&self.wal) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            file => file.map_err(Error::io(&self.wal))?,
+        };
+        match WalReader::new(file) {
+            Err(crate::wal::Error::Empty) => Ok(None),
+            reader => Ok(Some(reader?)),
+        }
+    }
+
+    /// The offset where the log ends by its index. Asked after the header was read: the index may
+    /// then be of a later run, but never of an earlier one.
+    fn committed_until(&self, reader: &WalReader<File>) -> Result<u64, Error> {
+        let frames = self.keeper.checkpoint(Checkpoint::Noop)?.frames;
+        let frames = u64::try_from(frames).unwrap_or(0);
+        Ok(WAL_HEADER_LEN + frames.saturating_mul(reader.header().frame_len()))
+    }
+
+    fn write(
+        &mut self,
+        place: Place,
+        reader: &mut WalReader<File>,
+        batch: &Batch,
+    ) -> Result<Name, Error> {
+        let page_size = reader.header().page_size;
+        let range = batch.start..batch.end.offset;
+        let header = self.header(page_size, batch.commit, range, batch.end.salts);
+        let mut draft = self.log.draft(header)?;
+        let (mut page, blank) = (Vec::new(), vec![0; page_size as usize]);
+        for (pgno, offset) in with_growth(batch, place.commit, lock_page(page_size)) {
+            match offset {
+                Some(offset) => {
+                    reader.page_at(offset, &mut page)?;
+                    draft.page(pgno, &page)?;
+                }
+                None => draft.page(pgno, &blank)?,
+            }
+        }
+        let name = draft.finish()?;
+        self.txid = name.max;
+        let same_run = place.position.is_some_and(|p| p.salts == batch.end.salts);
+        self.place = Some(Place {
+            position: Some(batch.end),
+            sealed: false,
+            frame_len: reader.header().frame_len(),
+            commit: batch.commit,
+            checkpointed: if same_run { place.checkpointed } else { WAL_HEADER_LEN },
+        });
+        Ok(name)
+    }
+
+    fn header(
+        &self,
+        page_size: u32,
+        commit: u32,
+        wal: std::ops::Range<u64>,
+        salts: Salts,
+    ) -> Header {
+        let txid = self.txid.next();
+        Header {
+            flags: NO_CHECKSUM,
+            page_size,
+            commit,
+            min_txid: txid,
+            max_txid: txid,
+            timestamp_ms: self.hooks.now_ms(),
+            wal_offset: wal.start,
+            wal_size: wal.end - wal.start,
+            wal_salt1: salts.0,
+            wal_salt2: salts.1,
+            ..Header::default()
+        }
+    }
+}
+
+/// The pages of a batch and, without an offset, those the database grew by that are in no frame:
+/// SQLite does not write a page that was added and freed again. What they hold means nothing, but a
+/// restore needs them to be there.
+fn with_growth(
+    batch: &Batch,
+    before: u32,
+    lock_page: ltx::Pgno,
+) -> impl Iterator<Item = (u32, Option<u64>)> {
+    let mut written = batch.pages.iter().copied().filter(move |&(p, _)| p != lock_page).peekable();
+    let mut grown = (before.saturating_add(1)..=batch.commit).filter(move |&p| p != lock_page);
+    let mut next_grown = grown.next();
+    std::iter::from_fn(move || {
+        let next = match (written.peek(), next_grown) {
+            (Some(&(pgno, _)), Some(new)) => pgno.min(new),
+            (Some(&(pgno, _)), None) => pgno,
+            (None, Some(new)) => new,
+            (None, None) => return None,
+        };
+        if next_grown == Some(next) {
+            next_grown = grown.next();
+        }
+        Some((next, written.next_if(|&(pgno, _)| pgno == next).map(|(_, offset)| offset)))
+    })
+}
+
+fn identity(database: &Path) -> Result<Identity, Error> {
+    match fs::metadata(database) {
+        Ok(metadata) => Ok((metadata.dev(), metadata.ino())),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Err(Error::Replaced { path: database.to_owned() })
+        }
+        Err(error) => Err(Error::io(database)(error)),
+    }
+}
+
+/// What the file system says of a file and its log, without SQLite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Glance {
+    database: Option<Identity>,
+    wal: Option<(u64, i64, i64)>,
+}
+
+impl Glance {
+    fn at(database: &Path, wal: &Path) -> Self {
+        let wal = fs::metadata(wal).ok().map(|m| (m.len(), m.mtime(), m.mtime_nsec()));
+        Self { database: identity(database).ok(), wal }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wal::Checksum;
+
+    #[test]
+    fn growth_is_complete_and_in_order() {
+        let end = Position { salts: Salts(1, 2), offset: 0, checksum: Checksum(0, 0) };
+        let pages = vec![(1, 10), (4, 20), (7, 30)];
+        let batch = Batch { pages, commit: 8, start: 32, end, transactions: 1 };
+        let all: Vec<_> = with_growth(&batch, 3, 6).collect();
+        assert_eq!(all, [(1, Some(10)), (4, Some(20)), (5, None), (7, Some(30)), (8, None)]);
+        assert_eq!(with_growth(&batch, 8, 6).count(), 3);
+    }
+}

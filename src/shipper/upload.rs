@@ -1,0 +1,150 @@
+//! Carries local files to one destination, in the order of their numbers.
+//!
+//! What enters: the news that there are local files. What leaves: the same files in the store. A
+//! number is written once: if another writer was there first, that is an error, not overwritten.
+//! Everything is tried again, for ever.
+
+use super::Error;
+use super::log::remove;
+use super::progress::{Job, Shared};
+use crate::ltx::{Name, TRAILER_LEN, Txid};
+use crate::store::{self, Body, Level, PutMode, Replica, SNAPSHOT_LEVEL};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The wait after a first failure; doubled after each further one.
+const BACKOFF_MIN: Duration = Duration::from_millis(250);
+/// The longest wait.
+const BACKOFF_MAX: Duration = Duration::from_secs(30);
+/// A failure that lasts is logged once in so many attempts.
+const LOGGED_EVERY: u32 = 16;
+
+/// Serves one destination until the task is aborted.
+pub(super) async fn run(shared: Arc<Shared>, index: usize, replica: Replica) {
+    let upload = Upload { shared, index, replica };
+    upload.contact().await;
+    let mut news = upload.shared.news();
+    loop {
+        news.borrow_and_update();
+        if let Some(job) = upload.shared.next_job(index) {
+            upload.carry(job).await;
+        } else if news.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+struct Upload {
+    shared: Arc<Shared>,
+    index: usize,
+    replica: Replica,
+}
+
+impl Job {
+    fn name(self) -> Name {
+        match self {
+            Self::Put(name) | Self::PutFull(name) => name,
+        }
+    }
+}
+
+impl Upload {
+    /// Asks how far the destination is until it answers.
+    async fn contact(&self) {
+        let mut failures = 0;
+        let newest = loop {
+            match self.newest().await {
+                Ok(newest) => break newest,
+                Err(error) => self.pause(&mut failures, Txid(0), &error).await,
+            }
+        };
+        self.shared.contacted(self.index, newest);
+    }
+
+    /// Stores a file until that succeeds.
+    async fn carry(&self, job: Job) {
+        let txid = job.name().max;
+        let mut failures = 0;
+        while let Err(error) = self.store(job).await {
+            self.pause(&mut failures, txid, &error).await;
+        }
+        self.shared.stored(self.index, txid);
+    }
+
+    async fn pause(&self, failures: &mut u32, txid: Txid, error: &Error) {
+        if failures.is_multiple_of(LOGGED_EVERY) {
+            let file = self.shared.database.display();
+            tracing::warn!(%file, %txid, %error, "not stored, will try again");
+        }
+        self.shared.upload_failed(self.index, txid, error);
+        tokio::time::sleep(backoff(*failures)).await;
+        *failures = failures.saturating_add(1);
+    }
+
+    /// The highest number in the destination. Level 0 has it unless somebody emptied that.
+    async fn newest(&self) -> Result<Txid, Error> {
+        for level in 0..=SNAPSHOT_LEVEL {
+            let files = self.replica.list_ltx(level).await?;
+            if let Some(newest) = files.iter().map(|file| file.name.max).max() {
+                return Ok(newest);
+            }
+        }
+        Ok(Txid(0))
+    }
+
+    async fn store(&self, job: Job) -> Result<(), Error> {
+        if let Job::PutFull(full) = job {
+            self.store_snapshot(full).await?;
+        }
+        let name = job.name();
+        let body = Body::File(self.shared.log.path(name));
+        match self.put(0, name, body, PutMode::IfAbsent).await {
+            Err(Error::Store(store::Error::AlreadyExists { .. })) => self.compare(name).await,
+            done => done,
+        }
+    }
+
+    async fn store_snapshot(&self, full: Name) -> Result<(), Error> {
+        let log = self.shared.log.clone();
+        let made = tokio::task::spawn_blocking(move || log.as_snapshot(full)).await;
+        let (name, path) = made.map_err(|_| Error::Stopped)??;
+        let body = Body::File(path.clone());
+        let done = self.put_timed(SNAPSHOT_LEVEL, name, full, body, PutMode::Overwrite).await;
+        remove(&path)?;
+        done
+    }
+
+    async fn put(&self, level: Level, name: Name, body: Body, mode: PutMode) -> Result<(), Error> {
+        self.put_timed(level, name, name, body, mode).await
+    }
+
+    async fn put_timed(
+        &self,
+        level: Level,
+        name: Name,
+        source: Name,
+        body: Body,
+        mode: PutMode,
+    ) -> Result<(), Error> {
+        let timestamp_ms = self.shared.log.timestamp_ms(source)?.unwrap_or_default();
+        let put = store::Put { mode, timestamp_ms: Some(timestamp_ms) };
+        self.replica.put_ltx(level, name, body, put).await?;
+        Ok(())
+    }
+
+    /// The object was there already. It is ours if a reply was lost: then its length and its
+    /// trailer, which has the checksum of all of it, are those of the local file.
+    async fn compare(&self, name: Name) -> Result<(), Error> {
+        let (len, trailer) = self.shared.log.trailer(name)?;
+        let key = self.replica.ltx_key(0, name);
+        let size = self.replica.store().head(&key).await?.size;
+        let range = size.saturating_sub(TRAILER_LEN as u64)..size;
+        let stored = self.replica.store().get_range(&key, range).await?;
+        let same = size == len && stored.as_ref() == trailer;
+        if same { Ok(()) } else { Err(Error::Conflict(name.max)) }
+    }
+}
+
+fn backoff(failures: u32) -> Duration {
+    BACKOFF_MIN.saturating_mul(1 << failures.min(10)).min(BACKOFF_MAX)
+}
