@@ -24,8 +24,27 @@
 //!
 //! A column of a file may hold other forms (see [`Storage`]); reading is lenient, writing is not.
 
+pub mod array;
+mod codec;
+pub mod datetime;
+mod decode;
+mod encode;
+mod error;
+mod float;
+pub mod interval;
+pub mod numeric;
+mod pg_type;
+mod scalar;
+mod style;
 mod value;
 
+pub use array::Array;
+pub use codec::{Codec, decode, encode};
+pub use error::Error;
+pub use interval::Interval;
+pub use numeric::Numeric;
+pub use pg_type::{TYPES_TXT, TypeRow};
+pub use style::{ByteaOutput, DateOrder, DateStyle, IntervalStyle, Mismatch, Names, Style};
 pub use value::{Value, ValueRef};
 
 /// A Postgres object identifier.
@@ -48,12 +67,22 @@ impl Type {
     pub const INT8: Self = Self(20);
     /// `int2`
     pub const INT2: Self = Self(21);
+    /// `int2vector`
+    pub const INT2VECTOR: Self = Self(22);
     /// `int4`
     pub const INT4: Self = Self(23);
     /// `text`
     pub const TEXT: Self = Self(25);
     /// `oid`
     pub const OID: Self = Self(26);
+    /// `tid`
+    pub const TID: Self = Self(27);
+    /// `xid`
+    pub const XID: Self = Self(28);
+    /// `cid`
+    pub const CID: Self = Self(29);
+    /// `oidvector`
+    pub const OIDVECTOR: Self = Self(30);
     /// `json`
     pub const JSON: Self = Self(114);
     /// `float4`
@@ -82,6 +111,8 @@ impl Type {
     pub const NUMERIC: Self = Self(1700);
     /// `regclass`
     pub const REGCLASS: Self = Self(2205);
+    /// `regtype`
+    pub const REGTYPE: Self = Self(2206);
     /// `void`
     pub const VOID: Self = Self(2278);
     /// `uuid`
