@@ -11,6 +11,7 @@
 //! They meet in [`database`]: "a transaction was committed" and "checkpoint now".
 
 pub mod catalog;
+pub mod cli;
 pub mod ltx;
 pub mod replica;
 pub mod schema;

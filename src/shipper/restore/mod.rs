@@ -5,21 +5,19 @@
 //! objects are read in pieces while they are merged.
 
 mod inputs;
+mod job;
 #[cfg(test)]
 mod tests;
 
 use super::plan::{self, plan};
-use crate::ltx::{self, Merge, Txid, write_database};
-use crate::sqlite::{self, Integrity, integrity_check};
+use crate::ltx::{self, Txid};
+use crate::sqlite::{self, Integrity};
 use crate::store::{self, LtxFile, Replica, SNAPSHOT_LEVEL};
-use inputs::{Input, open_inputs};
+use job::Job;
 use std::ffi::OsString;
-use std::fs::{File, Permissions};
-use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tempfile::NamedTempFile;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -200,10 +198,18 @@ async fn restore_planned(
     let files = plan_restore(replica, options.target).await?;
     let bytes = files.iter().map(|file| file.size).sum();
     progress(Progress::Planned { files: files.len(), bytes });
-    let (replica, output) = (replica.clone(), output.to_owned());
-    let (options, progress) = (options.clone(), Arc::clone(progress));
-    let write = move || write_output(&replica, &files, &output, &options, &progress);
-    tokio::task::spawn_blocking(write).await.unwrap_or(Err(Error::Stopped))
+    let wanted = Arc::new(());
+    let job = Job {
+        replica: replica.clone(),
+        files,
+        output: output.to_owned(),
+        options: options.clone(),
+        progress: Arc::clone(progress),
+        wanted: Arc::downgrade(&wanted),
+    };
+    let restored = tokio::task::spawn_blocking(move || job.run()).await;
+    drop(wanted);
+    restored.unwrap_or(Err(Error::Stopped))
 }
 
 /// How often to plan when retention removes planned files under our hands.
@@ -272,81 +278,4 @@ async fn taken_by(
         }
     }
     Ok(taken)
-}
-
-fn write_output(
-    replica: &Replica,
-    files: &[LtxFile],
-    output: &Path,
-    options: &Options,
-    progress: &ProgressFn,
-) -> Result<Restored, Error> {
-    let io_error = |source| Error::Io { path: output.to_owned(), source };
-    let directory = match output.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let file = create_aside(output, directory).map_err(io_error)?;
-    let inputs = open_inputs(replica, files, directory)?;
-    let header = write_pages(Merge::new(inputs)?, file.as_file(), progress)?;
-    file.as_file().sync_all().map_err(io_error)?;
-    progress(Progress::Checking);
-    check(file.path(), options.integrity)?;
-    refuse_in_the_way(output, options.force)?;
-    place(file, output, options.force)?;
-    File::open(directory).and_then(|directory| directory.sync_all()).map_err(io_error)?;
-    Ok(Restored {
-        txid: header.max_txid,
-        timestamp_ms: header.timestamp_ms,
-        pages: header.commit,
-        page_size: header.page_size,
-        files: files.len(),
-        bytes: files.iter().map(|file| file.size).sum(),
-    })
-}
-
-/// Removed again unless it gets its name.
-fn create_aside(output: &Path, directory: &Path) -> io::Result<NamedTempFile> {
-    let name = output.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
-    let mut prefix = name.to_owned();
-    prefix.push(".tmp-");
-    // As SQLite makes database files; the process's mask applies.
-    let permissions = Permissions::from_mode(0o644);
-    tempfile::Builder::new().prefix(&prefix).permissions(permissions).tempfile_in(directory)
-}
-
-fn write_pages(
-    merge: Merge<Input>,
-    file: &File,
-    progress: &ProgressFn,
-) -> Result<ltx::Header, Error> {
-    const STEP: u32 = 256;
-    let total = merge.header().commit;
-    let mut writer = BufWriter::with_capacity(1 << 20, file);
-    let header = write_database(merge, &mut writer, |done| {
-        if done % STEP == 0 || done == total {
-            progress(Progress::Pages { done, total });
-        }
-    })?;
-    writer.flush().map_err(ltx::Error::from)?;
-    Ok(header)
-}
-
-fn check(path: &Path, integrity: Integrity) -> Result<(), Error> {
-    let mut faults = integrity_check(path, integrity)?.into_iter();
-    match faults.next() {
-        None => Ok(()),
-        Some(first) => Err(Error::Damaged { first, count: faults.len() + 1 }),
-    }
-}
-
-fn place(file: NamedTempFile, output: &Path, force: bool) -> Result<(), Error> {
-    let placed = if force { file.persist(output) } else { file.persist_noclobber(output) };
-    match placed.map_err(|error| error.error) {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            Err(Error::Exists { path: output.to_owned() })
-        }
-        Err(source) => Err(Error::Io { path: output.to_owned(), source }),
-    }
 }

@@ -1,0 +1,3 @@
+//! Arguments in, exit code out: one file per subcommand.
+
+pub mod restore;
