@@ -10,6 +10,7 @@
 //!
 //! They meet in [`database`]: "a transaction was committed" and "checkpoint now".
 
+pub mod auth;
 pub mod catalog;
 pub mod cli;
 pub mod ltx;
