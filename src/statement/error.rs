@@ -107,6 +107,14 @@ pub enum ErrorKind {
         /// The relation.
         relation: String,
     },
+    /// USING names a column that one side has not.
+    #[error("column \"{column}\" specified in USING clause does not exist in {side} table")]
+    UndefinedUsing {
+        /// The column.
+        column: String,
+        /// `left`, `right`
+        side: &'static str,
+    },
     /// Two columns fit.
     #[error("column reference \"{0}\" is ambiguous")]
     AmbiguousColumn(String),
@@ -254,6 +262,7 @@ impl ErrorKind {
             Self::NotUpdatable { .. } => "55000",
             Self::DuplicateAlias(_) => "42712",
             Self::UndefinedColumn { .. } | Self::UndefinedColumnOf { .. } => "42703",
+            Self::UndefinedUsing { .. } => "42703",
             Self::AmbiguousColumn(_) => "42702",
             Self::DuplicateColumn(_) => "42701",
             Self::GeneratedColumn { .. } => "428C9",

@@ -1,11 +1,204 @@
 //! One Postgres statement in, its typed plan out.
+//!
+//! One pass over the syntax tree resolves names ([`scope`]), types every expression bottom up and
+//! hands the types down to literals and parameters, and writes SQLite text in which every name and
+//! literal is spelt by us ([`quote`]): a syntax tree is never printed.
+//!
+//! What leaves is [`Translation`]; what SQLite does on its own, such as NULL in a primary key of a
+//! foreign file, is left alone.
 
-use super::{Env, Error, ErrorKind, Translation};
+mod cast;
+mod dml;
+mod expression;
+mod from;
+mod function;
+mod insert;
+mod operator;
+mod output;
+mod query;
+mod quote;
+mod scope;
+mod select;
+mod signature;
+mod subquery;
+mod typed;
+mod typename;
+
+use super::lexer::{self, Kind};
+use super::{
+    Access, Env, Error, ErrorKind, LiteralUse, OutputColumn, Plan, Statement, Translation, Verb,
+    parse,
+};
+use crate::types::{ColumnType, Type};
+use query::CteInSight;
+use select::{Labels, RowColumn};
+use sqlparser::ast::{self, ObjectName, ObjectNamePart};
+use sqlparser::tokenizer::Span;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Translates one statement, already split from its neighbours.
 ///
 /// # Errors
 /// What Postgres would say of it before running it.
-pub fn translate(text: &str, _env: &Env<'_>) -> Result<Translation, Error> {
-    Err(ErrorKind::Unsupported(text.chars().take(20).collect()).at(None))
+pub fn translate(text: &str, env: &Env<'_>) -> Result<Translation, Error> {
+    let tree = parse::parse(text)?;
+    Translator::new(text, env)?.statement(&tree)
+}
+
+/// How deeply sub-selects may nest; expressions between them count too.
+const SUBSELECTS_MAX: usize = 300;
+/// SQLite's limit of parameters, less some room.
+const PARAMETERS_MAX: usize = 32_000;
+
+/// The state of one translation.
+struct Translator<'a> {
+    env: &'a Env<'a>,
+    /// What is known of the client's parameters.
+    parameters: Vec<Option<ColumnType>>,
+    /// The literals of the text.
+    literals: Literals,
+    /// WITH queries in sight, innermost last.
+    ctes: Vec<CteInSight>,
+    /// Table-valued calls met in the select list being read.
+    sets: Vec<String>,
+    /// System relations named.
+    catalog: BTreeSet<&'static str>,
+    /// It takes locks or changes rows.
+    writes: bool,
+    depth: usize,
+    names: usize,
+}
+
+impl<'a> Translator<'a> {
+    fn new(text: &str, env: &'a Env<'a>) -> Result<Self, Error> {
+        let tokens = lexer::tokens(text)?;
+        let numbers = tokens.iter().filter(|token| token.kind == Kind::Parameter);
+        let numbers = numbers.filter_map(|token| token.text(text).get(1..)?.parse::<usize>().ok());
+        let count = numbers.max().unwrap_or(0).max(env.parameter_types.len());
+        if count > PARAMETERS_MAX {
+            return Err(
+                ErrorKind::TooMany { what: "number of parameters", limit: PARAMETERS_MAX }.at(None)
+            );
+        }
+        let declared = |i: usize| match env.parameter_types.get(i) {
+            None | Some(0 | 705) => None,
+            Some(oid) => Some(ColumnType::new(Type(*oid))),
+        };
+        let starts = tokens.iter().filter(|token| token.kind.is_literal()).map(|token| token.start);
+        Ok(Self {
+            env,
+            parameters: (0..count).map(declared).collect(),
+            literals: Literals::new(starts.collect(), count),
+            ctes: Vec::new(),
+            sets: Vec::new(),
+            catalog: BTreeSet::new(),
+            writes: false,
+            depth: 0,
+            names: 0,
+        })
+    }
+
+    fn statement(mut self, tree: &ast::Statement) -> Result<Translation, Error> {
+        let plan = match tree {
+            ast::Statement::Query(query) => self.select_plan(query)?,
+            ast::Statement::Insert(insert) => self.insert(insert)?,
+            ast::Statement::Update(update) => self.update(update)?,
+            ast::Statement::Delete(delete) => self.delete(delete)?,
+            _ => return Err(ErrorKind::Unsupported("this statement".to_owned()).at(None)),
+        };
+        let statement = Statement::Query(Arc::new(plan));
+        Ok(Translation { statement, literals: self.literals.uses })
+    }
+
+    fn select_plan(&mut self, query: &ast::Query) -> Result<Plan, Error> {
+        let rows = self.query(query, None, Labels::None)?;
+        let access = if self.writes { Access::Write } else { Access::Read };
+        Ok(self.plan(rows.sql, rows.columns, Verb::Select, access))
+    }
+
+    fn write_plan(&mut self, sql: String, columns: Vec<RowColumn>, verb: Verb) -> Plan {
+        self.plan(sql, columns, verb, Access::Write)
+    }
+
+    fn plan(&mut self, sql: String, rows: Vec<RowColumn>, verb: Verb, access: Access) -> Plan {
+        let text = ColumnType::new(Type::TEXT);
+        let column = |row: RowColumn| OutputColumn {
+            name: row.name,
+            ty: row.ty,
+            table: row.origin.map_or(0, |origin| origin.table),
+            attnum: row.origin.map_or(0, |origin| origin.attnum),
+        };
+        Plan {
+            sql,
+            parameters: self.parameters.iter().map(|ty| ty.unwrap_or(text)).collect(),
+            columns: Some(rows.into_iter().map(column).collect()),
+            verb,
+            access,
+            catalog: self.catalog.iter().copied().collect(),
+            schema_version: self.env.schema.version,
+        }
+    }
+
+    /// The byte offset of a node of the tree.
+    fn offset(&self, span: Option<Span>) -> Option<usize> {
+        parse::offset(span?)
+    }
+
+    /// A name no client's statement uses.
+    fn fresh(&mut self, stem: &str) -> String {
+        self.names += 1;
+        format!("{stem}:{}", self.names)
+    }
+}
+
+/// The literals of a text and what became of them.
+struct Literals {
+    /// Where each starts.
+    starts: Vec<usize>,
+    uses: Vec<LiteralUse>,
+    /// The client's parameters.
+    parameters: usize,
+}
+
+impl Literals {
+    fn new(starts: Vec<usize>, parameters: usize) -> Self {
+        let uses = vec![LiteralUse::Fixed; starts.len()];
+        Self { starts, uses, parameters }
+    }
+
+    fn index_at(&self, offset: usize) -> Option<usize> {
+        self.starts.binary_search(&offset).ok()
+    }
+
+    /// The SQLite parameter that stands for a literal, if it can become one.
+    fn lift(&mut self, index: usize) -> Option<usize> {
+        let number = self.parameters + index + 1;
+        let slot = self.uses.get_mut(index)?;
+        (number <= PARAMETERS_MAX).then(|| {
+            *slot = LiteralUse::Bound;
+            number
+        })
+    }
+}
+
+/// The parts of a name, unquoted ones in lower case.
+fn name_parts(name: &ObjectName) -> Vec<String> {
+    name.0.iter().map(part_name).collect()
+}
+
+/// The last part of a name.
+fn last_name(name: &ObjectName) -> String {
+    name.0.last().map(part_name).unwrap_or_default()
+}
+
+fn part_name(part: &ObjectNamePart) -> String {
+    let ident = match part {
+        ObjectNamePart::Identifier(ident) => ident,
+        ObjectNamePart::Function(function) => &function.name,
+    };
+    match ident.quote_style {
+        None => ident.value.to_ascii_lowercase(),
+        Some(_) => ident.value.clone(),
+    }
 }

@@ -1,0 +1,258 @@
+//! A value of one type where another is wanted: casts, and literals that learn their type.
+
+use super::signature::{self, CastContext};
+use super::typed::{Form, Typed};
+use super::{Translator, quote};
+use crate::statement::{BadValue, Error, ErrorKind};
+use crate::types::{ColumnType, Storage, Type, Value};
+
+impl Translator<'_> {
+    /// Converts a value where Postgres casts unasked.
+    pub(super) fn implicit(&mut self, typed: Typed, target: Type) -> Result<Typed, Error> {
+        self.convert(typed, ColumnType::new(target), CastContext::Implicit)
+    }
+
+    /// `CAST(value AS type)`
+    pub(super) fn explicit(&mut self, typed: Typed, target: ColumnType) -> Result<Typed, Error> {
+        self.convert(typed, target, CastContext::Explicit)
+    }
+
+    /// A value no context gave a type: text.
+    pub(super) fn settle(&mut self, typed: Typed) -> Result<Typed, Error> {
+        if typed.is_unknown() { self.implicit(typed, Type::TEXT) } else { Ok(typed) }
+    }
+
+    /// A condition: it must be boolean.
+    pub(super) fn condition(&mut self, typed: Typed, clause: &'static str) -> Result<Typed, Error> {
+        if typed.is_unknown() || typed.ty.ty == Type::BOOL {
+            return self.implicit(typed, Type::BOOL);
+        }
+        let given = typed.ty.ty.sql_name().into_owned();
+        Err(ErrorKind::WrongType { clause, wanted: "boolean", given }.at(typed.at))
+    }
+
+    /// Converts a value to a type as far as the context allows.
+    pub(super) fn convert(
+        &mut self,
+        typed: Typed,
+        target: ColumnType,
+        context: CastContext,
+    ) -> Result<Typed, Error> {
+        match (&typed.form, typed.is_unknown()) {
+            (Form::Null, true) => return Ok(typed.with_type(target)),
+            (Form::Text(text, _), true) => {
+                let text = text.clone();
+                let typed = self.literal_as(typed, &text, target)?;
+                return self.fit(typed, target, context);
+            }
+            (Form::Parameter(index), true) => {
+                let typed = self.declare(*index, typed, target);
+                return self.fit(typed, target, context);
+            }
+            (Form::Array(items), _) if target.ty.element().is_some() => {
+                let items = items.clone();
+                return self.array_as(items, target, context, typed.at);
+            }
+            _ => {}
+        }
+        let at = typed.at;
+        let cast = self.carry(typed, target.ty, context).map_err(|kind| kind.at(at))?;
+        self.fit(cast, target, context)
+    }
+
+    /// Says what type a parameter has, the first time it matters.
+    fn declare(&mut self, index: usize, typed: Typed, target: ColumnType) -> Typed {
+        let ty = ColumnType::new(target.ty);
+        if let Some(slot) = self.parameters.get_mut(index) {
+            *slot = Some(ty);
+        }
+        typed.with_type(ty)
+    }
+
+    /// A string literal as a value of a type.
+    fn literal_as(&mut self, typed: Typed, text: &str, target: ColumnType) -> Result<Typed, Error> {
+        let ty = target.ty;
+        if signature::string_as_text(ty) == Type::TEXT || is_opaque(ty) {
+            return Ok(typed.with_type(ColumnType::new(ty)));
+        }
+        if let Some(value) = input(text, ty) {
+            let value = value.map_err(|bad| ErrorKind::Literal(bad).at(typed.at))?;
+            let sql = quote::value(&value);
+            return Ok(Typed { not_null: true, ..Typed::new(sql, ty).at(typed.at) });
+        }
+        let at = typed.at;
+        let text = typed.with_type(ColumnType::new(Type::TEXT));
+        self.carry(text, ty, CastContext::Explicit).map_err(|kind| kind.at(at))
+    }
+
+    /// `ARRAY[...]` converts its elements.
+    fn array_as(
+        &mut self,
+        items: Vec<Typed>,
+        target: ColumnType,
+        context: CastContext,
+        at: Option<usize>,
+    ) -> Result<Typed, Error> {
+        let Some(element) = target.ty.element() else {
+            return Err(ErrorKind::UndefinedType(target.ty.name().to_owned()).at(at));
+        };
+        let nested = items.iter().any(|item| matches!(item.form, Form::Array(_)));
+        let of = ColumnType { ty: if nested { target.ty } else { element }, ..target };
+        let items = items.into_iter().map(|item| self.convert(item, of, context));
+        let items = items.collect::<Result<Vec<_>, _>>()?;
+        Ok(array_of(items, target.ty).at(at))
+    }
+
+    /// The cast proper, without type modifiers.
+    fn carry(&mut self, typed: Typed, to: Type, context: CastContext) -> Result<Typed, ErrorKind> {
+        let from = typed.ty.ty;
+        if from == to || to == signature::ANY {
+            return Ok(typed);
+        }
+        if let (Some(a), Some(b)) = (signature::vector_as_array(from).element(), to.element()) {
+            return array_cast(typed, a, b, to);
+        }
+        if let (Form::Number(index, _), Type::FLOAT4 | Type::FLOAT8) = (&typed.form, to) {
+            return Ok(number_as_real(&typed, *index, to));
+        }
+        let cast = find(from, to).filter(|cast| cast.0 <= context);
+        let Some((_, function)) = cast else {
+            return Err(cannot_cast(from, to));
+        };
+        let sql = function.map(|function| format!("{function}({})", typed.sql));
+        let plain = sql.is_some();
+        let level = if plain { super::typed::Level::Atom } else { typed.level };
+        let form = if plain || to == Type::JSON { Form::Plain } else { typed.form };
+        let ty = ColumnType::new(to);
+        let sql = sql.unwrap_or(typed.sql);
+        Ok(Typed { sql, level, form, ty, origin: None, ..typed })
+    }
+
+    /// Fits a value into `varchar(n)`, `numeric(p, s)` ...
+    fn fit(
+        &mut self,
+        typed: Typed,
+        target: ColumnType,
+        context: CastContext,
+    ) -> Result<Typed, Error> {
+        let fits = target.typmod < 0 || typed.ty.typmod == target.typmod;
+        let (Some(function), false) = (signature::typmod(target.ty), fits) else {
+            return Ok(typed);
+        };
+        let typed = if context == CastContext::Assignment { self.lift(typed) } else { typed };
+        let store = if context == CastContext::Explicit { "" } else { "_store" };
+        let arguments = modifiers(target).map(|m| format!(", {m}")).collect::<String>();
+        let sql = format!("{function}{store}({}{arguments})", typed.sql);
+        let ty = ColumnType { storage: Storage::Native, ..target };
+        let fitted = Typed { at: typed.at, not_null: typed.not_null, ..Typed::new(sql, ty.ty) };
+        Ok(fitted.with_type(ty))
+    }
+}
+
+/// An array from its elements.
+pub(super) fn array_of(items: Vec<Typed>, ty: Type) -> Typed {
+    let nested = items.iter().any(|item| item.ty.ty.element().is_some());
+    let function = if nested { "pg_array_nested" } else { "pg_array" };
+    let sql = format!("{function}({})", super::typed::list(&items));
+    Typed { form: Form::Array(items), not_null: true, ..Typed::new(sql, ty) }
+}
+
+/// The modifiers as SQL writes them.
+fn modifiers(ty: ColumnType) -> impl Iterator<Item = i32> {
+    let (first, second) = match ty.ty {
+        Type::NUMERIC => {
+            let packed = ty.typmod - 4;
+            (packed >> 16 & 0xffff, Some(packed & 0x7ff))
+        }
+        Type::VARCHAR | Type::BPCHAR => (ty.typmod - 4, None),
+        _ => (ty.typmod, None),
+    };
+    std::iter::once(first).chain(second)
+}
+
+/// The context a cast needs and the function that does it.
+fn find(from: Type, to: Type) -> Option<(CastContext, Option<&'static str>)> {
+    if let Some(cast) = signature::cast(from, to) {
+        return Some((cast.context, cast.function));
+    }
+    let text = Type::TEXT;
+    let (from_string, to_string) = (from.category() == 'S', to.category() == 'S');
+    if from_string && to_string {
+        return Some((CastContext::Implicit, None));
+    }
+    if from.element().is_some() && to_string {
+        let cast = signature::cast(signature::ANYARRAY, text)?;
+        return Some((CastContext::Assignment, cast.function));
+    }
+    if to.element().is_some() && from_string {
+        let cast = signature::cast(text, signature::ANYARRAY)?;
+        return Some((CastContext::Explicit, cast.function));
+    }
+    // Types egret keeps as the text their clients wrote: inet, xml, money, enums ...
+    match (is_opaque(from), is_opaque(to)) {
+        (true, false) if to_string => Some((CastContext::Assignment, None)),
+        (false, true) if from_string => Some((CastContext::Explicit, None)),
+        _ => None,
+    }
+}
+
+fn array_cast(typed: Typed, from: Type, to: Type, target: Type) -> Result<Typed, ErrorKind> {
+    let vector = signature::vector_as_array(typed.ty.ty) != typed.ty.ty;
+    let elements = if from == to { None } else { find(from, to) };
+    if from != to && elements.is_none() {
+        return Err(cannot_cast(typed.ty.ty, target));
+    }
+    let mut sql = typed.sql.clone();
+    if vector {
+        let cast = signature::cast(typed.ty.ty, signature::vector_as_array(typed.ty.ty));
+        sql = format!("{}({sql})", cast.and_then(|c| c.function).unwrap_or(""));
+    }
+    if let Some((_, Some(function))) = elements {
+        let map = signature::cast(signature::ANYARRAY, signature::ANYARRAY);
+        let map = map.and_then(|c| c.function).unwrap_or("pg_array_map");
+        sql = format!("{map}({sql}, {})", quote::string(function));
+    }
+    Ok(Typed { not_null: typed.not_null, ..Typed::new(sql, target).at(typed.at) })
+}
+
+fn number_as_real(typed: &Typed, index: Option<usize>, to: Type) -> Typed {
+    let integer = typed.sql.chars().all(|c| c.is_ascii_digit() || c == '-');
+    let sql = if integer { format!("{}.0", typed.sql) } else { typed.sql.clone() };
+    // A literal lifted out of the text would be bound as what it looks like.
+    let form = if integer { Form::Plain } else { Form::Number(index, sql.starts_with('-')) };
+    Typed { sql, form, ..typed.clone() }.with_type(ColumnType::new(to))
+}
+
+/// The value a literal says, where it needs neither clock nor zone nor catalog; the others are read
+/// by the input functions when the statement runs.
+fn input(text: &str, ty: Type) -> Option<Result<Value, BadValue>> {
+    let trimmed = text.trim();
+    let value = match ty {
+        Type::INT2 => trimmed.parse::<i16>().ok().map(i64::from).map(Value::Integer),
+        Type::INT4 => trimmed.parse::<i32>().ok().map(i64::from).map(Value::Integer),
+        Type::INT8 => trimmed.parse::<i64>().ok().map(Value::Integer),
+        Type::OID => trimmed.parse::<u32>().ok().map(i64::from).map(Value::Integer),
+        Type::BOOL => match trimmed.to_ascii_lowercase().as_str() {
+            "t" | "true" | "yes" | "on" | "1" => Some(Value::Integer(1)),
+            "f" | "false" | "no" | "off" | "0" => Some(Value::Integer(0)),
+            _ => None,
+        },
+        _ => return None,
+    };
+    let message = || format!("invalid input syntax for type {}: \"{text}\"", ty.sql_name());
+    Some(value.ok_or_else(|| BadValue { sqlstate: "22P02", message: message() }))
+}
+
+/// Types that are only carried, as text.
+pub(super) fn is_opaque(ty: Type) -> bool {
+    matches!(ty.row().map(|row| row.category), Some('I' | 'G' | 'R' | 'V' | 'E' | 'P') | None)
+        || matches!(
+            ty.name(),
+            "money" | "xml" | "pg_lsn" | "tsvector" | "tsquery" | "aclitem" | "macaddr"
+        )
+        || matches!(ty.name(), "macaddr8" | "pg_node_tree" | "tid" | "jsonpath" | "txid_snapshot")
+}
+
+fn cannot_cast(from: Type, to: Type) -> ErrorKind {
+    ErrorKind::CannotCast { from: from.sql_name().into_owned(), to: to.sql_name().into_owned() }
+}

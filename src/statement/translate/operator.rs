@@ -1,0 +1,212 @@
+//! Operators: which one the operand types choose, and how SQLite says it.
+
+use super::Translator;
+use super::signature::{self, Handed, Resolved, Signature, Unresolved};
+use super::typed::{Form, Level, Typed};
+use crate::statement::{Error, ErrorKind};
+use crate::types::Type;
+
+impl Translator<'_> {
+    /// `left operator right`
+    pub(super) fn binary(&mut self, op: &str, left: Typed, right: Typed) -> Result<Typed, Error> {
+        if is_comparison(op) && matches!((&left.form, &right.form), (Form::Row(_), Form::Row(_))) {
+            return self.compare_rows(op, left, right);
+        }
+        let types = [left.ty.ty, right.ty.ty];
+        let at = left.at;
+        let candidates = signature::operators(op, 2);
+        match signature::resolve(candidates, &types, false) {
+            Ok(resolved) => self.apply_operator(op, &resolved, vec![left, right]),
+            Err(_) if is_comparison(op) && comparable_as_text(types) => {
+                self.compare_plainly(op, left, right)
+            }
+            Err(why) => Err(no_operator(op, &types, why).at(at)),
+        }
+    }
+
+    /// `operator operand`
+    pub(super) fn prefix(&mut self, op: &str, operand: Typed) -> Result<Typed, Error> {
+        let types = [operand.ty.ty];
+        if let ("-", Form::Number(index, false)) = (op, &operand.form) {
+            let form = Form::Number(*index, true);
+            let sql = format!("-{}", operand.sql);
+            return Ok(Typed { sql, form, level: Level::Operator, ..operand });
+        }
+        let at = operand.at;
+        let resolved = signature::resolve(signature::operators(op, 1), &types, false);
+        let resolved = resolved.map_err(|why| no_operator(op, &types, why).at(at))?;
+        self.apply_operator(op, &resolved, vec![operand])
+    }
+
+    /// Emits a literal as a SQLite parameter, so that the plan serves any other value.
+    pub(super) fn lift(&mut self, typed: Typed) -> Typed {
+        let (index, sign) = match typed.form {
+            Form::Text(_, Some(index)) if !typed.is_unknown() => (index, ""),
+            Form::Number(Some(index), negated) => (index, if negated { "-" } else { "" }),
+            _ => return typed,
+        };
+        match self.literals.lift(index) {
+            Some(number) => Typed { sql: format!("{sign}?{number}"), ..typed },
+            None => typed,
+        }
+    }
+
+    /// Converts arguments to what a signature wants.
+    pub(super) fn arguments(
+        &mut self,
+        resolved: &Resolved,
+        arguments: Vec<Typed>,
+    ) -> Result<Vec<Typed>, Error> {
+        let mut out = Vec::with_capacity(arguments.len());
+        for (i, argument) in arguments.into_iter().enumerate() {
+            let argument = match resolved.targets.get(i).copied().flatten() {
+                Some(target) => self.implicit(argument, target)?,
+                None => self.settle(argument)?,
+            };
+            let handed = resolved.signature.argument(i).map_or(Handed::AsIs, |a| a.handed);
+            out.push(self.hand(argument, handed)?);
+        }
+        Ok(out)
+    }
+
+    fn apply_operator(
+        &mut self,
+        op: &str,
+        resolved: &Resolved,
+        operands: Vec<Typed>,
+    ) -> Result<Typed, Error> {
+        let at = operands.first().and_then(|operand| operand.at);
+        let not_null = operands.iter().all(|operand| operand.not_null);
+        let mut operands = self.arguments(resolved, operands)?;
+        if is_comparison(op) && !operands.iter().all(is_literal) {
+            operands = operands.into_iter().map(|operand| self.lift(operand)).collect();
+        }
+        if needs_no_guard(resolved.signature, &operands) {
+            return Ok(infix(op, &operands, resolved.result).at(at));
+        }
+        let typed = spell(resolved.signature, &operands, resolved.result);
+        Ok(Typed { not_null, ..typed.at(at) })
+    }
+
+    /// `(a, b) = (c, d)`: SQLite compares rows as Postgres does.
+    fn compare_rows(&mut self, op: &str, left: Typed, right: Typed) -> Result<Typed, Error> {
+        let at = left.at;
+        let (Form::Row(a), Form::Row(b)) = (left.form, right.form) else {
+            return Err(ErrorKind::UndefinedOperator(op.to_owned()).at(at));
+        };
+        if a.len() != b.len() {
+            return Err(
+                ErrorKind::WrongArity("unequal number of entries in row expressions").at(at)
+            );
+        }
+        let (mut lefts, mut rights) = (Vec::new(), Vec::new());
+        for (l, r) in a.into_iter().zip(b) {
+            let (l, r) = self.matched("ROW", l, r)?;
+            lefts.push(self.lift(l));
+            rights.push(self.lift(r));
+        }
+        let (l, r) = (super::typed::list(&lefts), super::typed::list(&rights));
+        Ok(Typed::operator(format!("({l}) {op} ({r})"), Type::BOOL).at(at))
+    }
+
+    /// Types without operators of their own, kept in a form that compares as it is.
+    fn compare_plainly(&mut self, op: &str, left: Typed, right: Typed) -> Result<Typed, Error> {
+        let (left, right) = self.matched("comparison", left, right)?;
+        let at = left.at;
+        let operands = [self.lift(left), self.lift(right)];
+        Ok(infix(op, &operands, Type::BOOL).at(at))
+    }
+
+    /// Two values converted to the type they have in common.
+    pub(super) fn matched(
+        &mut self,
+        construct: &'static str,
+        left: Typed,
+        right: Typed,
+    ) -> Result<(Typed, Typed), Error> {
+        let mut both = self.matched_all(construct, vec![left, right])?;
+        match (both.pop(), both.pop()) {
+            (Some(right), Some(left)) => Ok((left, right)),
+            _ => Err(ErrorKind::WrongArity("two operands are needed").at(None)),
+        }
+    }
+
+    /// Several values converted to the type they have in common.
+    pub(super) fn matched_all(
+        &mut self,
+        construct: &'static str,
+        items: Vec<Typed>,
+    ) -> Result<Vec<Typed>, Error> {
+        let common = signature::common_type(items.iter().map(|item| item.ty.ty));
+        let common = common.map_err(|(left, right)| {
+            let (left, right) = (left.sql_name().into_owned(), right.sql_name().into_owned());
+            let at = items.first().and_then(|item| item.at);
+            ErrorKind::CannotMatchTypes { construct, left, right }.at(at)
+        })?;
+        items.into_iter().map(|item| self.implicit(item, common)).collect()
+    }
+}
+
+/// Writes a call or an operator as the signature names it.
+pub(super) fn spell(signature: &Signature, operands: &[Typed], result: Type) -> Typed {
+    let symbol = signature.sqlite;
+    if symbol.is_empty() {
+        return operands.first().cloned().unwrap_or_else(Typed::null);
+    }
+    if !symbol.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
+        return infix(symbol, operands, result);
+    }
+    let mut arguments: Vec<&str> = operands.iter().map(|operand| operand.sql.as_str()).collect();
+    if signature.swapped {
+        arguments.reverse();
+    }
+    Typed::new(format!("{symbol}({})", arguments.join(", ")), result)
+}
+
+fn infix(op: &str, operands: &[Typed], result: Type) -> Typed {
+    let sql = match operands {
+        [operand] => format!("{op}{}", operand.operand()),
+        [left, right] => format!("{} {op} {}", left.operand(), right.operand()),
+        _ => String::new(),
+    };
+    let not_null = operands.iter().all(|operand| operand.not_null);
+    Typed { not_null, ..Typed::operator(sql, result) }
+}
+
+/// Division by a constant other than zero cannot fail, so SQLite's own operator will do.
+fn needs_no_guard(signature: &Signature, operands: &[Typed]) -> bool {
+    let divides = matches!(signature.sqlite, "pg_div_int" | "pg_mod_int");
+    let constant = operands.get(1).is_some_and(|divisor| {
+        matches!(divisor.form, Form::Number(_, false))
+            && divisor.sql.parse::<i64>().is_ok_and(|n| n > 0)
+    });
+    divides && constant
+}
+
+fn is_literal(typed: &Typed) -> bool {
+    matches!(typed.form, Form::Text(..) | Form::Number(..) | Form::Null)
+}
+
+/// `=`, `<>`, `<`, `<=`, `>`, `>=`
+pub(super) fn is_comparison(op: &str) -> bool {
+    matches!(op, "=" | "<>" | "<" | "<=" | ">" | ">=")
+}
+
+fn comparable_as_text([left, right]: [Type; 2]) -> bool {
+    let opaque = |ty: Type| super::cast::is_opaque(ty);
+    left == right && opaque(left)
+        || opaque(left) && right == Type::UNKNOWN
+        || left == Type::UNKNOWN && opaque(right)
+}
+
+fn no_operator(op: &str, types: &[Type], why: Unresolved) -> ErrorKind {
+    let names: Vec<_> = types.iter().map(|ty| ty.sql_name()).collect();
+    let text = match &names[..] {
+        [left, right] => format!("{left} {op} {right}"),
+        _ => format!("{op} {}", names.join(", ")),
+    };
+    match why {
+        Unresolved::None => ErrorKind::UndefinedOperator(text),
+        Unresolved::Ambiguous => ErrorKind::AmbiguousOperator(text),
+    }
+}

@@ -1,0 +1,597 @@
+//! SELECT, VALUES and set operations, ORDER BY and LIMIT.
+//!
+//! <https://www.postgresql.org/docs/15/sql-select.html>
+
+use super::output::{Output, column_name, labels};
+use super::scope::{Scope, SourceColumn};
+use super::signature::{self, CastContext};
+use super::typed::{Form, Origin, Typed};
+use super::{Translator, quote};
+use crate::statement::{Error, ErrorKind};
+use crate::types::{ColumnType, Type};
+use sqlparser::ast::{
+    Distinct, Expr, GroupByExpr, NamedWindowExpr, ObjectName, Query, Select, SelectItem,
+    SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Spanned, Value, Values,
+};
+
+/// A query's text and columns.
+#[derive(Clone, Debug)]
+pub(super) struct Rows {
+    /// SQLite text.
+    pub(super) sql: String,
+    /// Its columns.
+    pub(super) columns: Vec<RowColumn>,
+}
+
+/// A column of a query.
+#[derive(Clone, Debug)]
+pub(super) struct RowColumn {
+    /// Its label.
+    pub(super) name: String,
+    /// Its name in SQLite, where the query was given labels.
+    pub(super) stored: String,
+    /// Its type.
+    pub(super) ty: ColumnType,
+    /// It is never NULL.
+    pub(super) not_null: bool,
+    /// The table column it is.
+    pub(super) origin: Option<Origin>,
+}
+
+/// Whether SQLite must know the columns by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Labels {
+    /// No: the positions are enough.
+    None,
+    /// By their own, made unique.
+    Own,
+}
+
+/// A query without its ORDER BY and LIMIT.
+pub(super) enum Body<'s> {
+    /// SELECT
+    Select(Box<Parts<'s>>),
+    /// VALUES
+    Values(Vec<Vec<Typed>>),
+    /// UNION and its like.
+    Compound(Box<Body<'s>>, &'static str, Box<Body<'s>>),
+    /// A query in parentheses that has clauses of its own.
+    Query(Rows),
+}
+
+/// A SELECT in pieces.
+pub(super) struct Parts<'s> {
+    /// What it returns.
+    pub(super) outputs: Vec<Output>,
+    /// DISTINCT
+    pub(super) distinct: bool,
+    /// DISTINCT ON: its keys.
+    pub(super) distinct_on: Vec<Typed>,
+    /// From FROM to WINDOW.
+    pub(super) tail: String,
+    /// The names its expressions may use.
+    pub(super) scope: Scope<'s>,
+}
+
+impl From<&RowColumn> for SourceColumn {
+    fn from(column: &RowColumn) -> Self {
+        Self {
+            name: column.name.clone(),
+            stored: column.stored.clone(),
+            ty: column.ty,
+            not_null: column.not_null,
+            origin: None,
+            merged: false,
+        }
+    }
+}
+
+impl Translator<'_> {
+    /// What one side of a query is, before its types are settled.
+    pub(super) fn body<'s>(
+        &mut self,
+        body: &SetExpr,
+        outer: Option<&'s Scope<'s>>,
+    ) -> Result<Body<'s>, Error> {
+        self.depth += 1;
+        if self.depth > super::SUBSELECTS_MAX {
+            return Err(ErrorKind::TooDeep.at(None));
+        }
+        let body = match body {
+            SetExpr::Select(select) => self.select(select, outer),
+            SetExpr::Values(values) => self.values(values, outer),
+            SetExpr::Query(query) if is_bare(query) => self.body(&query.body, outer),
+            SetExpr::Query(query) => self.query(query, outer, Labels::Own).map(Body::Query),
+            SetExpr::SetOperation { left, op, set_quantifier, right } => {
+                let op = set_operator(*op, *set_quantifier)?;
+                let (left, right) = (self.body(left, outer)?, self.body(right, outer)?);
+                self.compound(left, op, right)
+            }
+            SetExpr::Table(table) => self.table(table, outer),
+            SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) => {
+                let what = "a data-modifying statement in WITH".to_owned();
+                Err(ErrorKind::Unsupported(what).at(None))
+            }
+        };
+        self.depth -= 1;
+        body
+    }
+
+    /// `TABLE name`
+    fn table<'s>(
+        &mut self,
+        table: &sqlparser::ast::Table,
+        outer: Option<&'s Scope<'s>>,
+    ) -> Result<Body<'s>, Error> {
+        let parts = table.schema_name.iter().chain(&table.table_name);
+        let name = ObjectName::from(parts.map(|part| part.as_str().into()).collect::<Vec<_>>());
+        let factor = sqlparser::ast::TableFactor::Table {
+            name,
+            alias: None,
+            args: None,
+            with_hints: Vec::new(),
+            version: None,
+            with_ordinality: false,
+            partitions: Vec::new(),
+            json_path: None,
+            sample: None,
+            index_hints: Vec::new(),
+        };
+        let from = [sqlparser::ast::TableWithJoins { relation: factor, joins: Vec::new() }];
+        let (from, scope) = self.from_clause(&from, outer)?;
+        let outputs = scope.star().into_iter().map(|(name, value)| Output { name, value });
+        Ok(Body::Select(Box::new(Parts {
+            outputs: outputs.collect(),
+            distinct: false,
+            distinct_on: Vec::new(),
+            tail: format!(" FROM {from}"),
+            scope,
+        })))
+    }
+
+    fn select<'s>(
+        &mut self,
+        select: &Select,
+        outer: Option<&'s Scope<'s>>,
+    ) -> Result<Body<'s>, Error> {
+        if select.into.is_some() {
+            return Err(ErrorKind::Unsupported("SELECT INTO".to_owned()).at(None));
+        }
+        let (mut from, scope) = self.from_clause(&select.from, outer)?;
+        let sets = std::mem::take(&mut self.sets);
+        let outputs = self.outputs(&select.projection, &scope)?;
+        for set in std::mem::replace(&mut self.sets, sets) {
+            from.push_str(if from.is_empty() { "" } else { ", " });
+            from.push_str(&set);
+        }
+        let mut tail = String::new();
+        if !from.is_empty() {
+            tail.push_str(&format!(" FROM {from}"));
+        }
+        if let Some(filter) = &select.selection {
+            let filter = self.expr(filter, &scope)?;
+            let filter = self.condition(filter, "WHERE")?;
+            tail.push_str(&format!(" WHERE {}", filter.sql));
+        }
+        self.grouping(select, &outputs, &scope, &mut tail)?;
+        self.named_windows(select, &scope, &mut tail)?;
+        let distinct_on = match &select.distinct {
+            Some(Distinct::On(keys)) => self.distinct_keys(keys, &outputs, &scope)?,
+            _ => Vec::new(),
+        };
+        let distinct = select.distinct == Some(Distinct::Distinct);
+        let parts = Parts { outputs, distinct, distinct_on, tail, scope };
+        Ok(Body::Select(Box::new(parts)))
+    }
+
+    /// The select list, `*` spelt out: a plan must not change its meaning with the schema.
+    pub(super) fn outputs(
+        &mut self,
+        items: &[SelectItem],
+        scope: &Scope<'_>,
+    ) -> Result<Vec<Output>, Error> {
+        let mut out = Vec::with_capacity(items.len());
+        for item in items {
+            match item {
+                SelectItem::Wildcard(_) if scope.sources.is_empty() => {
+                    let message = "SELECT * with no tables specified is not valid";
+                    return Err(ErrorKind::Grammar(message).at(None));
+                }
+                SelectItem::Wildcard(_) => {
+                    out.extend(scope.star().into_iter().map(Output::from));
+                }
+                SelectItem::QualifiedWildcard(kind, _) => {
+                    out.extend(self.qualified_star(kind, scope)?.into_iter().map(Output::from));
+                }
+                SelectItem::UnnamedExpr(expr) => {
+                    let value = self.expr(expr, scope)?;
+                    out.push(Output { name: column_name(expr, scope), value });
+                }
+                SelectItem::ExprWithAlias { expr, alias } => {
+                    let value = self.expr(expr, scope)?;
+                    out.push(Output { name: alias.value.clone(), value });
+                }
+                SelectItem::ExprWithAliases { .. } => {
+                    return Err(ErrorKind::Unsupported("several aliases".to_owned()).at(None));
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    fn qualified_star(
+        &mut self,
+        kind: &SelectItemQualifiedWildcardKind,
+        scope: &Scope<'_>,
+    ) -> Result<Vec<(String, Typed)>, Error> {
+        match kind {
+            SelectItemQualifiedWildcardKind::ObjectName(name) => {
+                let parts = super::name_parts(name);
+                let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+                let at = self.offset(Some(name.span()));
+                let missing = || ErrorKind::MissingFrom(parts.join(".")).at(at);
+                Ok(scope.source(&parts).ok_or_else(missing)?.row())
+            }
+            SelectItemQualifiedWildcardKind::Expr(expr) => {
+                let typed = self.expr(expr, scope)?;
+                match typed.form {
+                    Form::WholeRow(fields) => Ok(fields),
+                    _ => Err(ErrorKind::Unsupported("(value).*".to_owned()).at(typed.at)),
+                }
+            }
+        }
+    }
+
+    fn grouping(
+        &mut self,
+        select: &Select,
+        outputs: &[Output],
+        scope: &Scope<'_>,
+        tail: &mut String,
+    ) -> Result<(), Error> {
+        let GroupByExpr::Expressions(keys, modifiers) = &select.group_by else {
+            return Err(ErrorKind::Unsupported("GROUP BY ALL".to_owned()).at(None));
+        };
+        if !modifiers.is_empty() {
+            return Err(ErrorKind::Unsupported("GROUPING SETS".to_owned()).at(None));
+        }
+        if !keys.is_empty() {
+            let keys = keys.iter().map(|key| self.group_key(key, outputs, scope));
+            let keys = keys.collect::<Result<Vec<_>, _>>()?;
+            tail.push_str(&format!(" GROUP BY {}", keys.join(", ")));
+        }
+        if let Some(having) = &select.having {
+            let having = self.expr(having, scope)?;
+            let having = self.condition(having, "HAVING")?;
+            tail.push_str(&format!(" HAVING {}", having.sql));
+        }
+        Ok(())
+    }
+
+    /// A name is an input column before it is an output column; a number is a position.
+    fn group_key(
+        &mut self,
+        key: &Expr,
+        outputs: &[Output],
+        scope: &Scope<'_>,
+    ) -> Result<String, Error> {
+        if let Some(i) = ordinal(key, outputs.len(), "GROUP BY")? {
+            return Ok((i + 1).to_string());
+        }
+        if let Expr::Tuple(items) = key
+            && items.is_empty()
+        {
+            return Ok("NULL".to_owned());
+        }
+        match (self.settled(key, scope), key) {
+            (Err(error), Expr::Identifier(ident)) => {
+                let i = outputs.iter().position(|o| o.name.eq_ignore_ascii_case(&ident.value));
+                i.map(|i| (i + 1).to_string()).ok_or(error)
+            }
+            (typed, _) => typed.map(|typed| not_an_ordinal(typed).sql),
+        }
+    }
+
+    fn named_windows(
+        &mut self,
+        select: &Select,
+        scope: &Scope<'_>,
+        tail: &mut String,
+    ) -> Result<(), Error> {
+        let mut windows = Vec::new();
+        for definition in &select.named_window {
+            let inside = match &definition.1 {
+                NamedWindowExpr::NamedWindow(name) => quote::name(&name.value),
+                NamedWindowExpr::WindowSpec(spec) => self.window(spec, scope)?,
+            };
+            windows.push(format!("{} AS ({inside})", quote::name(&definition.0.value)));
+        }
+        if !windows.is_empty() {
+            tail.push_str(&format!(" WINDOW {}", windows.join(", ")));
+        }
+        Ok(())
+    }
+
+    fn distinct_keys(
+        &mut self,
+        keys: &[Expr],
+        outputs: &[Output],
+        scope: &Scope<'_>,
+    ) -> Result<Vec<Typed>, Error> {
+        let mut out = Vec::with_capacity(keys.len());
+        for key in keys {
+            let output = match ordinal(key, outputs.len(), "SELECT DISTINCT ON")? {
+                Some(i) => outputs.get(i),
+                None => super::output::labelled(key, outputs),
+            };
+            out.push(match output {
+                Some(output) => output.value.clone(),
+                None => self.settled(key, scope)?,
+            });
+        }
+        Ok(out)
+    }
+
+    fn values<'s>(
+        &mut self,
+        values: &Values,
+        outer: Option<&'s Scope<'s>>,
+    ) -> Result<Body<'s>, Error> {
+        let scope = Scope::inside(outer);
+        let rows = values.rows.iter().map(|row| self.exprs(&row.content, &scope));
+        let rows = rows.collect::<Result<Vec<_>, _>>()?;
+        let width = rows.first().map_or(0, Vec::len);
+        if rows.iter().any(|row| row.len() != width) {
+            let message = "VALUES lists must all be the same length";
+            return Err(ErrorKind::WrongArity(message).at(None));
+        }
+        Ok(Body::Values(rows))
+    }
+
+    fn compound<'s>(
+        &mut self,
+        mut left: Body<'s>,
+        op: &'static str,
+        mut right: Body<'s>,
+    ) -> Result<Body<'s>, Error> {
+        let word = op.trim_end_matches(" ALL");
+        let (l, r) = (left.types(word)?, right.types(word)?);
+        if l.len() != r.len() {
+            let message = match word {
+                "UNION" => "each UNION query must have the same number of columns",
+                "EXCEPT" => "each EXCEPT query must have the same number of columns",
+                _ => "each INTERSECT query must have the same number of columns",
+            };
+            return Err(ErrorKind::WrongArity(message).at(None));
+        }
+        let mut targets = Vec::with_capacity(l.len());
+        for (l, r) in l.into_iter().zip(r) {
+            targets.push(common(word, &[l, r])?);
+        }
+        self.assign(&mut left, &targets, CastContext::Implicit)?;
+        self.assign(&mut right, &targets, CastContext::Implicit)?;
+        Ok(Body::Compound(Box::new(left), op, Box::new(right)))
+    }
+
+    /// Gives every column a type.
+    pub(super) fn settle_body(&mut self, body: &mut Body<'_>) -> Result<Vec<ColumnType>, Error> {
+        let types = body.types("VALUES")?;
+        let text = |ty: ColumnType| match ty.ty {
+            Type::UNKNOWN => ColumnType::new(Type::TEXT),
+            _ => ty,
+        };
+        let types: Vec<ColumnType> = types.into_iter().map(text).collect();
+        self.assign(body, &types, CastContext::Implicit)?;
+        Ok(types)
+    }
+
+    /// Converts every column to a type.
+    pub(super) fn assign(
+        &mut self,
+        body: &mut Body<'_>,
+        targets: &[ColumnType],
+        context: CastContext,
+    ) -> Result<(), Error> {
+        match body {
+            Body::Select(parts) => {
+                for (output, target) in parts.outputs.iter_mut().zip(targets) {
+                    let value = std::mem::replace(&mut output.value, Typed::null());
+                    output.value = self.assigned(value, *target, context)?;
+                }
+            }
+            Body::Values(rows) => {
+                for row in rows.iter_mut() {
+                    for (value, target) in row.iter_mut().zip(targets) {
+                        let given = std::mem::replace(value, Typed::null());
+                        *value = self.assigned(given, *target, context)?;
+                    }
+                }
+            }
+            Body::Compound(left, _, right) => {
+                self.assign(left, targets, context)?;
+                self.assign(right, targets, context)?;
+            }
+            Body::Query(rows) => self.assign_rows(rows, targets, context)?,
+        }
+        Ok(())
+    }
+
+    fn assigned(
+        &mut self,
+        value: Typed,
+        target: ColumnType,
+        context: CastContext,
+    ) -> Result<Typed, Error> {
+        if value.ty == target {
+            return Ok(value);
+        }
+        let target = ColumnType { storage: value.ty.storage, ..target };
+        self.convert(value, target, context)
+    }
+
+    fn assign_rows(
+        &mut self,
+        rows: &mut Rows,
+        targets: &[ColumnType],
+        context: CastContext,
+    ) -> Result<(), Error> {
+        if rows.columns.iter().zip(targets).all(|(column, target)| column.ty.ty == target.ty) {
+            return Ok(());
+        }
+        let mut items = Vec::with_capacity(rows.columns.len());
+        for (column, target) in rows.columns.iter_mut().zip(targets) {
+            let value = Typed::new(quote::name(&column.stored), column.ty.ty);
+            let value = self.assigned(value, *target, context)?;
+            items.push(format!("{} AS {}", value.sql, quote::name(&column.stored)));
+            column.ty = *target;
+        }
+        rows.sql = format!("SELECT {} FROM ({})", items.join(", "), rows.sql);
+        Ok(())
+    }
+}
+
+impl Body<'_> {
+    /// The columns' types; several rows or arms agree on one.
+    pub(super) fn types(&self, construct: &'static str) -> Result<Vec<ColumnType>, Error> {
+        match self {
+            Self::Select(parts) => Ok(parts.outputs.iter().map(|o| o.value.ty).collect()),
+            Self::Values(rows) => {
+                let width = rows.first().map_or(0, Vec::len);
+                let column = |i: usize| {
+                    let types: Vec<ColumnType> = rows.iter().map(|row| row[i].ty).collect();
+                    common(construct, &types)
+                };
+                (0..width).map(column).collect()
+            }
+            Self::Compound(left, ..) => left.types(construct),
+            Self::Query(rows) => Ok(rows.columns.iter().map(|column| column.ty).collect()),
+        }
+    }
+
+    /// The columns as a client sees them.
+    pub(super) fn columns(&self) -> Vec<RowColumn> {
+        match self {
+            Self::Select(parts) => {
+                let stored = labels(parts.outputs.iter().map(|output| output.name.as_str()));
+                parts.outputs.iter().zip(stored).map(|(o, stored)| o.column(stored)).collect()
+            }
+            Self::Values(rows) => {
+                let first = rows.first().map_or(&[][..], Vec::as_slice);
+                let column = |(i, value): (usize, &Typed)| {
+                    let name = format!("column{}", i + 1);
+                    let not_null = rows.iter().all(|row| row[i].not_null);
+                    let (stored, ty) = (name.clone(), value.ty);
+                    RowColumn { name, stored, ty, not_null, origin: None }
+                };
+                first.iter().enumerate().map(column).collect()
+            }
+            Self::Compound(left, _, right) => {
+                let right = right.columns();
+                let both = left.columns().into_iter().zip(right);
+                let merge = |(l, r): (RowColumn, RowColumn)| RowColumn {
+                    not_null: l.not_null && r.not_null,
+                    origin: None,
+                    ..l
+                };
+                both.map(merge).collect()
+            }
+            Self::Query(rows) => rows.columns.clone(),
+        }
+    }
+
+    /// SQLite text.
+    pub(super) fn sql(&self, labels: Labels) -> String {
+        match self {
+            Self::Select(parts) => parts.sql(labels),
+            Self::Values(rows) => {
+                let rows = rows.iter().map(|row| format!("({})", super::typed::list(row)));
+                format!("VALUES {}", rows.collect::<Vec<_>>().join(", "))
+            }
+            Self::Compound(left, op, right) => {
+                let right = match **right {
+                    Self::Compound(..) => format!("SELECT * FROM ({})", right.sql(Labels::None)),
+                    _ => right.sql(Labels::None),
+                };
+                format!("{} {op} {right}", left.sql(labels))
+            }
+            Self::Query(rows) => format!("SELECT * FROM ({})", rows.sql),
+        }
+    }
+}
+
+impl Parts<'_> {
+    fn sql(&self, wanted: Labels) -> String {
+        let stored = match wanted {
+            Labels::None => Vec::new(),
+            Labels::Own => labels(self.outputs.iter().map(|output| output.name.as_str())),
+        };
+        let items = self.outputs.iter().enumerate().map(|(i, output)| match stored.get(i) {
+            Some(label) => output.labelled(label),
+            None => output.value.sql.clone(),
+        });
+        let items: Vec<String> = items.collect();
+        // A SELECT of nothing is Postgres's, not SQLite's.
+        let items = if items.is_empty() { "NULL".to_owned() } else { items.join(", ") };
+        let distinct = if self.distinct { "DISTINCT " } else { "" };
+        format!("SELECT {distinct}{items}{}", self.tail)
+    }
+}
+
+/// The position a whole number stands for in GROUP BY and ORDER BY, from 0.
+pub(super) fn ordinal(
+    expr: &Expr,
+    width: usize,
+    clause: &'static str,
+) -> Result<Option<usize>, Error> {
+    let Expr::Value(value) = expr else { return Ok(None) };
+    let Value::Number(digits, _) = &value.value else { return Ok(None) };
+    let Ok(ordinal) = digits.parse::<i64>() else { return Ok(None) };
+    match usize::try_from(ordinal) {
+        Ok(i) if (1..=width).contains(&i) => Ok(Some(i - 1)),
+        _ => {
+            let at = crate::statement::parse::offset(value.span);
+            Err(ErrorKind::BadOrdinal { clause, ordinal }.at(at))
+        }
+    }
+}
+
+/// SQLite would take a bare number for a position.
+pub(super) fn not_an_ordinal(typed: Typed) -> Typed {
+    let bare = matches!(typed.form, Form::Number(..) | Form::Text(..) | Form::Parameter(_));
+    if bare { Typed { sql: format!("+{}", typed.sql), ..typed } } else { typed }
+}
+
+fn common(construct: &'static str, types: &[ColumnType]) -> Result<ColumnType, Error> {
+    let [first, rest @ ..] = types else { return Ok(ColumnType::new(Type::UNKNOWN)) };
+    if rest.iter().all(|ty| ty == first) {
+        return Ok(*first);
+    }
+    let ty = signature::common_type(types.iter().map(|ty| ty.ty)).map_err(|(left, right)| {
+        let (left, right) = (left.sql_name().into_owned(), right.sql_name().into_owned());
+        ErrorKind::CannotMatchTypes { construct, left, right }.at(None)
+    })?;
+    Ok(ColumnType::new(ty))
+}
+
+fn set_operator(op: SetOperator, quantifier: SetQuantifier) -> Result<&'static str, Error> {
+    let all = quantifier == SetQuantifier::All;
+    match (op, all) {
+        (SetOperator::Union, true) => Ok("UNION ALL"),
+        (SetOperator::Union, false) => Ok("UNION"),
+        (SetOperator::Intersect, false) => Ok("INTERSECT"),
+        (SetOperator::Except | SetOperator::Minus, false) => Ok("EXCEPT"),
+        (SetOperator::Intersect, true) => {
+            Err(ErrorKind::Unsupported("INTERSECT ALL".to_owned()).at(None))
+        }
+        _ => Err(ErrorKind::Unsupported("EXCEPT ALL".to_owned()).at(None)),
+    }
+}
+
+/// A query in parentheses that has nothing but its body.
+fn is_bare(query: &Query) -> bool {
+    query.with.is_none()
+        && query.order_by.is_none()
+        && query.limit_clause.is_none()
+        && query.fetch.is_none()
+        && query.locks.is_empty()
+}

@@ -1,0 +1,200 @@
+//! Golden translations: Postgres's SQL in, SQLite's SQL, parameters and columns out.
+//!
+//! Each file under `tests/translate/` holds blocks separated by blank lines: the statement, a line
+//! `----`, what comes of it. `UPDATE=1` rewrites the latter. Every statement that comes out is also
+//! prepared on a SQLite with the same tables.
+
+use egret::schema::{Namespace, Reader, Schema, load, system};
+use egret::statement::{Env, Options, Plan, Statement, Translation, translate};
+use egret::types::Value;
+use rusqlite::types::ValueRef;
+use std::fmt::Write as _;
+use std::path::Path;
+
+#[test]
+fn golden_files() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/translate");
+    let fixture = Fixture::open(&std::fs::read_to_string(folder.join("fixture.sql")).unwrap());
+    let mut failures = Vec::new();
+    let mut files: Vec<_> =
+        std::fs::read_dir(&folder).unwrap().map(|f| f.unwrap().path()).collect();
+    files.sort();
+    for file in files.iter().filter(|file| file.extension().is_some_and(|e| e == "txt")) {
+        let before = std::fs::read_to_string(file).unwrap();
+        let after = fixture.rewrite(&before, &mut failures);
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(file, &after).unwrap();
+        } else if before != after {
+            failures.push(difference(file, &before, &after));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// Statements captured from clients, one JSON object a line: `EGRET_CORPUS=file` reports those that
+/// do not translate or prepare.
+#[test]
+fn corpus() {
+    let Some(file) = std::env::var_os("EGRET_CORPUS") else { return };
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/translate");
+    let fixture = Fixture::open(&std::fs::read_to_string(folder.join("fixture.sql")).unwrap());
+    let (mut good, mut bad) = (0, 0);
+    for line in std::fs::read_to_string(file).unwrap().lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let sql = line["sql"].as_str().unwrap_or_default();
+        let mut failures = Vec::new();
+        match fixture.translate(sql) {
+            Ok(translation) => fixture.prepare(sql, &translation, &mut failures),
+            Err(error) => failures.push(format!("{} {error}\n  {sql}", error.sqlstate())),
+        }
+        let ok = failures.is_empty();
+        (good, bad) = (good + usize::from(ok), bad + usize::from(!ok));
+        failures.iter().for_each(|failure| println!("FAIL {failure}\n"));
+    }
+    println!("{good} good, {bad} bad");
+}
+
+struct Fixture {
+    sqlite: rusqlite::Connection,
+    schema: Schema,
+}
+
+struct Rows<'a>(&'a rusqlite::Connection);
+
+impl Reader for Rows<'_> {
+    type Error = rusqlite::Error;
+
+    fn rows(&mut self, sql: &str) -> Result<Vec<Vec<Value>>, Self::Error> {
+        let mut statement = self.0.prepare(sql)?;
+        let width = statement.column_count();
+        let mut rows = statement.query([])?;
+        let mut out = Vec::new();
+        while let Some(row) = rows.next()? {
+            let value = |i| match row.get_ref_unwrap(i) {
+                ValueRef::Null => Value::Null,
+                ValueRef::Integer(i) => Value::Integer(i),
+                ValueRef::Real(r) => Value::Real(r),
+                ValueRef::Text(t) => Value::Text(String::from_utf8_lossy(t).into_owned()),
+                ValueRef::Blob(b) => Value::Blob(b.to_vec()),
+            };
+            out.push((0..width).map(value).collect());
+        }
+        Ok(out)
+    }
+}
+
+impl Fixture {
+    fn open(ddl: &str) -> Self {
+        let sqlite = rusqlite::Connection::open_in_memory().unwrap();
+        sqlite.execute_batch(ddl).unwrap();
+        let strict = rusqlite::config::DbConfig::SQLITE_DBCONFIG_DQS_DML;
+        sqlite.set_db_config(strict, false).unwrap();
+        let schema = load(&mut Rows(&sqlite), Namespace::Public).unwrap();
+        let fixture = Self { sqlite, schema };
+        fixture.attach_system_relations();
+        fixture
+    }
+
+    fn attach_system_relations(&self) {
+        for database in ["pg_catalog", "information_schema"] {
+            self.sqlite.execute_batch(&format!("ATTACH ':memory:' AS {database}")).unwrap();
+        }
+        for system in system::relations() {
+            let columns = system.relation.columns.iter().map(|c| format!("\"{}\"", c.name));
+            let columns: Vec<_> = columns.collect();
+            let (database, table) = system.qualified_name.split_once('.').unwrap();
+            let ddl = format!("CREATE TABLE {database}.\"{table}\" ({})", columns.join(", "));
+            if let Err(error) = self.sqlite.execute_batch(&ddl) {
+                assert!(error.to_string().contains("reserved"), "{error}: {ddl}");
+            }
+        }
+    }
+
+    fn translate(&self, sql: &str) -> Result<Translation, egret::statement::Error> {
+        let options = Options { dialect: Default::default(), read_only: false };
+        let env = Env { schema: &self.schema, temp: None, options: &options, parameter_types: &[] };
+        translate(sql, &env)
+    }
+
+    fn rewrite(&self, text: &str, failures: &mut Vec<String>) -> String {
+        let mut out = String::new();
+        for block in text.split("\n\n").map(str::trim).filter(|block| !block.is_empty()) {
+            let sql = block.split("\n----").next().unwrap();
+            let result = match self.translate(sql) {
+                Ok(translation) => {
+                    self.prepare(sql, &translation, failures);
+                    describe(&translation)
+                }
+                Err(error) => {
+                    let place = error.position_in(sql);
+                    let place = place.map_or(String::new(), |at| format!(" at {at}"));
+                    format!("{} {error}{place}", error.sqlstate())
+                }
+            };
+            writeln!(out, "{sql}\n----\n{}\n", result.trim_end()).unwrap();
+        }
+        out.truncate(out.trim_end().len());
+        out + "\n"
+    }
+
+    fn prepare(&self, sql: &str, translation: &Translation, failures: &mut Vec<String>) {
+        let texts: Vec<&String> = match &translation.statement {
+            Statement::Query(plan) => vec![&plan.sql],
+            // Later statements of a script may need the earlier ones.
+            Statement::Script(script) => script.statements.iter().take(1).collect(),
+            _ => Vec::new(),
+        };
+        for text in texts {
+            if let Err(error) = self.sqlite.prepare(text) {
+                let message = error.to_string();
+                // Private functions are registered by the program, not by this test.
+                let known =
+                    ["no such function: pg_", "no such table: pg_", "no such function: _pg_"];
+                if !known.iter().any(|known| message.contains(known)) {
+                    failures.push(format!("{message}\n  {sql}\n  {text}"));
+                }
+            }
+        }
+    }
+}
+
+fn describe(translation: &Translation) -> String {
+    let mut out = String::new();
+    match &translation.statement {
+        Statement::Query(plan) => describe_plan(plan, &mut out),
+        Statement::Script(script) => {
+            script.statements.iter().for_each(|text| writeln!(out, "{text};").unwrap());
+            writeln!(out, "tag: {}", script.tag).unwrap();
+            script.notices.iter().for_each(|text| writeln!(out, "notice: {text}").unwrap());
+        }
+        other => writeln!(out, "{other:?}").unwrap(),
+    }
+    out
+}
+
+fn describe_plan(plan: &Plan, out: &mut String) {
+    writeln!(out, "{}", plan.sql).unwrap();
+    if !plan.parameters.is_empty() {
+        let types: Vec<_> = plan.parameters.iter().map(|ty| ty.ty.name()).collect();
+        writeln!(out, "params: {}", types.join(" ")).unwrap();
+    }
+    let Some(columns) = &plan.columns else { return };
+    if !columns.is_empty() {
+        let column = |c: &egret::statement::OutputColumn| {
+            let origin = if c.table == 0 { String::new() } else { format!("#{}", c.attnum) };
+            format!("{}:{}{origin}", c.name, c.ty.ty.name())
+        };
+        let columns: Vec<_> = columns.iter().map(column).collect();
+        writeln!(out, "columns: {}", columns.join(", ")).unwrap();
+    }
+    if !plan.catalog.is_empty() {
+        writeln!(out, "catalog: {}", plan.catalog.join(" ")).unwrap();
+    }
+}
+
+fn difference(file: &Path, before: &str, after: &str) -> String {
+    let blocks = before.trim_end().split("\n\n").zip(after.trim_end().split("\n\n"));
+    let first = blocks.into_iter().find(|(a, b)| a != b);
+    let (old, new) = first.unwrap_or((before, after));
+    format!("{}:\n{old}\n==== now ====\n{new}", file.display())
+}
