@@ -4,7 +4,7 @@ use super::signature::{self, CastContext};
 use super::typed::{Form, Typed};
 use super::{Translator, quote};
 use crate::statement::{BadValue, Error, ErrorKind};
-use crate::types::{ColumnType, Storage, Type, Value};
+use crate::types::{self, ColumnType, Format, Storage, Style, Type, Value};
 
 impl Translator<'_> {
     /// Converts a value where Postgres casts unasked.
@@ -226,21 +226,26 @@ fn number_as_real(typed: &Typed, index: Option<usize>, to: Type) -> Typed {
 /// The value a literal says, where it needs neither clock nor zone nor catalog; the others are read
 /// by the input functions when the statement runs.
 fn input(text: &str, ty: Type) -> Option<Result<Value, BadValue>> {
-    let trimmed = text.trim();
-    let value = match ty {
-        Type::INT2 => trimmed.parse::<i16>().ok().map(i64::from).map(Value::Integer),
-        Type::INT4 => trimmed.parse::<i32>().ok().map(i64::from).map(Value::Integer),
-        Type::INT8 => trimmed.parse::<i64>().ok().map(Value::Integer),
-        Type::OID => trimmed.parse::<u32>().ok().map(i64::from).map(Value::Integer),
-        Type::BOOL => match trimmed.to_ascii_lowercase().as_str() {
-            "t" | "true" | "yes" | "on" | "1" => Some(Value::Integer(1)),
-            "f" | "false" | "no" | "off" | "0" => Some(Value::Integer(0)),
-            _ => None,
-        },
-        _ => return None,
-    };
-    let message = || format!("invalid input syntax for type {}: \"{text}\"", ty.sql_name());
-    Some(value.ok_or_else(|| BadValue { sqlstate: "22P02", message: message() }))
+    if depends_on_session(ty, text) {
+        return None;
+    }
+    let column = ColumnType::new(ty);
+    let value = types::decode(text.as_bytes(), &column, Format::Text, &Style::default());
+    Some(value.map_err(|e| BadValue { sqlstate: e.sqlstate(), message: e.to_string() }))
+}
+
+fn depends_on_session(ty: Type, text: &str) -> bool {
+    match ty {
+        Type::DATE | Type::TIME | Type::TIMESTAMP => {
+            let text = text.trim_start();
+            let first = text.strip_prefix(['-', '+']).unwrap_or(text).chars().next();
+            !first.is_some_and(|c| c.is_ascii_digit())
+                && !text.to_ascii_lowercase().ends_with("infinity")
+        }
+        Type::TIMESTAMPTZ | Type::TIMETZ => true,
+        _ if ty.name().starts_with("reg") => true,
+        _ => ty.element().is_some_and(|element| depends_on_session(element, "")),
+    }
 }
 
 /// Types that are only carried, as text.

@@ -9,6 +9,7 @@
 
 mod cast;
 mod dml;
+mod driver;
 mod expression;
 mod from;
 mod function;
@@ -27,7 +28,7 @@ mod typename;
 use super::lexer::{self, Kind};
 use super::{
     Access, Env, Error, ErrorKind, LiteralUse, OutputColumn, Plan, Statement, Translation, Verb,
-    parse,
+    parse, utility,
 };
 use crate::types::{ColumnType, Type};
 use query::CteInSight;
@@ -42,8 +43,10 @@ use std::sync::Arc;
 /// # Errors
 /// What Postgres would say of it before running it.
 pub fn translate(text: &str, env: &Env<'_>) -> Result<Translation, Error> {
-    let tree = parse::parse(text)?;
-    Translator::new(text, env)?.statement(&tree)
+    match utility::parse(text)? {
+        Some(utility) => driver::utility(utility, text, env),
+        None => driver::statement(text, env),
+    }
 }
 
 /// How deeply sub-selects may nest; expressions between them count too.
@@ -100,15 +103,19 @@ impl<'a> Translator<'a> {
     }
 
     fn statement(mut self, tree: &ast::Statement) -> Result<Translation, Error> {
-        let plan = match tree {
-            ast::Statement::Query(query) => self.select_plan(query)?,
-            ast::Statement::Insert(insert) => self.insert(insert)?,
-            ast::Statement::Update(update) => self.update(update)?,
-            ast::Statement::Delete(delete) => self.delete(delete)?,
-            _ => return Err(ErrorKind::Unsupported("this statement".to_owned()).at(None)),
-        };
-        let statement = Statement::Query(Arc::new(plan));
+        let statement = Statement::Query(Arc::new(self.query_plan(tree)?));
         Ok(Translation { statement, literals: self.literals.uses })
+    }
+
+    /// The plan of a statement that reads or changes rows.
+    fn query_plan(&mut self, tree: &ast::Statement) -> Result<Plan, Error> {
+        match tree {
+            ast::Statement::Query(query) => self.select_plan(query),
+            ast::Statement::Insert(insert) => self.insert(insert),
+            ast::Statement::Update(update) => self.update(update),
+            ast::Statement::Delete(delete) => self.delete(delete),
+            _ => Err(ErrorKind::Unsupported("this statement".to_owned()).at(None)),
+        }
     }
 
     fn select_plan(&mut self, query: &ast::Query) -> Result<Plan, Error> {
@@ -165,6 +172,12 @@ impl Literals {
     fn new(starts: Vec<usize>, parameters: usize) -> Self {
         let uses = vec![LiteralUse::Fixed; starts.len()];
         Self { starts, uses, parameters }
+    }
+
+    /// From now on every literal stays where it is.
+    fn fix(&mut self) {
+        self.starts.clear();
+        self.uses.clear();
     }
 
     fn index_at(&self, offset: usize) -> Option<usize> {

@@ -1,0 +1,235 @@
+//! What a statement that holds another one becomes, and what is left to SQLite.
+
+use super::Translator;
+use super::quote::name as quote_name;
+use crate::statement::lexer::{self, Kind, Token};
+use crate::statement::utility::{CopyCommand, CopyTarget, Declare, Explain, Utility};
+use crate::statement::{
+    Access, Copy, Cursor, Dialect, Env, Error, ErrorKind, OutputColumn, Plan, Statement,
+    Translation, Verb, parse,
+};
+use crate::types::{ColumnType, Type};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A statement read by hand.
+pub(super) fn utility(utility: Utility, text: &str, env: &Env<'_>) -> Result<Translation, Error> {
+    match utility {
+        Utility::Statement(statement) => Ok(fixed(statement)),
+        Utility::Declare(declare) => plan_cursor(declare, text, env),
+        Utility::Copy(command) => plan_copy(command, text, env),
+        Utility::Explain(explain) => plan_explain(&explain, text, env),
+    }
+}
+
+/// Any other statement: Postgres's if it parses as such, SQLite's if it begins like one of those.
+pub(super) fn statement(text: &str, env: &Env<'_>) -> Result<Translation, Error> {
+    if env.options.dialect == Dialect::Sqlite {
+        return pass_through(text, env);
+    }
+    match parse::parse(text) {
+        Ok(tree) => Translator::new(text, env)?.statement(&tree),
+        Err(error) if is_sqlite_only(text) => pass_through(text, env).map_err(|_| error),
+        Err(error) => Err(error),
+    }
+}
+
+/// A translation that holds for this very text only.
+fn fixed(statement: Statement) -> Translation {
+    Translation { statement, literals: Vec::new() }
+}
+
+/// The plan of a statement inside another one. Its literals stay in its text: the other one's are
+/// not counted from its start.
+fn inner(text: &str, range: Range<usize>, env: &Env<'_>) -> Result<Plan, Error> {
+    let start = range.start;
+    let inner = text.get(range).unwrap_or_default();
+    let shift = |error: Error| Error { position: error.position.map(|at| at + start), ..error };
+    let mut translator = Translator::new(inner, env).map_err(shift)?;
+    translator.literals.fix();
+    let tree = parse::parse(inner).map_err(shift)?;
+    translator.query_plan(&tree).map_err(shift)
+}
+
+fn plan_cursor(declare: Declare, text: &str, env: &Env<'_>) -> Result<Translation, Error> {
+    let plan = Arc::new(inner(text, declare.query, env)?);
+    let Declare { name, binary, scroll, hold, .. } = declare;
+    let cursor = Cursor::Declare { name, plan, literals: Vec::new(), binary, scroll, hold };
+    Ok(fixed(Statement::Cursor(cursor)))
+}
+
+fn plan_copy(command: CopyCommand, text: &str, env: &Env<'_>) -> Result<Translation, Error> {
+    let plan = match &command.target {
+        CopyTarget::Query(range) => inner(text, range.clone(), env)?,
+        CopyTarget::Table { name, place, columns } => {
+            let sql = copy_sql(name, columns, command.from, env);
+            let plan = inner(&sql, 0..sql.len(), env);
+            plan.map_err(|error| Error { position: Some(place.start), ..error })?
+        }
+    };
+    let columns = match command.from {
+        false => plan.columns.clone().unwrap_or_default(),
+        true => copied_columns(&command, &plan, env),
+    };
+    let position = |names: &[String]| -> Result<Vec<usize>, Error> {
+        names.iter().map(|name| column_position(&columns, name)).collect()
+    };
+    let mut options = command.options.clone();
+    options.force_quote = position(&command.force_quote)?;
+    if command.force_quote_all {
+        options.force_quote = (0..columns.len()).collect();
+    }
+    options.force_not_null = position(&command.force_not_null)?;
+    options.force_null = position(&command.force_null)?;
+    let (plan, from) = (Arc::new(plan), command.from);
+    Ok(fixed(Statement::Copy(Copy { plan, literals: Vec::new(), columns, from, options })))
+}
+
+fn column_position(columns: &[OutputColumn], name: &str) -> Result<usize, Error> {
+    let found = columns.iter().position(|column| column.name.eq_ignore_ascii_case(name));
+    let name = quote_name(name);
+    found.ok_or(ErrorKind::UndefinedColumn { name, hint: None }.at(None))
+}
+
+/// COPY of a table as the query or INSERT it stands for, in Postgres's SQL.
+fn copy_sql(name: &[String], columns: &[String], from: bool, env: &Env<'_>) -> String {
+    let table = name.iter().map(|part| quote_name(part)).collect::<Vec<_>>().join(".");
+    let stored = name.last().and_then(|name| {
+        env.temp.and_then(|temp| temp.relation(name)).or_else(|| env.schema.relation(name))
+    });
+    let own = stored.into_iter().flat_map(|relation| &relation.columns);
+    let own = own.filter(|column| column.generated.is_none()).map(|column| column.name.clone());
+    let columns = if columns.is_empty() { own.collect() } else { columns.to_vec() };
+    let names: Vec<String> = columns.iter().map(|name| quote_name(name)).collect();
+    match (from, names.is_empty()) {
+        (false, true) => format!("SELECT * FROM {table}"),
+        (false, false) => format!("SELECT {} FROM {table}", names.join(", ")),
+        (true, _) => {
+            let values: Vec<String> = (1..=names.len()).map(|i| format!("${i}")).collect();
+            format!("INSERT INTO {table} ({}) VALUES ({})", names.join(", "), values.join(", "))
+        }
+    }
+}
+
+/// The columns COPY FROM writes, typed as the parameters of its INSERT.
+fn copied_columns(command: &CopyCommand, plan: &Plan, env: &Env<'_>) -> Vec<OutputColumn> {
+    let CopyTarget::Table { name, columns, .. } = &command.target else { return Vec::new() };
+    let stored = name.last().and_then(|name| {
+        env.temp.and_then(|temp| temp.relation(name)).or_else(|| env.schema.relation(name))
+    });
+    let own = stored.into_iter().flat_map(|relation| &relation.columns);
+    let own = own.filter(|column| column.generated.is_none()).map(|column| column.name.clone());
+    let names: Vec<String> = if columns.is_empty() { own.collect() } else { columns.clone() };
+    let typed = names.into_iter().zip(&plan.parameters);
+    typed.map(|(name, ty)| OutputColumn { name, ty: *ty, table: 0, attnum: 0 }).collect()
+}
+
+/// EXPLAIN: SQLite's query plan, which the session draws as a tree under one column.
+fn plan_explain(explain: &Explain, text: &str, env: &Env<'_>) -> Result<Translation, Error> {
+    let plan = inner(text, explain.statement.clone(), env)?;
+    let name = "QUERY PLAN".to_owned();
+    let column = OutputColumn { name, ty: ColumnType::new(Type::TEXT), table: 0, attnum: 0 };
+    let plan = Plan {
+        sql: format!("EXPLAIN QUERY PLAN {}", plan.sql),
+        columns: Some(vec![column]),
+        verb: Verb::Explain,
+        access: Access::Read,
+        ..plan
+    };
+    Ok(fixed(Statement::Query(Arc::new(plan))))
+}
+
+/// SQLite's own text, with what its first words say of it.
+fn pass_through(text: &str, env: &Env<'_>) -> Result<Translation, Error> {
+    let tokens = lexer::tokens(text)?;
+    let (verb, access) = classify(&tokens, text);
+    let numbers = tokens.iter().filter(|token| token.kind == Kind::Parameter);
+    let numbers = numbers.filter_map(|token| token.text(text).get(1..)?.parse::<usize>().ok());
+    let count = numbers.max().unwrap_or(0).max(env.parameter_types.len());
+    let parameter = |i: usize| match env.parameter_types.get(i) {
+        None | Some(0 | 705) => ColumnType::new(Type::TEXT),
+        Some(oid) => ColumnType::new(Type(*oid)),
+    };
+    let plan = Plan {
+        sql: with_numbered_parameters(&tokens, text),
+        parameters: (0..count).map(parameter).collect(),
+        columns: None,
+        verb,
+        access,
+        catalog: Vec::new(),
+        schema_version: env.schema.version,
+    };
+    Ok(fixed(Statement::Query(Arc::new(plan))))
+}
+
+/// `$1` is a parameter by name to SQLite; `?1` is the first one.
+fn with_numbered_parameters(tokens: &[Token], text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut end = 0;
+    for token in tokens.iter().filter(|token| token.kind == Kind::Parameter) {
+        out.push_str(text.get(end..token.start).unwrap_or_default());
+        out.push('?');
+        out.push_str(text.get(token.start + 1..token.end).unwrap_or_default());
+        end = token.end;
+    }
+    out.push_str(text.get(end..).unwrap_or_default());
+    out
+}
+
+fn classify(tokens: &[Token], text: &str) -> (Verb, Access) {
+    let word = |i: usize| {
+        let word = tokens.get(i).map(|token| token.text(text));
+        word.unwrap_or_default().to_ascii_lowercase()
+    };
+    match word(0).as_str() {
+        "select" | "values" => (Verb::Select, Access::Read),
+        "with" => with_verb(tokens, text),
+        "insert" | "replace" => (Verb::Insert, Access::Write),
+        "update" => (Verb::Update, Access::Write),
+        "delete" => (Verb::Delete, Access::Write),
+        "explain" => (Verb::Explain, Access::Read),
+        "pragma" => {
+            let assigns = tokens.iter().any(|token| token.text(text) == "=");
+            (Verb::Pragma, if assigns { Access::Write } else { Access::Read })
+        }
+        _ => (Verb::Pragma, Access::Schema),
+    }
+}
+
+/// What follows the WITH queries.
+fn with_verb(tokens: &[Token], text: &str) -> (Verb, Access) {
+    let mut depth = 0_usize;
+    for token in tokens {
+        match token.text(text) {
+            "(" => depth += 1,
+            ")" => depth = depth.saturating_sub(1),
+            word if depth == 0 => match word.to_ascii_lowercase().as_str() {
+                "insert" | "replace" => return (Verb::Insert, Access::Write),
+                "update" => return (Verb::Update, Access::Write),
+                "delete" => return (Verb::Delete, Access::Write),
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+    (Verb::Select, Access::Read)
+}
+
+/// Statements that are SQLite's alone, by their first words.
+fn is_sqlite_only(text: &str) -> bool {
+    let Ok(tokens) = lexer::tokens(text) else { return false };
+    let mut words = tokens.iter().map(|token| token.text(text).to_ascii_lowercase());
+    let first = words.next().unwrap_or_default();
+    match first.as_str() {
+        "pragma" | "replace" | "explain" => true,
+        "insert" | "update" => words.next().is_some_and(|word| word == "or"),
+        "create" => words.next().is_some_and(|word| {
+            matches!(word.as_str(), "trigger" | "virtual" | "table" | "temp" | "temporary")
+        }),
+        // Postgres's grammar has no operators of these names.
+        "select" | "with" => {
+            words.any(|word| matches!(word.as_str(), "match" | "glob" | "indexed"))
+        }
+        _ => false,
+    }
+}
