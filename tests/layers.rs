@@ -63,7 +63,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("rustls", &["tls"]),
     ("tokio_rustls", &["tls"]),
     ("clap", &["cli", "main"]),
-    ("toml", &["config"]),
+    ("toml", &["config", "auth"]),
     ("lz4_flex", &["ltx"]),
     ("indicatif", &["cli"]),
     ("notify", &["shipper"]),

@@ -10,7 +10,7 @@ mod users;
 mod verifier;
 
 pub use binding::server_end_point;
-pub use users::{User, Users};
+pub use users::{USERS_FILE, User, Users};
 pub use verifier::Verifier;
 
 use std::path::PathBuf;

@@ -160,8 +160,9 @@ impl Exchange {
 
     fn check_proof(&self, proof: &str, messages: &[&[u8]]) -> Result<(), Error> {
         let proof = decode(proof)?;
-        let proof: Key =
-            proof.try_into().map_err(|_: Vec<u8>| Error::Malformed("proof of wrong length"))?;
+        let proof: Key = proof
+            .try_into()
+            .map_err(|_proof: Vec<u8>| Error::Malformed("proof of wrong length"))?;
         let mut client_key = sign(&self.verifier.stored_key, messages);
         client_key.iter_mut().zip(proof).for_each(|(key, proof)| *key ^= proof);
         if equal(&hash(&client_key), &self.verifier.stored_key) {

@@ -18,6 +18,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+/// Where users are kept when nothing else is said: in the working directory.
+pub const USERS_FILE: &str = "egret-users.toml";
+
 /// Somebody who may connect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {

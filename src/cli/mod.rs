@@ -1,3 +1,4 @@
 //! Arguments in, exit code out: one file per subcommand.
 
 pub mod restore;
+pub mod user;

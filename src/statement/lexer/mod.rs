@@ -448,7 +448,7 @@ impl<'a> Lexer<'a> {
     }
 
     fn no_junk(&mut self, what: &'static str, start: usize) -> Result<(), Error> {
-        if !self.byte(0).is_some_and(|byte| class_of(byte) & START != 0) {
+        if self.byte(0).is_none_or(|byte| class_of(byte) & START == 0) {
             return Ok(());
         }
         self.at += self.char_len(0);

@@ -105,10 +105,8 @@ impl Body {
         match self.create {
             Create::Other if is(&"create") => Create::Started,
             Create::Started if is(&"trigger") => Create::Trigger,
-            Create::Started if ["function", "procedure"].iter().any(|other| is(&other)) => {
-                Create::Routine
-            }
-            Create::Started if ["or", "replace", "temp", "temporary"].iter().any(|o| is(&o)) => {
+            Create::Started if ["function", "procedure"].iter().any(is) => Create::Routine,
+            Create::Started if ["or", "replace", "temp", "temporary"].iter().any(is) => {
                 Create::Started
             }
             _ => Create::Other,

@@ -38,7 +38,7 @@ impl Postgres {
     fn chain_is_too_long(&self, left: &Expr) -> bool {
         let operators = self.operators.get() + 1;
         self.operators.set(operators);
-        operators % CHAIN_STEP == 0 && chain_length(left) > CHAIN_MAX
+        operators.is_multiple_of(CHAIN_STEP) && chain_length(left) > CHAIN_MAX
     }
 }
 

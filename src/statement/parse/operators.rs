@@ -3,7 +3,6 @@
 use sqlparser::tokenizer::Token;
 
 /// The token of an operator; one that Postgres does not ship is a custom operator.
-#[expect(clippy::too_many_lines, reason = "one line for each operator")]
 pub(super) fn token(spelling: &str) -> Token {
     match spelling {
         "=" => Token::Eq,

@@ -58,7 +58,7 @@ fn type_oid(reader: &mut Reader<'_>) -> Result<Oid, Error> {
     if name == "unknown" {
         return Ok(0);
     }
-    match lookup(&name) {
+    match Type::from_name(&name) {
         Some(ty) => Ok(ty.0),
         None => Err(at.error(ErrorKind::UndefinedType(name))),
     }
@@ -122,23 +122,4 @@ fn array_bound(reader: &mut Reader<'_>) -> Result<bool, Error> {
     }
     reader.expect_symbol(b']')?;
     Ok(true)
-}
-
-fn lookup(name: &str) -> Option<Type> {
-    Some(match name {
-        "bool" | "boolean" => Type::BOOL,
-        "int2" | "smallint" => Type::INT2,
-        "int" | "int4" | "integer" => Type::INT4,
-        "int8" | "bigint" => Type::INT8,
-        "float4" | "real" => Type::FLOAT4,
-        "float8" | "float" | "double precision" => Type::FLOAT8,
-        "numeric" | "decimal" => Type::NUMERIC,
-        "text" => Type::TEXT,
-        "varchar" | "character varying" => Type::VARCHAR,
-        "char" | "character" | "bpchar" => Type::BPCHAR,
-        "date" => Type::DATE,
-        "timestamp" | "timestamp without time zone" => Type::TIMESTAMP,
-        "timestamptz" | "timestamp with time zone" => Type::TIMESTAMPTZ,
-        _ => return None,
-    })
 }
