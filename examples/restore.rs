@@ -2,6 +2,8 @@
 //!
 //! `cargo run --example restore -- file:///var/backups/app app.db 2026-01-31T12:00:00Z`
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it talks to a person")]
+
 use egret::shipper::restore::{Options, Progress, Target, restore};
 use egret::store::{Location, Replica};
 use std::error::Error;

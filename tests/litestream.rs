@@ -4,7 +4,11 @@
 //! `litestream` if it is on the path; a directory, and the bucket whose URL is in
 //! `EGRET_TEST_S3`.
 
-use egret::ltx::{Decoder, Encoder, Header, Merge, NO_CHECKSUM, Name, PageEncoding, Txid};
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking")]
+
+use egret::ltx::{
+    Decoder, Encoder, Header, Merge, NO_CHECKSUM, Name, PageEncoding, Txid, lock_page,
+};
 use egret::shipper::restore::{Options, Restored, Target, restore};
 use egret::store::{Location, Put, Replica, SNAPSHOT_LEVEL};
 use std::fs;
@@ -53,6 +57,28 @@ async fn litestream_restores_merged_files() {
         let (merged, _) = merge.encode(Vec::new(), PageEncoding::Block).unwrap();
         bench.replica().await.put_ltx(1, name, merged.into(), Put::default()).await.unwrap();
         assert_eq!(bench.theirs(&[]), *history.last().unwrap());
+    }
+}
+
+/// Needs a gigabyte of disk three times over, and two of memory.
+#[tokio::test]
+#[ignore = "large"]
+async fn the_lock_page_of_a_large_database() {
+    for program in programs().into_iter().filter(Program::reads_blocks) {
+        let bench = Bench::in_directory(&program);
+        let path = bench.path("large.db");
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        let sql = "PRAGMA page_size = 65536; CREATE TABLE t(id INTEGER PRIMARY KEY, body BLOB);
+            WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1080)
+            INSERT INTO t SELECT i, zeroblob(1000000) FROM n";
+        connection.execute_batch(sql).unwrap();
+        drop(connection);
+        let history = [fs::read(&path).unwrap()];
+        bench.ship(&history, PageEncoding::Block, 0).await;
+        let restored = bench.ours(Target::Latest).await;
+        assert!(restored.pages > lock_page(restored.page_size));
+        assert!(fs::read(bench.path("ours.db")).unwrap() == history[0]);
+        assert!(bench.theirs(&[]) == history[0]);
     }
 }
 
@@ -297,7 +323,7 @@ fn encode_step(before: &[u8], after: &[u8], name: Name, encoding: PageEncoding) 
     let mut encoder = Encoder::new(Vec::new(), header, encoding).unwrap();
     let mut old = before.chunks(page_size);
     for (pgno, page) in (1..).zip(after.chunks(page_size)) {
-        if old.next() != Some(page) {
+        if old.next() != Some(page) && pgno != lock_page(page_size as u32) {
             encoder.page(pgno, page).unwrap();
         }
     }

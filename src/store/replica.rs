@@ -65,11 +65,9 @@ impl Replica {
     /// The key of an object beside the levels.
     #[must_use]
     pub fn key(&self, name: &str) -> String {
-        match (self.prefix.as_str(), self.store.layout()) {
-            // Litestream's keys in the root of a bucket begin with a slash.
-            ("", Layout::Hex) => format!("/{name}"),
-            ("", Layout::Decimal) => name.to_owned(),
-            (prefix, _) => format!("{prefix}/{name}"),
+        match self.prefix.as_str() {
+            "" => name.to_owned(),
+            prefix => format!("{prefix}/{name}"),
         }
     }
 

@@ -11,13 +11,14 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
-use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
+use std::error::Error as _;
 use std::fs::File;
 use std::hash::BuildHasher;
 use std::ops::Range;
@@ -127,7 +128,7 @@ impl S3Store {
         if written.is_err() {
             let abort = self.client.abort_multipart_upload().bucket(&self.bucket).key(key);
             if let Err(error) = abort.upload_id(&upload).send().await {
-                tracing::debug!(key, error = %DisplayErrorContext(&error), "abort upload");
+                tracing::debug!(key, error = explain(&error), "abort upload");
             }
         }
         written
@@ -367,10 +368,10 @@ where
     F: Future<Output = Result<T, Error>>,
 {
     let mut delay = RETRY_DELAY_MIN;
-    for _ in 1..ATTEMPTS_MAX {
+    for attempts in 1..ATTEMPTS_MAX {
         match attempt().await {
             Err(error) if error.is_retryable() => {
-                tracing::debug!(%error, "retry");
+                tracing::debug!(%error, attempts, "store failed, asking again");
                 tokio::time::sleep(delay.mul_f64(0.5 + random() as f64 / u64::MAX as f64)).await;
                 delay *= 2;
             }
@@ -433,7 +434,7 @@ where
     let status = error.raw_response().map(|reply| reply.status().as_u16());
     let code = error.code().map(str::to_owned);
     let transient = is_transient(&error, status, code.as_deref());
-    let source = DisplayErrorContext(error).to_string().into();
+    let source = explain(&error).into();
     match (status, code.as_deref()) {
         _ if transient => Error::Unavailable { key, source },
         (Some(404), code) if code != Some("NoSuchBucket") => Error::NotFound { key },
@@ -442,6 +443,30 @@ where
         (Some(401 | 403), _) | (None, _) => Error::Denied { key, source },
         _ => Error::Refused { key, source },
     }
+}
+
+/// What the store said, or what kept us from asking it, on one line.
+fn explain<E>(error: &SdkError<E>) -> String
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    if let Some(code) = error.code() {
+        return format!("{code}: {}", error.message().unwrap_or("no message"));
+    }
+    if let Some(reply) = error.raw_response() {
+        return format!("status {}", reply.status().as_u16());
+    }
+    let mut text = String::new();
+    let mut link = error.source();
+    while let Some(cause) = link {
+        let cause_text = cause.to_string();
+        let line = cause_text.lines().next().unwrap_or_default();
+        if !text.ends_with(line) {
+            text = [text.as_str(), if text.is_empty() { "" } else { ": " }, line].concat();
+        }
+        link = cause.source();
+    }
+    text
 }
 
 /// Whether to ask again: no answer, or one that asks for patience. Without an answer only the
