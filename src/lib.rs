@@ -13,6 +13,7 @@
 pub mod auth;
 pub mod catalog;
 pub mod cli;
+pub mod config;
 pub mod ltx;
 pub mod replica;
 pub mod schema;

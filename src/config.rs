@@ -1,0 +1,279 @@
+//! Flags and `egret.toml` in, one checked [`Config`] out.
+//!
+//! Both are a [`Layer`] in which nothing need be said; what a flag says goes before the file. Lists
+//! are not joined: the upper one counts. Each room gets its own part of the result only.
+
+use crate::store::{Location, LocationError};
+use serde::Deserialize;
+use std::fs;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+
+/// What `egret serve` does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// SQLite files, and directories of them; at least one.
+    pub paths: Vec<PathBuf>,
+    /// Where strangers come in.
+    pub listener: Listener,
+    /// Nobody may write.
+    pub read_only: bool,
+    /// Where every commit is shipped to.
+    pub backups: Vec<Location>,
+    /// The backup this serves a replica of.
+    pub follow: Option<Location>,
+}
+
+/// Where strangers come in, and how they prove who they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// TCP addresses; port 0 is any free one.
+    pub addresses: Vec<SocketAddr>,
+    /// The directory of the Unix socket `.s.PGSQL.<port>`.
+    pub socket_dir: Option<PathBuf>,
+    /// The certificate, if there is TLS.
+    pub tls: Option<Tls>,
+    /// The users file; without one any name is accepted.
+    pub users: Option<PathBuf>,
+    /// Connections beyond this are refused.
+    pub connections_max: usize,
+}
+
+/// A server certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// The certificate chain, PEM.
+    pub certificate: PathBuf,
+    /// Its private key, PEM.
+    pub key: PathBuf,
+}
+
+/// What flags or the file say; nothing need be said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Layer {
+    /// SQLite files, and directories of them.
+    pub paths: Option<Vec<PathBuf>>,
+    /// `address:port`, each.
+    pub listen: Option<Vec<String>>,
+    /// The directory of the Unix socket.
+    pub socket_dir: Option<PathBuf>,
+    /// The certificate chain, PEM.
+    pub tls_cert: Option<PathBuf>,
+    /// Its private key, PEM.
+    pub tls_key: Option<PathBuf>,
+    /// The users file.
+    pub users: Option<PathBuf>,
+    /// Listen beyond loopback even without TLS or users.
+    pub insecure: Option<bool>,
+    /// Connections beyond this are refused.
+    pub max_connections: Option<usize>,
+    /// Nobody may write.
+    pub read_only: Option<bool>,
+    /// URLs every commit is shipped to.
+    pub backup: Option<Vec<String>>,
+    /// The URL of the backup to serve a replica of.
+    pub follow: Option<String>,
+}
+
+/// Why egret does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file cannot be read.
+    #[error("read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: io::Error,
+    },
+    /// The file is no TOML, or has an unknown key or a wrong value.
+    #[error("read {}: {source}", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: Box<toml::de::Error>,
+    },
+    /// There is nothing to serve.
+    #[error("no SQLite file or directory to serve")]
+    NoPath,
+    /// A listening address cannot be understood.
+    #[error("listen on \"{0}\": not an address and a port")]
+    BadAddress(String),
+    /// There would be no way in.
+    #[error("nothing to listen on: neither an address nor a socket directory")]
+    NoAddress,
+    /// A certificate without its key, or the reverse.
+    #[error("TLS needs both a certificate and its key")]
+    HalfTls,
+    /// A listener that the outside reaches.
+    #[error("listen on {0}: beyond this machine egret needs TLS and a users file (or --insecure)")]
+    Insecure(SocketAddr),
+    /// A backup's URL.
+    #[error(transparent)]
+    Location(#[from] LocationError),
+    /// A replica does not ship.
+    #[error("a replica cannot be backed up: give either a backup or what to follow")]
+    FollowAndBackup,
+    /// A backup is of one file.
+    #[error("a replica is one file: {0} paths are given")]
+    FollowPaths(usize),
+    /// Nobody could connect.
+    #[error("the number of connections must be at least 1")]
+    NoConnections,
+}
+
+const PORT: u16 = 5432;
+const CONNECTIONS_MAX: usize = 1000;
+
+impl Layer {
+    /// Reads `egret.toml`.
+    ///
+    /// # Errors
+    /// The file cannot be read, is no TOML, or has an unknown key.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let text = fs::read_to_string(path)
+            .map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        toml::from_str(&text)
+            .map_err(|source| Error::Syntax { path: path.to_owned(), source: Box::new(source) })
+    }
+
+    /// This layer over another one.
+    #[must_use]
+    pub fn over(self, lower: Self) -> Self {
+        Self {
+            paths: self.paths.or(lower.paths),
+            listen: self.listen.or(lower.listen),
+            socket_dir: self.socket_dir.or(lower.socket_dir),
+            tls_cert: self.tls_cert.or(lower.tls_cert),
+            tls_key: self.tls_key.or(lower.tls_key),
+            users: self.users.or(lower.users),
+            insecure: self.insecure.or(lower.insecure),
+            max_connections: self.max_connections.or(lower.max_connections),
+            read_only: self.read_only.or(lower.read_only),
+            backup: self.backup.or(lower.backup),
+            follow: self.follow.or(lower.follow),
+        }
+    }
+
+    /// The whole of it, checked.
+    ///
+    /// # Errors
+    /// Something needed is missing, or two things do not go together.
+    pub fn check(self) -> Result<Config, Error> {
+        let listener = self.listener()?;
+        let backups = self.backup.unwrap_or_default();
+        let backups =
+            backups.iter().map(|url| Location::parse(url)).collect::<Result<Vec<_>, _>>()?;
+        let follow = self.follow.as_deref().map(Location::parse).transpose()?;
+        let paths = self.paths.unwrap_or_default();
+        match (&follow, paths.len()) {
+            (_, 0) => return Err(Error::NoPath),
+            (Some(_), 1) | (None, _) => {}
+            (Some(_), count) => return Err(Error::FollowPaths(count)),
+        }
+        if follow.is_some() && !backups.is_empty() {
+            return Err(Error::FollowAndBackup);
+        }
+        let read_only = self.read_only.unwrap_or_default();
+        Ok(Config { paths, listener, read_only, backups, follow })
+    }
+
+    fn listener(&self) -> Result<Listener, Error> {
+        let addresses = self.addresses()?;
+        let tls = match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => {
+                Some(Tls { certificate: certificate.clone(), key: key.clone() })
+            }
+            (None, None) => None,
+            _ => return Err(Error::HalfTls),
+        };
+        let connections_max = self.max_connections.unwrap_or(CONNECTIONS_MAX);
+        if connections_max == 0 {
+            return Err(Error::NoConnections);
+        }
+        if addresses.is_empty() && self.socket_dir.is_none() {
+            return Err(Error::NoAddress);
+        }
+        let guarded = tls.is_some() && self.users.is_some();
+        let outside = addresses.iter().find(|address| !address.ip().is_loopback());
+        match outside {
+            Some(address) if !guarded && self.insecure != Some(true) => {
+                Err(Error::Insecure(*address))
+            }
+            _ => {
+                let (socket_dir, users) = (self.socket_dir.clone(), self.users.clone());
+                Ok(Listener { addresses, socket_dir, tls, users, connections_max })
+            }
+        }
+    }
+
+    fn addresses(&self) -> Result<Vec<SocketAddr>, Error> {
+        let Some(listen) = &self.listen else {
+            return Ok(vec![SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), PORT)]);
+        };
+        let mut addresses = Vec::new();
+        for text in listen {
+            let resolved = text.to_socket_addrs();
+            addresses.extend(resolved.map_err(|_unresolved| Error::BadAddress(text.clone()))?);
+        }
+        Ok(addresses)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layer(text: &str) -> Layer {
+        toml::from_str(text).unwrap()
+    }
+
+    fn error(text: &str) -> String {
+        layer(text).check().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn defaults() {
+        let config = layer("paths = ['a.db']").check().unwrap();
+        assert_eq!(config.listener.addresses, ["127.0.0.1:5432".parse().unwrap()]);
+        assert_eq!(config.listener.connections_max, CONNECTIONS_MAX);
+        assert!(!config.read_only && config.backups.is_empty() && config.follow.is_none());
+    }
+
+    #[test]
+    fn flags_go_before_the_file() {
+        let flags = layer("paths = ['a.db']\nread_only = true");
+        let file = layer("paths = ['b.db', 'c.db']\nread_only = false\nlisten = ['[::1]:0']");
+        let config = flags.over(file).check().unwrap();
+        assert_eq!(config.paths, [PathBuf::from("a.db")]);
+        assert!(config.read_only);
+        assert_eq!(config.listener.addresses, ["[::1]:0".parse().unwrap()]);
+    }
+
+    #[test]
+    fn refusals() {
+        assert_eq!(error(""), "no SQLite file or directory to serve");
+        assert!(error("paths = ['a']\nlisten = ['nonsense']").contains("not an address"));
+        assert!(error("paths = ['a']\nlisten = []").starts_with("nothing to listen on"));
+        assert!(error("paths = ['a']\ntls_key = 'k'").starts_with("TLS needs both"));
+        assert!(error("paths = ['a']\nmax_connections = 0").contains("at least 1"));
+        assert!(error("paths = ['a']\nbackup = ['http://x']").contains("http://x"));
+        let both = "paths = ['a']\nbackup = ['file:///x']\nfollow = 'file:///x'";
+        assert!(error(both).starts_with("a replica cannot"));
+        assert!(error("paths = ['a', 'b']\nfollow = 'file:///x'").starts_with("a replica is one"));
+        assert!(toml::from_str::<Layer>("path = 'a'").is_err());
+    }
+
+    #[test]
+    fn beyond_loopback() {
+        let open = "paths = ['a']\nlisten = ['127.0.0.1:1', '0.0.0.0:1']\n";
+        assert!(error(open).starts_with("listen on 0.0.0.0:1"));
+        let tls = format!("{open}tls_cert = 'c'\ntls_key = 'k'\n");
+        assert!(error(&tls).starts_with("listen on 0.0.0.0:1"));
+        assert!(layer(&format!("{tls}users = 'u'")).check().is_ok());
+        assert!(layer(&format!("{open}insecure = true")).check().is_ok());
+    }
+}
