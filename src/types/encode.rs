@@ -264,6 +264,13 @@ impl Codec {
             return write_text(out, text).map(|()| true);
         }
         let Some(vector) = Array::from_vector(check_text(text)?) else { return Ok(false) };
+        if vector.elements.is_empty() {
+            // An empty vector has its one dimension all the same.
+            for word in [1, 0, element.0, 0, 0] {
+                out.extend_from_slice(&word.to_be_bytes());
+            }
+            return Ok(true);
+        }
         vector.write_binary(out, &ColumnType::new(element), 0, style).map(|()| true)
     }
 

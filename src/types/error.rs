@@ -54,6 +54,9 @@ pub enum Error {
     /// A number with more digits than any `numeric` has.
     #[error("value overflows numeric format")]
     NumericFormat,
+    /// A backslash in `bytea` that escapes nothing.
+    #[error("invalid input syntax for type bytea")]
+    ByteaSyntax,
     /// A character that is no hexadecimal digit.
     #[error("invalid hexadecimal digit: \"{digit}\"")]
     HexDigit {
@@ -192,6 +195,7 @@ impl Error {
             Self::Syntax { .. }
             | Self::ArraySyntax { .. }
             | Self::Json { .. }
+            | Self::ByteaSyntax
             | Self::Mismatch { .. } => "22P02",
             Self::HexDigit { .. } | Self::OddHex => "22023",
             Self::TooLarge { .. } => "54000",

@@ -2,7 +2,6 @@
 //! a fixed number of them under `extra_float_digits` 0 and less.
 
 use super::{Error, Type};
-use std::io::Write as _;
 
 /// Writes a `float8`.
 pub(super) fn write_f64(out: &mut Vec<u8>, value: f64, extra_digits: i8) {
@@ -12,22 +11,23 @@ pub(super) fn write_f64(out: &mut Vec<u8>, value: f64, extra_digits: i8) {
         let text = buffer.format_finite(value);
         out.extend_from_slice(text.strip_suffix(".0").unwrap_or(text).as_bytes());
     } else if !write_special(out, value) {
-        let digits = match extra_digits {
-            1.. => Digits::of_f64(value),
-            fewer => Digits::rounded(value, 15 + i32::from(fewer)),
-        };
-        digits.write(out, 15);
+        if extra_digits > 0 {
+            Digits::of_f64(value).write(out, 15);
+        } else {
+            Digits::write_rounded(out, value, 15 + i32::from(extra_digits));
+        }
     }
 }
 
 /// Writes a `float4`.
 pub(super) fn write_f32(out: &mut Vec<u8>, value: f32, extra_digits: i8) {
-    if !write_special(out, f64::from(value)) {
-        let digits = match extra_digits {
-            1.. => Digits::of_f32(value),
-            fewer => Digits::rounded(f64::from(value), 6 + i32::from(fewer)),
-        };
-        digits.write(out, 6);
+    if write_special(out, f64::from(value)) {
+        return;
+    }
+    if extra_digits > 0 {
+        Digits::of_f32(value).write(out, 6);
+    } else {
+        Digits::write_rounded(out, f64::from(value), 6 + i32::from(extra_digits));
     }
 }
 
@@ -102,13 +102,12 @@ impl Digits {
         Self::of_text(ryu::Buffer::new().format_finite(value).as_bytes())
     }
 
-    /// So many digits, as `%.*g` chooses them.
-    fn rounded(value: f64, precision: i32) -> Self {
-        let decimals = usize::try_from(precision.max(1) - 1).unwrap_or(0);
-        let mut text = Vec::with_capacity(32);
-        // Writing to a vector does not fail.
-        let _infallible = write!(text, "{value:.decimals$e}");
-        Self::of_text(&text)
+    /// Writes so many digits, as `%.*g` does.
+    fn write_rounded(out: &mut Vec<u8>, value: f64, precision: i32) {
+        let precision = precision.max(1);
+        let decimals = usize::try_from(precision - 1).unwrap_or(0);
+        let text = format!("{value:.decimals$e}");
+        Self::of_text(text.as_bytes()).write(out, precision);
     }
 
     fn of_text(text: &[u8]) -> Self {

@@ -25,6 +25,7 @@
 //! A column of a file may hold other forms (see [`Storage`]); reading is lenient, writing is not.
 
 pub mod array;
+mod assign;
 mod codec;
 pub mod datetime;
 mod decode;
@@ -39,6 +40,7 @@ mod style;
 mod value;
 
 pub use array::Array;
+pub use assign::{assign, character_length};
 pub use codec::{Codec, decode, encode};
 pub use error::Error;
 pub use interval::Interval;
@@ -165,3 +167,6 @@ impl ColumnType {
         Self { ty, typmod: -1, storage: Storage::Native }
     }
 }
+
+#[cfg(test)]
+mod tests;

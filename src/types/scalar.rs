@@ -84,7 +84,7 @@ fn parse_hex(hex: &str) -> Result<Vec<u8>, Error> {
 }
 
 fn parse_escaped(text: &str) -> Result<Vec<u8>, Error> {
-    let syntax = || Error::Syntax { ty: "bytea", text: text.to_owned() };
+    let syntax = || Error::ByteaSyntax;
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, tail)) = rest.split_first() {

@@ -54,12 +54,12 @@ impl Style {
         self.now_us.unwrap_or_else(|| jiff::Timestamp::now().as_microsecond())
     }
 
-    /// Reads the value of `TimeZone`: an IANA name, an abbreviation or an offset such as `-7`.
+    /// Reads the value of `TimeZone`: a name, an abbreviation, a POSIX zone or hours such as `-7`.
     ///
     /// # Errors
     /// The zone is not known.
     pub fn zone(name: &str) -> Result<TimeZone, super::Error> {
-        datetime::zone::by_name(name)
+        datetime::zone::setting(name)
     }
 }
 

@@ -17,7 +17,10 @@ pub(super) fn parse(text: &str, delimiter: u8) -> Result<(Vec<usize>, Vec<Item>)
     match reader.level(0) {
         Ok(()) => {}
         Err(Fault::Syntax(detail)) => return Err(fail(detail)),
-        Err(Fault::Shape) => return Err(Error::ArrayShape),
+        Err(Fault::Shape) => {
+            let rule = "Multidimensional arrays must have sub-arrays with matching dimensions.";
+            return Err(fail(rule));
+        }
         Err(Fault::Depth) => return Err(Error::ArrayDimensions),
     }
     if !reader.rest.trim_ascii().is_empty() {

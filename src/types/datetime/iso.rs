@@ -58,10 +58,8 @@ fn take_time(text: &[u8]) -> Option<(i64, &[u8])> {
 fn take_fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     let length = text.iter().take_while(|b| b.is_ascii_digit()).count();
     let (digits, rest) = text.split_at_checked(length)?;
-    let micros = (0..6)
-        .fold(0, |sum, i| sum * 10 + digits.get(i).map_or(0, |digit| i64::from(digit - b'0')));
-    let up = digits.get(6).is_some_and(|digit| *digit >= b'5');
-    (length > 0).then_some((micros + i64::from(up), rest))
+    let micros = super::fraction_micros(std::str::from_utf8(digits).ok()?)?;
+    (length > 0).then_some((micros, rest))
 }
 
 /// Microseconds east of Greenwich.

@@ -56,7 +56,7 @@ pub const POSTGRES_EPOCH: i64 = POSTGRES_EPOCH_DAYS as i64 * DAY;
 /// The first day Postgres has: 4713-11-24 BC, Julian day 0.
 pub const DATE_MIN: i32 = -2_440_588;
 /// The last day Postgres has: 5874897-12-31.
-pub const DATE_MAX: i32 = 2_145_031_948;
+pub const DATE_MAX: i32 = 2_145_042_905;
 /// The Julian day of 1970-01-01.
 pub const JULIAN_1970: i32 = 2_440_588;
 

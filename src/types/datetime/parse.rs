@@ -42,12 +42,11 @@ pub fn parse_date(text: &str, style: &Style) -> Result<i32, Error> {
 /// # Errors
 /// The text is no time, or one out of range.
 pub fn parse_time(text: &str, style: &Style) -> Result<i64, Error> {
-    const TY: &str = "time without time zone";
-    let parsed = Parsed::read(text, style, "time")?;
+    let parsed = Parsed::read_time(text, style, "time")?;
     match (parsed.special, parsed.time) {
         (Some(Special::Moment(us)), _) => Ok(Civil::of(zone::to_local(us, &style.time_zone)).time),
         (None, Some(time)) => Ok(time),
-        _ => Err(Fault::Syntax.of(TY, text)),
+        _ => Err(Fault::Syntax.of("time", text)),
     }
 }
 
@@ -56,7 +55,7 @@ pub fn parse_time(text: &str, style: &Style) -> Result<i64, Error> {
 /// # Errors
 /// The text is no time, or one out of range.
 pub fn parse_timetz(text: &str, style: &Style) -> Result<TimeTz, Error> {
-    let parsed = Parsed::read(text, style, "time with time zone")?;
+    let parsed = Parsed::read_time(text, style, "time with time zone")?;
     if let Some(Special::Moment(us)) = parsed.special {
         let offset = zone::offset_at(us, &style.time_zone);
         return Ok(TimeTz { time: Civil::of(us + i64::from(offset) * SECOND).time, offset });
@@ -168,6 +167,16 @@ impl Parsed {
         Reader::new(style).read(text).map_err(|fault| fault.of(ty, text))
     }
 
+    /// A time of day needs no date, unless its zone's offset depends on one.
+    fn read_time(text: &str, style: &Style, ty: &'static str) -> Result<Self, Error> {
+        let reader = Reader { time_only: true, ..Reader::new(style) };
+        let parsed = reader.read(text).map_err(|fault| fault.of(ty, text))?;
+        match parsed.zone {
+            Some(Zone::Named(_)) if parsed.days.is_none() => Err(Fault::Syntax.of(ty, text)),
+            _ => Ok(parsed),
+        }
+    }
+
     fn wall_clock(&self, text: &str, ty: &'static str) -> Result<i64, Error> {
         match self.special {
             Some(Special::Infinity) => return Ok(INFINITY),
@@ -197,6 +206,8 @@ struct Reader<'a> {
     afternoon: Option<bool>,
     /// `T` or `J` stood before the next number.
     prefix: Option<u8>,
+    /// Digits alone are a time, not a date.
+    time_only: bool,
     out: Parsed,
 }
 
@@ -213,6 +224,7 @@ impl<'a> Reader<'a> {
             bc: false,
             afternoon: None,
             prefix: None,
+            time_only: false,
             out: Parsed::default(),
         }
     }
@@ -358,8 +370,10 @@ impl<'a> Reader<'a> {
             None => {}
         }
         match fraction {
-            _ if whole.len() >= 6 && !self.has_date() => self.digits_date(whole),
+            _ if self.time_only && whole.len() >= 4 => self.digits_time(whole, fraction),
+            Some(_) if !self.has_date() => self.date(text),
             Some(_) if whole.len() > 2 => self.digits_time(whole, fraction),
+            None if whole.len() >= 6 && !self.has_date() => self.digits_date(whole),
             None if whole.len() >= 4 && self.has_date() => self.digits_time(whole, None),
             Some(_) => self.date(text),
             None => self.date_number(whole),
@@ -541,15 +555,18 @@ fn small(text: &str) -> Result<u8, Fault> {
     u8::try_from(parse(text)?).map_err(|_too_large| Fault::Field)
 }
 
-/// Digits after the point to microseconds, rounded.
+/// Digits after the point to microseconds. Beyond six digits Postgres goes through a double and
+/// rounds half to even, and so does this.
 pub(in crate::types) fn fraction_micros(digits: &str) -> Option<i64> {
     if !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    let micros = (0..6).fold(0, |sum, i| {
-        sum * 10 + digits.as_bytes().get(i).map_or(0, |digit| i64::from(digit - b'0'))
-    });
-    Some(micros + i64::from(digits.as_bytes().get(6).is_some_and(|digit| *digit >= b'5')))
+    if digits.len() > 6 {
+        let fraction: f64 = format!("0.{digits}").parse().ok()?;
+        return Some((fraction * 1e6).round_ties_even() as i64);
+    }
+    let micros = digits.bytes().fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0'));
+    Some(micros * 10_i64.pow(6 - digits.len() as u32))
 }
 
 fn micros(digits: &str) -> Result<i64, Fault> {

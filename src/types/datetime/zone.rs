@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 
-/// A zone by its IANA name, an abbreviation, or an offset as `SET TIME ZONE` takes it (`-7`,
-/// `+05:30`; east is positive).
+/// A zone as `AT TIME ZONE` takes it: an IANA name, an abbreviation, or a POSIX zone, where an
+/// offset (`+05:30`, `UTC+5`) counts west of Greenwich.
 ///
 /// # Errors
 /// Nobody knows the zone.
@@ -17,10 +17,24 @@ pub fn by_name(name: &str) -> Result<TimeZone, Error> {
     if let Ok(zone) = TimeZone::get(trimmed) {
         return Ok(zone);
     }
-    if let Some(offset) = abbreviation(trimmed).or_else(|| numeric(trimmed)) {
+    let west = || numeric(trimmed).map(|offset| -offset);
+    if let Some(offset) = abbreviation(trimmed).or_else(west) {
         return fixed(offset).ok_or_else(unknown);
     }
     TimeZone::posix(trimmed).map_err(|_unreadable| unknown())
+}
+
+/// A zone as the setting `TimeZone` takes it: as [`by_name`], but a number is hours east.
+///
+/// # Errors
+/// Nobody knows the zone.
+pub fn setting(value: &str) -> Result<TimeZone, Error> {
+    match value.trim().parse::<f64>() {
+        Ok(hours) if hours.abs() < 16.0 => {
+            fixed((hours * 3600.0) as i32).ok_or(Error::UnknownZone { name: value.to_owned() })
+        }
+        _ => by_name(value),
+    }
 }
 
 /// Seconds east of Greenwich in a zone at a moment (microseconds since 1970, UTC).

@@ -16,7 +16,10 @@ pub(super) fn interval(text: &str) -> Result<Interval, Error> {
 /// What is wrong with a text.
 enum Fault {
     Syntax,
+    /// A field overflows.
     Range,
+    /// The sum of the fields does.
+    Sum,
 }
 
 impl Fault {
@@ -25,6 +28,7 @@ impl Fault {
         match self {
             Self::Syntax => Error::DatetimeSyntax { ty: "interval", text },
             Self::Range => Error::IntervalField { text },
+            Self::Sum => Error::DatetimeRange { ty: "interval", text: None },
         }
     }
 }
@@ -103,7 +107,10 @@ impl Interval {
                 self.add_day_fraction(number.signed_fraction() * 30.0)
             }
             Unit::Months(size) => {
-                self.add_months(number.whole.checked_mul(size).ok_or(Fault::Range)?)?;
+                let years = number.whole.checked_mul(size / 12).ok_or(Fault::Range)?;
+                let fits = i32::try_from(years).is_ok();
+                let months = number.whole.checked_mul(size).ok_or(Fault::Range)?;
+                self.add_months(months).map_err(|range| if fits { Fault::Sum } else { range })?;
                 self.add_months((number.signed_fraction() * size as f64).round_ties_even() as i64)
             }
         }
@@ -141,6 +148,8 @@ struct Reader {
     pending: Option<Number>,
     met: bool,
     ago: bool,
+    /// Units met so far.
+    units: Vec<Unit>,
 }
 
 impl Reader {
@@ -157,6 +166,7 @@ impl Reader {
             rest = tail;
         }
         if let Some(number) = self.pending.take() {
+            self.once(Unit::Time(SECOND))?;
             self.sum.accumulate(number, Unit::Time(SECOND))?;
         }
         match (self.met, self.ago) {
@@ -167,14 +177,15 @@ impl Reader {
     }
 
     fn token(&mut self, token: &str) -> Result<(), Fault> {
-        if self.ago {
-            return Err(Fault::Syntax);
-        }
         if token.contains(':') {
             if let Some(days) = self.pending.take() {
+                self.once(Unit::Days(1))?;
                 self.sum.accumulate(days, Unit::Days(1))?;
             }
             self.met = true;
+            for unit in [HOUR, MINUTE, SECOND] {
+                self.once(Unit::Time(unit))?;
+            }
             return self.sum.add_micros(clock(token)?);
         }
         if token.starts_with(|c: char| c.is_ascii_alphabetic()) {
@@ -198,13 +209,25 @@ impl Reader {
         }
         let unit = unit(word).ok_or(Fault::Syntax)?;
         let number = self.pending.take().ok_or(Fault::Syntax)?;
+        self.once(unit)?;
         self.sum.accumulate(number, unit)
+    }
+
+    /// Each unit may come once.
+    fn once(&mut self, unit: Unit) -> Result<(), Fault> {
+        if self.units.contains(&unit) {
+            return Err(Fault::Syntax);
+        }
+        self.units.push(unit);
+        Ok(())
     }
 
     /// `1-2`: years and months.
     fn years_months(&mut self, token: &str, dash: usize) -> Result<(), Fault> {
         let (years, months) = token.split_at_checked(dash).ok_or(Fault::Syntax)?;
         let years = Number::parse(years)?;
+        self.once(Unit::Months(12))?;
+        self.once(Unit::Months(1))?;
         let months = months.strip_prefix('-').filter(|m| all_digits(m)).ok_or(Fault::Syntax)?;
         let months: i64 = months.parse().map_err(|_too_large| Fault::Syntax)?;
         if months > 11 || years.fraction > 0.0 {
@@ -268,7 +291,7 @@ fn iso8601(text: &str) -> Result<Interval, Fault> {
     let mut met = false;
     while !rest.is_empty() {
         if let Some(tail) = rest.strip_prefix('T').filter(|_| !in_time) {
-            in_time = true;
+            (in_time, met) = (true, true);
             rest = tail;
             continue;
         }

@@ -402,10 +402,13 @@ impl fmt::Display for Numeric {
     }
 }
 
+/// What a type modifier of a string or a number counts from: the size of a length word.
+pub const TYPMOD_BASE: i32 = 4;
+
 /// Precision and scale of a `numeric`'s type modifier.
 #[must_use]
 pub fn precision_scale(typmod: i32) -> Option<(i32, i32)> {
-    let packed = typmod.checked_sub(4).filter(|_| typmod >= 4)?;
+    let packed = typmod.checked_sub(TYPMOD_BASE).filter(|packed| *packed >= 0)?;
     // Eleven bits with a sign.
     Some(((packed >> 16) & 0xFFFF, ((packed & 0x7FF) ^ 1024) - 1024))
 }
@@ -413,7 +416,7 @@ pub fn precision_scale(typmod: i32) -> Option<(i32, i32)> {
 /// The type modifier of `numeric(precision, scale)`.
 #[must_use]
 pub const fn typmod(precision: i32, scale: i32) -> i32 {
-    ((precision << 16) | (scale & 0x7FF)) + 4
+    ((precision << 16) | (scale & 0x7FF)) + TYPMOD_BASE
 }
 
 fn special(text: &str) -> Option<Numeric> {
