@@ -79,3 +79,9 @@ query -c "copy (select objoid, classoid, objsubid, description from pg_descripti
     where classoid::regclass::text in ('pg_type', 'pg_proc', 'pg_operator', 'pg_am', 'pg_opclass',
         'pg_collation', 'pg_namespace', 'pg_language', 'pg_cast', 'pg_conversion')
     order by 2, 1, 3) to stdout" > rows/pg_description.txt
+# Settings as a new server has them; those that name its files or its machine are left out.
+query -c "copy (select name, setting, unit, category, short_desc, extra_desc, context, vartype,
+        'default', min_val, max_val, array_to_json(enumvals), boot_val, boot_val, null, null, 0
+    from pg_settings where category not like 'File Locations' and name not in
+        ('listen_addresses', 'port', 'unix_socket_directories', 'log_directory', 'log_timezone')
+    order by 1) to stdout" > rows/pg_settings.txt

@@ -1,1 +1,61 @@
-//! catalog
+//! `pg_catalog` and `information_schema`: a schema snapshot in, the rows of system relations out.
+//!
+//! Every relation of PostgreSQL 15 is a read-only virtual table that exists on a connection from
+//! the first statement that names it; plain statements pay nothing. A relation's rows come from
+//! files exported from a PostgreSQL 15, from the snapshot ([`live`]), from the server, or from a
+//! query over other relations in `catalog/views/`; see [`contents`].
+//! <https://www.postgresql.org/docs/15/catalogs.html>
+
+mod contents;
+mod definition;
+mod expression;
+mod fixed;
+mod function;
+mod kind;
+mod live;
+mod objects;
+mod relation;
+mod rowset;
+mod server;
+
+use crate::sqlite::{Connection, Error};
+use std::sync::Arc;
+
+/// Registers the functions that read the catalog: `pg_get_indexdef`, `format_type`, the casts of
+/// `regclass` ... Once per connection.
+///
+/// # Errors
+/// SQLite's, when it cannot take a function.
+pub fn register_functions(connection: &Connection) -> Result<(), Error> {
+    function::TABLES.iter().try_for_each(|table| connection.add_functions(table))
+}
+
+/// Makes relations readable on a connection, with all that their views read. Before a statement
+/// is prepared that names them.
+///
+/// # Errors
+/// SQLite's, when it cannot take a virtual table.
+pub fn attach(connection: &Connection, relations: &[&'static str]) -> Result<(), Error> {
+    relations.iter().try_for_each(|name| attach_one(connection, name))
+}
+
+fn attach_one(connection: &Connection, qualified_name: &'static str) -> Result<(), Error> {
+    let Some(table) = relation::table(qualified_name) else { return Ok(()) };
+    let added = connection.add_table(&table.system.relation.name, Arc::new(Arc::clone(table)))?;
+    if added {
+        for name in table.views().flat_map(relations_read_by) {
+            attach_one(connection, name)?;
+        }
+    }
+    Ok(())
+}
+
+/// The system relations that a view's text names, each with its namespace.
+fn relations_read_by(sql: &'static str) -> impl Iterator<Item = &'static str> {
+    let word = |c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '.';
+    let words = sql.split(word).filter(|word| word.contains('.'));
+    words.filter_map(|word| Some(relation::table(word)?.system.qualified_name))
+}
+
+#[cfg(test)]
+mod tests;

@@ -88,6 +88,87 @@ pub fn view_query(sql: &str) -> &str {
     text(sql, body.unwrap_or_default())
 }
 
+/// An expression with identifiers, blobs and `==` as Postgres writes them, comments left out. What
+/// is no SQL of Postgres for other reasons stays as it is.
+#[must_use]
+pub fn postgres_quotes(expression: &str) -> String {
+    let mut text = String::with_capacity(expression.len());
+    let mut last: Option<Token<'_>> = None;
+    for token in tokens(expression) {
+        let touches = last.is_some_and(|last| last.start + last.text.len() == token.start);
+        if !touches && last.is_some() {
+            text.push(' ');
+        }
+        let blob = touches && last.is_some_and(|last| last.word("x"));
+        match (token.kind, token.text.as_bytes().first()) {
+            (Kind::Quoted, Some(b'\'')) if blob => {
+                text.pop();
+                text.push_str(&format!("'\\x{}::bytea", &token.text[1..]));
+            }
+            (Kind::Quoted, Some(b'\'')) => text.push_str(token.text),
+            (Kind::Quoted, _) => text.push_str(&identifier(&token.name())),
+            _ if touches && token.is("=") && last.is_some_and(|last| last.is("=")) => {}
+            _ => text.push_str(token.text),
+        }
+        last = Some(token);
+    }
+    text
+}
+
+/// An identifier, quoted where Postgres needs it: `quote_ident`, keywords aside.
+#[must_use]
+pub fn identifier(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    let first_is_digit = name.starts_with(|c: char| c.is_ascii_digit());
+    if !name.is_empty() && name.chars().all(plain) && !first_is_digit && !is_reserved(name) {
+        return name.to_owned();
+    }
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Words that Postgres takes for a name only when they are quoted,
+/// <https://www.postgresql.org/docs/15/sql-keywords-appendix.html>.
+fn is_reserved(name: &str) -> bool {
+    const RESERVED: &str = " all analyse analyze and any array as asc asymmetric authorization \
+        between bigint binary bit boolean both case cast char character check coalesce collate \
+        collation column concurrently constraint create cross current_catalog current_date \
+        current_role current_schema current_time current_timestamp current_user dec decimal \
+        default deferrable desc distinct do else end except exists extract false fetch float for \
+        foreign freeze from full grant greatest group grouping having ilike in initially inner \
+        inout int integer intersect interval into is isnull join lateral leading least left like \
+        limit localtime localtimestamp national natural nchar none normalize not notnull null \
+        nullif numeric offset on only or order out outer overlaps overlay placing position \
+        precision primary real references returning right row select session_user setof similar \
+        smallint some substring symmetric table tablesample then time timestamp to trailing treat \
+        trim true union unique user using values varchar variadic verbose when where window with \
+        xmlattributes xmlconcat xmlelement xmlexists xmlforest xmlnamespaces xmlparse xmlpi \
+        xmlroot xmlserialize xmltable ";
+    RESERVED.split_ascii_whitespace().any(|word| word == name)
+}
+
+/// When a trigger fires: its timing (`BEFORE`, `AFTER`, `INSTEAD OF`) and event (`INSERT`,
+/// `UPDATE OF a, b`, `DELETE`).
+#[must_use]
+pub fn trigger_events(sql: &str) -> (&'static str, String) {
+    let tokens = tokens(sql);
+    let on = tokens.iter().position(|t| t.word("ON")).unwrap_or(tokens.len());
+    let head = &tokens[..on];
+    let mut timings = ["BEFORE", "AFTER", "INSTEAD"].into_iter();
+    // The name comes before the timing and may be any word; the event is the last of its kind.
+    let timing = timings.rfind(|w| head.iter().skip(2).any(|t| t.word(w)));
+    let timing = match timing {
+        Some("AFTER") => "AFTER",
+        Some("INSTEAD") => "INSTEAD OF",
+        _ => "BEFORE",
+    };
+    let is_event = |t: &Token<'_>| ["INSERT", "UPDATE", "DELETE"].iter().any(|w| t.word(w));
+    let event = head.iter().rposition(is_event).unwrap_or(on);
+    let name = |t: &Token<'_>| if t.is(",") { ", ".to_owned() } else { identifier(&t.name()) };
+    let columns: String = head.get(event + 2..).unwrap_or_default().iter().map(name).collect();
+    let event = head.get(event).map_or(String::new(), |t| t.text.to_ascii_uppercase());
+    (timing, if columns.is_empty() { event } else { format!("{event} OF {columns}") })
+}
+
 /// A walk over one column definition or over table constraints.
 struct Items<'a> {
     sql: &'a str,
@@ -431,10 +512,19 @@ mod tests {
     }
 
     #[test]
+    fn expressions_in_postgres_quotes() {
+        let quoted = postgres_quotes("[A b]==`c` AND x'ff' /* no */ <> \"d\" || 'e''f'");
+        assert_eq!(quoted, r#""A b"=c AND '\xff'::bytea <> d || 'e''f'"#);
+        assert_eq!(identifier("order"), "\"order\"");
+        let sql = "CREATE TRIGGER delete_it AFTER UPDATE OF a, [B] ON t BEGIN DELETE FROM u; END";
+        assert_eq!(trigger_events(sql), ("AFTER", "UPDATE OF a, \"B\"".to_owned()));
+    }
+
+    #[test]
     fn nonsense_is_no_danger() {
         for sql in ["", "(", ")", "CREATE TABLE t(", "'", "\"", "[", "/*", "--", "é(", "(a CHECK"]
         {
-            drop((table(sql), index(sql), view_query(sql).len()));
+            drop((table(sql), index(sql), postgres_quotes(sql), trigger_events(sql)));
         }
         for sql in ["(a UNIQUE", "(FOREIGN", "(FOREIGN KEY", "(a REFERENCES x ON", "(INITIALLY"] {
             drop(table(sql));

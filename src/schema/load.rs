@@ -319,16 +319,25 @@ impl Relation {
             })
         };
         let names: Vec<_> = checks.iter().map(name).collect();
-        let pairs = names.into_iter().zip(checks);
-        pairs.map(|(name, c)| Check { oid: 0, name, expression: c.expression.clone() }).collect()
+        let check = |(name, check): (String, &ddl::Check)| Check {
+            oid: 0,
+            name,
+            expression: check.expression.clone(),
+            columns: self.positions(&check.names),
+        };
+        names.into_iter().zip(checks).map(check).collect()
+    }
+
+    fn positions(&self, names: &[String]) -> Vec<usize> {
+        let mut found: Vec<_> = names.iter().filter_map(|n| self.column_position(n)).collect();
+        found.sort_unstable();
+        found.dedup();
+        found
     }
 
     /// The one column that a table constraint's expression mentions: Postgres names it after that.
     fn sole_column(&self, names: &[String]) -> Option<String> {
-        let mut found: Vec<_> = names.iter().filter_map(|n| self.column_position(n)).collect();
-        found.sort_unstable();
-        found.dedup();
-        match found.as_slice() {
+        match self.positions(names).as_slice() {
             &[only] => Some(self.columns[only].name.clone()),
             _ => None,
         }

@@ -9,7 +9,7 @@ mod load;
 mod oid;
 pub mod system;
 
-pub use ddl::view_query;
+pub use ddl::{identifier, postgres_quotes, trigger_events, view_query};
 pub use declared::column_type;
 pub use load::{Reader, load};
 pub use oid::{FIRST_USER_OID, Oids};
@@ -186,6 +186,8 @@ pub struct Check {
     pub name: String,
     /// The expression as stored, without the outer parentheses.
     pub expression: String,
+    /// Positions of the columns it mentions.
+    pub columns: Vec<usize>,
 }
 
 /// A trigger.

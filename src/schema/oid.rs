@@ -17,6 +17,11 @@ pub struct Oids {
 }
 
 impl Oids {
+    /// Takes an OID that was given before out of those that are free.
+    pub fn reserve(&mut self, oid: Oid) {
+        self.given.insert(oid);
+    }
+
     /// The OID of an object. Of two whose hashes meet, the one asked for first keeps its own and
     /// the other gets the next one that is free, so ask in an order that does not vary.
     pub fn assign(&mut self, kind: &str, name: &str) -> Oid {

@@ -8,7 +8,7 @@ use crate::types::Value;
 use rusqlite::config::DbConfig;
 use rusqlite::{InterruptHandle, OpenFlags, ffi};
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::CStr;
 use std::path::Path;
 use std::rc::Rc;
@@ -58,6 +58,8 @@ pub(super) struct Shared {
     system_cache: RefCell<StatementCache>,
     role: CurrentRole,
     slot: Arc<HostSlot>,
+    /// Names of the virtual tables made in Rust.
+    tables: RefCell<HashSet<&'static str>>,
     patience: Box<Patience>,
     synchronous: Cell<Synchronous>,
     read_only: bool,
@@ -119,12 +121,14 @@ impl Connection {
         raw.authorizer(Some(move |context: rusqlite::hooks::AuthContext<'_>| {
             authorize(asked.role(), &context)
         }))?;
+        super::function::register(&raw, &slot)?;
         let patience = Patience::install(&raw);
         let shared = Shared {
             cache: RefCell::default(),
             system_cache: RefCell::default(),
             role,
             slot,
+            tables: RefCell::default(),
             patience,
             synchronous: Cell::new(Synchronous::Full),
             read_only: options.read_only,
@@ -280,6 +284,34 @@ impl Connection {
     #[must_use]
     pub fn patience(&self) -> &Patience {
         &self.shared.patience
+    }
+
+    /// Makes a table of rows made in Rust readable under this name, unless it is already.
+    ///
+    /// # Errors
+    /// SQLite's, when it cannot take a virtual table.
+    pub fn add_table(
+        &self,
+        name: &'static str,
+        source: Arc<dyn super::table::Source>,
+    ) -> Result<bool, Error> {
+        let new = self.shared.tables.borrow_mut().insert(name);
+        if new {
+            super::table::register(&self.shared.raw, &self.shared.slot, name, source)?;
+        }
+        Ok(new)
+    }
+
+    /// Adds functions to those of [`super::function`].
+    ///
+    /// # Errors
+    /// SQLite's, when it cannot take a function.
+    pub fn add_functions(
+        &self,
+        functions: &'static [super::function::Function],
+    ) -> Result<(), Error> {
+        super::function::register_table(&self.shared.raw, &self.shared.slot, functions)?;
+        Ok(())
     }
 
     /// The library's connection, for `sqlite`'s own modules.

@@ -91,7 +91,7 @@ pub trait Rows {
 
 /// The connection that opens a table.
 pub struct Caller<'a> {
-    connection: &'a rusqlite::Connection,
+    db: *mut ffi::sqlite3,
     slot: &'a HostSlot,
 }
 
@@ -107,15 +107,27 @@ impl Caller<'_> {
     /// # Errors
     /// That of a function the query calls, or XX000 with what SQLite says.
     pub fn rows(&self, sql: &str, values: &[Value]) -> Result<Vec<Vec<Value>>, FunctionError> {
+        self.table(sql, values).map(|(_, rows)| rows)
+    }
+
+    /// The column names and all rows of a query on the same connection.
+    ///
+    /// # Errors
+    /// As [`Self::rows`].
+    pub fn table(&self, sql: &str, values: &[Value]) -> Result<Table, FunctionError> {
         self.run(sql, values).map_err(|error| {
             let left = self.slot.take_error();
             left.unwrap_or_else(|| FunctionError::new("XX000", error.to_string()))
         })
     }
 
-    fn run(&self, sql: &str, values: &[Value]) -> rusqlite::Result<Vec<Vec<Value>>> {
-        let mut statement = self.connection.prepare(sql)?;
-        let width = statement.column_count();
+    fn run(&self, sql: &str, values: &[Value]) -> rusqlite::Result<Table> {
+        // SAFETY: SQLite opens a cursor only while its connection is open; this one does not close
+        // what it does not own.
+        let connection = unsafe { rusqlite::Connection::from_handle(self.db)? };
+        let mut statement = connection.prepare(sql)?;
+        let names: Vec<_> = statement.column_names().map(str::to_owned).collect();
+        let width = names.len();
         let values = values.iter().map(|value| Sent(value.borrow()));
         let mut rows = statement.query(rusqlite::params_from_iter(values))?;
         let mut all = Vec::new();
@@ -124,9 +136,12 @@ impl Caller<'_> {
                 (0..width).map(|i| owned(row.get_ref(i)?)).collect();
             all.push(row?);
         }
-        Ok(all)
+        Ok((names, all))
     }
 }
+
+/// Column names and rows.
+pub type Table = (Vec<String>, Vec<Vec<Value>>);
 
 /// Makes a source a table of the connection, under a name that nothing else has.
 ///
@@ -153,7 +168,7 @@ impl Registered {
     /// Calls the source, whose panics must not cross into SQLite.
     fn guard<T>(&self, call: impl FnOnce() -> Result<T, FunctionError>) -> rusqlite::Result<T> {
         let result = catch_unwind(AssertUnwindSafe(call))
-            .unwrap_or_else(|_| Err(FunctionError::new("XX000", "a system table failed")));
+            .unwrap_or_else(|_panic| Err(FunctionError::new("XX000", "a system table failed")));
         result.map_err(|error| {
             let message = error.message.clone();
             self.slot.fail(error);
@@ -313,10 +328,7 @@ unsafe impl VTabCursor for SourceCursor {
                 equals.push((column, declared.affinity.applied(value)));
             }
         }
-        // SAFETY: SQLite calls a cursor only while its connection is open, and this one is not
-        // closed by `Connection`, which does not own it.
-        let connection = unsafe { rusqlite::Connection::from_handle(self.db)? };
-        let caller = Caller { connection: &connection, slot: &self.registered.slot };
+        let caller = Caller { db: self.db, slot: &self.registered.slot };
         let rows = self.registered.guard(|| self.registered.source.open(&caller, &equals))?;
         self.rows = Some(rows);
         self.next()

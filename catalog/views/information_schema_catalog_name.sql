@@ -1,0 +1,2 @@
+--
+SELECT pg_current_database() AS catalog_name

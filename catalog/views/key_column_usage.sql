@@ -1,0 +1,11 @@
+-- table_schema, table_name, constraint_schema, constraint_name
+SELECT pg_current_database() AS constraint_catalog, n.nspname AS constraint_schema,
+       k.conname AS constraint_name, pg_current_database() AS table_catalog, n.nspname AS table_schema,
+       c.relname AS table_name,
+       a.attname AS column_name, e.key + 1 AS ordinal_position,
+       iif(k.contype = 'f', e.key + 1, NULL) AS position_in_unique_constraint
+FROM pg_catalog.pg_constraint AS k, json_each(k.conkey) AS e
+JOIN pg_catalog.pg_class AS c ON c.oid = k.conrelid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = e.value
+WHERE k.contype IN ('p', 'u', 'f')

@@ -1,0 +1,4 @@
+--
+SELECT rolname AS usename, oid AS usesysid, rolcreatedb AS usecreatedb, rolsuper AS usesuper,
+       rolreplication AS userepl, rolbypassrls AS usebypassrls, rolvaliduntil AS valuntil
+FROM pg_catalog.pg_authid WHERE rolcanlogin

@@ -1,0 +1,163 @@
+//! Definitions of objects in SQL that PostgreSQL accepts.
+//!
+//! What enters: objects of the snapshot. What leaves: what `pg_get_indexdef` and its like say,
+//! laid out as Postgres lays it out, since clients take these texts apart.
+
+use super::expression::expression_text;
+use super::objects::{Live, Object};
+use crate::schema::{
+    ForeignKey, Index, IndexOrigin, Relation, Trigger, identifier, trigger_events, view_query,
+};
+
+/// `pg_get_indexdef(oid)`
+pub(super) fn index(relation: &Relation, index: &Index) -> String {
+    let unique = if index.unique { "UNIQUE " } else { "" };
+    let keys: Vec<_> = (0..index.keys.len()).map(|i| key_with_order(relation, index, i)).collect();
+    let predicate = index
+        .predicate
+        .as_deref()
+        .map_or(String::new(), |predicate| format!(" WHERE ({})", expression_text(predicate)));
+    format!(
+        "CREATE {unique}INDEX {} ON public.{} USING btree ({}){predicate}",
+        identifier(&index.shown_name),
+        identifier(&relation.name),
+        keys.join(", ")
+    )
+}
+
+/// `pg_get_indexdef(oid, column, pretty)`: one key, without its order.
+pub(super) fn index_key(relation: &Relation, index: &Index, position: usize) -> Option<String> {
+    let key = index.keys.get(position)?;
+    let column = key.column.and_then(|c| relation.columns.get(c));
+    Some(match (column, &key.expression) {
+        (Some(column), _) => identifier(&column.name),
+        (None, Some(expression)) => key_expression(expression),
+        (None, None) => "ctid".to_owned(),
+    })
+}
+
+/// Postgres wants parentheses around all expressions but calls of a function.
+fn key_expression(expression: &str) -> String {
+    let text = expression_text(expression);
+    let name = text.split('(').next().unwrap_or_default();
+    let is_name = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    let is_call = is_name && closes_at_end(&text[name.len()..]);
+    if is_call || (text.starts_with('(') && closes_at_end(&text)) {
+        text
+    } else {
+        format!("({text})")
+    }
+}
+
+/// The parenthesis that opens first closes at the end.
+fn closes_at_end(text: &str) -> bool {
+    let mut depth = 0_usize;
+    let mut quoted = None;
+    for (i, c) in text.char_indices() {
+        match (quoted, c) {
+            (Some(quote), c) if c == quote => quoted = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"') => quoted = Some(c),
+            (None, '(') => depth += 1,
+            (None, ')') => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    return i + 1 == text.len();
+                }
+            }
+            _ => {}
+        }
+    }
+    false
+}
+
+fn key_with_order(relation: &Relation, index: &Index, position: usize) -> String {
+    let key = index_key(relation, index, position).unwrap_or_default();
+    let descending = index.keys.get(position).is_some_and(|key| key.descending);
+    if descending { format!("{key} DESC") } else { key }
+}
+
+/// `pg_get_constraintdef(oid)`
+pub(super) fn constraint(live: &Live, object: Object<'_>) -> Option<String> {
+    match object {
+        Object::Key(relation, index) => {
+            let kind =
+                if index.origin == IndexOrigin::PrimaryKey { "PRIMARY KEY" } else { "UNIQUE" };
+            let columns = index.keys.iter().filter_map(|key| key.column);
+            Some(format!("{kind} ({})", column_list(relation, columns)))
+        }
+        Object::Check(_, check) => {
+            Some(format!("CHECK (({}))", expression_text(&check.expression)))
+        }
+        Object::ForeignKey(relation, key) => Some(foreign_key(live, relation, key)),
+        _ => None,
+    }
+}
+
+fn foreign_key(live: &Live, relation: &Relation, key: &ForeignKey) -> String {
+    let referenced = live.schema.relation(&key.references);
+    let table = referenced.map_or(&key.references, |r| &r.name);
+    let stored = |name: &String| {
+        let column = referenced.and_then(|r| r.columns.get(r.column_position(name)?));
+        identifier(column.map_or(name, |column| &column.name))
+    };
+    let columns: Vec<_> = key.referenced_columns.iter().map(stored).collect();
+    let mut text = format!(
+        "FOREIGN KEY ({}) REFERENCES {}({})",
+        column_list(relation, key.columns.iter().copied()),
+        identifier(table),
+        columns.join(", ")
+    );
+    for (event, action) in [("UPDATE", &key.on_update), ("DELETE", &key.on_delete)] {
+        if !action.is_empty() && action != "NO ACTION" {
+            text.push_str(&format!(" ON {event} {action}"));
+        }
+    }
+    if key.deferred {
+        text.push_str(" DEFERRABLE INITIALLY DEFERRED");
+    }
+    text
+}
+
+fn column_list(relation: &Relation, columns: impl Iterator<Item = usize>) -> String {
+    let names = columns.filter_map(|c| relation.columns.get(c)).map(|c| identifier(&c.name));
+    names.collect::<Vec<_>>().join(", ")
+}
+
+/// `pg_get_triggerdef(oid)`. A body is no part of a trigger in Postgres: it is named as a function.
+pub(super) fn trigger(relation: &Relation, trigger: &Trigger) -> String {
+    let (timing, event) = trigger_events(&trigger.sql);
+    let name = identifier(&trigger.name);
+    let table = identifier(&relation.name);
+    format!(
+        "CREATE TRIGGER {name} {timing} {event} ON public.{table} FOR EACH ROW \
+         EXECUTE FUNCTION {name}()"
+    )
+}
+
+/// `pg_get_viewdef(oid)`
+pub(super) fn view(relation: &Relation) -> String {
+    // Postgres begins with a space and ends with a semicolon, and pg_dump counts on it.
+    format!(" {};", view_query(&relation.sql).trim_end_matches(';'))
+}
+
+/// `pg_get_ruledef(oid)`
+pub(super) fn rule(relation: &Relation) -> String {
+    let name = identifier(&relation.name);
+    let query = view(relation);
+    format!("CREATE RULE \"_RETURN\" AS\n    ON SELECT TO public.{name} DO INSTEAD {query}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expressions_are_wrapped_once() {
+        assert_eq!(key_expression("lower(a)"), "lower(a)");
+        assert_eq!(key_expression("a + b"), "(a + b)");
+        assert_eq!(key_expression("(a + b)"), "(a + b)");
+        assert_eq!(key_expression("(a) + (b)"), "((a) + (b))");
+        assert_eq!(key_expression("f(a) || ')'"), "(f(a) || ')')");
+    }
+}

@@ -1,0 +1,180 @@
+//! Comments, roles, encodings and properties.
+
+use super::{boolean, integer, live, null, oid, text, text_or_null, yes};
+use crate::catalog::objects::{OWNER, Object};
+use crate::catalog::relation::table;
+use crate::catalog::rowset::Cell;
+use crate::schema::{IndexKey, RelationKind};
+use crate::sqlite::FunctionError;
+use crate::sqlite::function::{Args, Flags, Function, Outcome};
+use crate::types::{Oid, Value};
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    ("col_description", 2, Flags::STABLE, null),
+    ("obj_description", 1, Flags::STABLE, comment),
+    ("obj_description", 2, Flags::STABLE, comment),
+    ("shobj_description", 2, Flags::STABLE, null),
+    ("pg_char_to_encoding", 1, Flags::PURE, encoding),
+    ("pg_encoding_max_length", 1, Flags::PURE, |args| {
+        integer(if args.int(0)? == 6 { 4 } else { 1 })
+    }),
+    ("pg_encoding_to_char", 1, Flags::PURE, encoding_name),
+    ("pg_collation_actual_version", 1, Flags::STABLE, null),
+    ("pg_database_collation_actual_version", 1, Flags::STABLE, null),
+    ("pg_column_is_updatable", 3, Flags::STABLE, |args| boolean(is_table(args)?)),
+    ("pg_describe_object", 3, Flags::STABLE, describe),
+    ("pg_filenode_relation", 2, Flags::STABLE, |args| integer(oid(args, 1)?)),
+    ("pg_has_role", -1, Flags::STABLE, yes),
+    ("pg_index_column_has_property", 3, Flags::STABLE, index_column_property),
+    ("pg_index_has_property", 2, Flags::STABLE, index_property),
+    ("pg_indexam_has_property", 2, Flags::STABLE, method_property),
+    ("pg_relation_filenode", 1, Flags::STABLE, |args| integer(oid(args, 0)?)),
+    ("pg_relation_filepath", 1, Flags::STABLE, null),
+    ("pg_relation_is_publishable", 1, Flags::STABLE, |args| boolean(is_table(args)?)),
+    ("pg_relation_is_updatable", 2, Flags::STABLE, |args| {
+        // INSERT, UPDATE and DELETE.
+        integer(if is_table(args)? { 28 } else { 0 })
+    }),
+    ("pg_partition_root", 1, Flags::STABLE, null),
+    ("pg_settings_get_flags", 1, Flags::STABLE, |_| text("[]")),
+    ("pg_tablespace_location", 1, Flags::STABLE, |_| text("")),
+];
+
+/// Class and object to comment, for Postgres's own objects.
+static COMMENTS: LazyLock<HashMap<(i64, i64), Cell>> = LazyLock::new(|| {
+    let rows = table("pg_catalog.pg_description").map(|table| table.fixed());
+    let comment = |row: &[Cell]| match row {
+        [Cell::Integer(object), Cell::Integer(class), Cell::Integer(0), comment] => {
+            Some(((*class, *object), comment.clone()))
+        }
+        _ => None,
+    };
+    rows.iter().flat_map(|rows| rows.rows().filter_map(comment)).collect()
+});
+
+/// `obj_description(oid, catalog)`; without a catalog any object of that OID.
+fn comment(args: &Args<'_>) -> Outcome {
+    let object = i64::from(oid(args, 0)?);
+    let found = match args.text_if(1)? {
+        Some(class) => table(&format!("pg_catalog.{class}"))
+            .and_then(|table| COMMENTS.get(&(table.system.relation.oid.into(), object))),
+        None => COMMENTS.iter().find(|((_, other), _)| *other == object).map(|(_, text)| text),
+    };
+    text_or_null(match found {
+        Some(Cell::Static(text)) => Some((*text).to_owned()),
+        Some(Cell::Text(text)) => Some(text.to_string()),
+        _ => None,
+    })
+}
+
+fn encoding(args: &Args<'_>) -> Outcome {
+    let name = args.text(0)?.replace(['-', '_'], "").to_ascii_uppercase();
+    integer(match name.as_str() {
+        "UTF8" | "UNICODE" => 6,
+        "SQLASCII" => 0,
+        "LATIN1" => 8,
+        _ => -1,
+    })
+}
+
+fn encoding_name(args: &Args<'_>) -> Outcome {
+    text(match args.int(0)? {
+        6 => "UTF8",
+        0 => "SQL_ASCII",
+        8 => "LATIN1",
+        _ => "",
+    })
+}
+
+fn is_table(args: &Args<'_>) -> Result<bool, FunctionError> {
+    let (live, oid) = (live(args)?, oid(args, 0)?);
+    Ok(match live.object(oid) {
+        Some(Object::Relation(relation)) => relation.kind != RelationKind::View,
+        _ => false,
+    })
+}
+
+fn describe(args: &Args<'_>) -> Outcome {
+    let (live, oid) = (live(args)?, oid(args, 1)?);
+    text_or_null(live.object(oid).map(|object| match object {
+        Object::Relation(r) if r.kind == RelationKind::View => format!("view {}", r.name),
+        Object::Relation(r) => format!("table {}", r.name),
+        Object::Sequence(r) => format!("sequence of table {}", r.name),
+        Object::RowType(r) => format!("type {}", r.name),
+        Object::Rule(r) => format!("rule _RETURN on view {}", r.name),
+        Object::Index(_, index) => format!("index {}", index.shown_name),
+        Object::Key(r, index) => format!("constraint {} on table {}", index.shown_name, r.name),
+        Object::ForeignKey(r, key) => format!("constraint {} on table {}", key.name, r.name),
+        Object::Check(r, check) => format!("constraint {} on table {}", check.name, r.name),
+        Object::Trigger(r, trigger) => format!("trigger {} on table {}", trigger.name, r.name),
+        Object::Default(r, column) => {
+            format!("default value for column {} of table {}", column.name, r.name)
+        }
+    }))
+}
+
+fn index_column_property(args: &Args<'_>) -> Outcome {
+    let (live, oid, position) = (live(args)?, oid(args, 0)?, args.int(1)?);
+    let Some(Object::Index(_, index)) = live.object(oid) else { return Ok(Value::Null) };
+    let key = usize::try_from(position - 1).ok().and_then(|i| index.keys.get(i));
+    let Some(&IndexKey { descending, .. }) = key else { return Ok(Value::Null) };
+    boolean(match args.text(2)?.as_ref() {
+        "asc" | "nulls_last" => !descending,
+        "desc" | "nulls_first" => descending,
+        "orderable" | "returnable" | "search_array" | "search_nulls" => true,
+        "distance_orderable" => false,
+        _ => return Ok(Value::Null),
+    })
+}
+
+fn index_property(args: &Args<'_>) -> Outcome {
+    boolean(match args.text(1)?.as_ref() {
+        "clusterable" | "index_scan" | "backward_scan" => true,
+        "bitmap_scan" => false,
+        _ => return Ok(Value::Null),
+    })
+}
+
+fn method_property(args: &Args<'_>) -> Outcome {
+    boolean(match args.text(1)?.as_ref() {
+        "can_order" | "can_unique" | "can_multi_col" | "can_include" => true,
+        "can_exclude" => false,
+        _ => return Ok(Value::Null),
+    })
+}
+
+/// OIDs and names of roles: the host's, or those of a session alone.
+fn roles(args: &Args<'_>) -> Result<Vec<(i64, String)>, FunctionError> {
+    let host = args.host()?;
+    let Some(rows) = host.server_rows("pg_authid") else {
+        return Ok(vec![(OWNER.into(), host.user())]);
+    };
+    let role = |row: Vec<Value>| match row.get(..2) {
+        Some([Value::Integer(oid), Value::Text(name)]) => Some((*oid, name.clone())),
+        _ => None,
+    };
+    Ok(rows.into_iter().filter_map(role).collect())
+}
+
+fn builtin_roles() -> impl Iterator<Item = (i64, String)> {
+    let rows = table("pg_catalog.pg_authid").map(|table| table.fixed());
+    let role = |row: &[Cell]| match row {
+        [Cell::Integer(oid), Cell::Static(name), ..] => Some((*oid, (*name).to_owned())),
+        _ => None,
+    };
+    rows.map(|rows| rows.rows().filter_map(role).collect::<Vec<_>>()).into_iter().flatten()
+}
+
+/// The name of the role with that OID.
+pub(super) fn role_name(args: &Args<'_>, oid: Oid) -> Result<Option<String>, FunctionError> {
+    let mut all = roles(args)?.into_iter().chain(builtin_roles());
+    Ok(all.find(|(other, _)| *other == i64::from(oid)).map(|(_, name)| name))
+}
+
+/// The OID of the role of that name.
+pub(super) fn role_oid(args: &Args<'_>, name: &str) -> Result<Option<Oid>, FunctionError> {
+    let mut all = roles(args)?.into_iter().chain(builtin_roles());
+    Ok(all.find(|(_, other)| other == name).and_then(|(oid, _)| Oid::try_from(oid).ok()))
+}

@@ -1,0 +1,303 @@
+//! Names to OIDs and back: the casts of `regclass`, `regtype` and the other `reg*` types.
+//! <https://www.postgresql.org/docs/15/datatype-oid.html>
+
+use super::{live, oid, text};
+use crate::catalog::fixed::{function_oids, operator_oids};
+use crate::catalog::kind;
+use crate::catalog::live::class::namespace_oid;
+use crate::catalog::objects::{INFORMATION_SCHEMA, Object, PG_CATALOG, PUBLIC, sequence_name};
+use crate::catalog::relation::TABLES;
+use crate::schema::{Namespace, identifier, system};
+use crate::sqlite::FunctionError;
+use crate::sqlite::function::{Args, Flags, Function, Outcome};
+use crate::types::{Oid, Type, Value, ValueRef};
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    ("pg_regclass_in", 1, Flags::STABLE, |args| or_error(args, to_class, "42P01", "relation")),
+    ("pg_regnamespace_in", 1, Flags::STABLE, |args| {
+        or_error(args, to_namespace, "3F000", "schema")
+    }),
+    ("pg_regoper_in", 1, Flags::STABLE, |args| or_error(args, to_operator, "42883", "operator")),
+    ("pg_regoperator_in", 1, Flags::STABLE, |args| {
+        or_error(args, to_operator, "42883", "operator")
+    }),
+    ("pg_regproc_in", 1, Flags::STABLE, |args| or_error(args, to_function, "42883", "function")),
+    ("pg_regprocedure_in", 1, Flags::STABLE, |args| {
+        or_error(args, to_function, "42883", "function")
+    }),
+    ("pg_regrole_in", 1, Flags::STABLE, |args| or_error(args, to_role, "42704", "role")),
+    ("pg_regtype_in", 1, Flags::STABLE, |args| or_error(args, to_type, "42704", "type")),
+    ("to_regclass", 1, Flags::STABLE, |args| or_null(args, to_class)),
+    ("to_regcollation", 1, Flags::STABLE, |args| or_null(args, to_collation)),
+    ("to_regnamespace", 1, Flags::STABLE, |args| or_null(args, to_namespace)),
+    ("to_regoper", 1, Flags::STABLE, |args| or_null(args, to_operator)),
+    ("to_regoperator", 1, Flags::STABLE, |args| or_null(args, to_operator)),
+    ("to_regproc", 1, Flags::STABLE, |args| or_null(args, to_function)),
+    ("to_regprocedure", 1, Flags::STABLE, |args| or_null(args, to_function)),
+    ("to_regrole", 1, Flags::STABLE, |args| or_null(args, to_role)),
+    ("to_regtype", 1, Flags::STABLE, |args| or_null(args, to_type)),
+    ("pg_regclass_out", 1, Flags::STABLE, |args| named(args, class_name)),
+    ("pg_regnamespace_out", 1, Flags::STABLE, |args| named(args, namespace_name)),
+    ("pg_regoper_out", 1, Flags::STABLE, |args| named(args, operator_name)),
+    ("pg_regoperator_out", 1, Flags::STABLE, |args| named(args, operator_name)),
+    ("pg_regproc_out", 1, Flags::STABLE, |args| named(args, function_name)),
+    ("pg_regprocedure_out", 1, Flags::STABLE, |args| named(args, function_name)),
+    ("pg_regrole_out", 1, Flags::STABLE, |args| named(args, super::describe::role_name)),
+    ("pg_regtype_out", 1, Flags::STABLE, |args| named(args, type_name)),
+    ("pg_get_userbyid", 1, Flags::STABLE, |args| {
+        let oid = oid(args, 0)?;
+        let name = super::describe::role_name(args, oid)?;
+        text(name.unwrap_or_else(|| format!("unknown (OID={oid})")))
+    }),
+];
+
+type Lookup = fn(&Args<'_>, &Name) -> Result<Option<Oid>, FunctionError>;
+
+/// A name as SQL writes it, perhaps qualified: parts that were not quoted are folded.
+struct Name {
+    parts: Vec<String>,
+    /// As it was given, for messages.
+    written: String,
+}
+
+impl Name {
+    fn read(text: &str) -> Result<Self, FunctionError> {
+        let mut parts = vec![String::new()];
+        let mut chars = text.trim().chars().peekable();
+        let mut quoted = false;
+        while let Some(c) = chars.next() {
+            let part = parts.last_mut().map_or_else(String::new, std::mem::take);
+            let (part, next) = match c {
+                '"' if quoted && chars.next_if_eq(&'"').is_some() => (part + "\"", None),
+                '"' => {
+                    quoted = !quoted;
+                    (part, None)
+                }
+                '.' if !quoted => (part, Some(String::new())),
+                c if quoted => (part + c.encode_utf8(&mut [0; 4]), None),
+                c => (part + c.to_lowercase().collect::<String>().as_str(), None),
+            };
+            if let Some(last) = parts.last_mut() {
+                *last = part;
+            }
+            parts.extend(next);
+        }
+        if quoted || parts.iter().any(String::is_empty) {
+            return Err(FunctionError::new("42602", "invalid name syntax"));
+        }
+        Ok(Self { parts, written: text.trim().to_owned() })
+    }
+
+    fn last(&self) -> &str {
+        self.parts.last().map_or("", String::as_str)
+    }
+
+    fn schema(&self) -> Option<&str> {
+        self.parts.len().checked_sub(2).and_then(|i| self.parts.get(i)).map(String::as_str)
+    }
+
+    fn is_in(&self, schema: &str) -> bool {
+        self.schema().is_none_or(|given| given == schema)
+    }
+}
+
+/// An OID written in digits is taken as it is; `-` is none.
+fn number(text: &str) -> Option<Oid> {
+    if text == "-" { Some(0) } else { text.parse().ok() }
+}
+
+fn or_error(args: &Args<'_>, find: Lookup, sqlstate: &'static str, kind: &str) -> Outcome {
+    if let ValueRef::Integer(oid) = args.value(0) {
+        return Ok(Value::Integer(oid));
+    }
+    let given = args.text(0)?;
+    if let Some(oid) = number(&given) {
+        return super::integer(oid);
+    }
+    let name = Name::read(&given)?;
+    match find(args, &name)? {
+        Some(oid) => super::integer(oid),
+        None => {
+            let message = format!("{kind} \"{}\" does not exist", name.written);
+            Err(FunctionError::new(sqlstate, message))
+        }
+    }
+}
+
+fn or_null(args: &Args<'_>, find: Lookup) -> Outcome {
+    let given = args.text(0)?;
+    if let Some(oid) = number(&given) {
+        return super::integer(oid);
+    }
+    let Ok(name) = Name::read(&given) else { return Ok(Value::Null) };
+    Ok(find(args, &name)?.map_or(Value::Null, |oid| Value::Integer(oid.into())))
+}
+
+/// The OID of a relation that is given by its name or its OID.
+pub(super) fn class(args: &Args<'_>, i: usize) -> Result<Oid, FunctionError> {
+    let given = match args.value(i) {
+        ValueRef::Text(_) => args.text(i)?,
+        _ => return oid(args, i),
+    };
+    if let Some(oid) = number(&given) {
+        return Ok(oid);
+    }
+    let name = Name::read(&given)?;
+    to_class(args, &name)?.ok_or_else(|| {
+        FunctionError::new("42P01", format!("relation \"{}\" does not exist", name.written))
+    })
+}
+
+fn to_class(args: &Args<'_>, name: &Name) -> Result<Option<Oid>, FunctionError> {
+    let system = |schema, namespace| {
+        let found = name.is_in(schema).then(|| system::relation(namespace, name.last()));
+        found.flatten().map(|relation| relation.oid)
+    };
+    if let Some(oid) = system("pg_catalog", Namespace::Catalog) {
+        return Ok(Some(oid));
+    }
+    if name.schema() == Some("information_schema") {
+        return Ok(system("information_schema", Namespace::InformationSchema));
+    }
+    Ok(if name.is_in("public") { live(args)?.class_oid(name.last()) } else { None })
+}
+
+fn to_namespace(_: &Args<'_>, name: &Name) -> Result<Option<Oid>, FunctionError> {
+    Ok(match name.last() {
+        "public" => Some(PUBLIC),
+        "pg_catalog" => Some(PG_CATALOG),
+        "information_schema" => Some(INFORMATION_SCHEMA),
+        "pg_toast" => Some(99),
+        _ => None,
+    })
+}
+
+fn to_role(args: &Args<'_>, name: &Name) -> Result<Option<Oid>, FunctionError> {
+    super::describe::role_oid(args, name.last())
+}
+
+fn to_collation(_: &Args<'_>, name: &Name) -> Result<Option<Oid>, FunctionError> {
+    Ok(match name.last() {
+        "default" => Some(100),
+        "c" | "C" => Some(950),
+        "posix" | "POSIX" => Some(951),
+        _ => None,
+    })
+}
+
+/// The arguments, if any are given, are not compared: names that egret has several functions of
+/// are given to the first.
+fn to_function(_: &Args<'_>, name: &Name) -> Result<Option<Oid>, FunctionError> {
+    let bare = name.last().split('(').next().unwrap_or_default();
+    Ok(function_oids().get(bare).copied().filter(|_| name.is_in("pg_catalog")))
+}
+
+fn to_operator(_: &Args<'_>, name: &Name) -> Result<Option<Oid>, FunctionError> {
+    let bare = name.last().split('(').next().unwrap_or_default();
+    Ok(operator_oids().get(bare).copied())
+}
+
+fn to_type(args: &Args<'_>, name: &Name) -> Result<Option<Oid>, FunctionError> {
+    let element = name.last().split('[').next().unwrap_or_default();
+    let bare: String = without_modifier(element);
+    let found = sql_type(&bare).or_else(|| {
+        let schema = name.schema();
+        let known = kind::by_name(&bare)?;
+        let namespace = kind::facts(known).namespace;
+        let expected = if namespace == 11 { "pg_catalog" } else { "information_schema" };
+        (schema == Some(expected) || (schema.is_none() && namespace == 11)).then_some(known)
+    });
+    if let Some(ty) = found.filter(|_| name.last().ends_with(']')) {
+        return Ok(kind::array_of(ty).map(|array| array.0));
+    }
+    let row_type = || {
+        let live = live(args).ok()?;
+        let relation = live.schema.relation(&bare).filter(|_| name.is_in("public"))?;
+        live.oids_of(relation).map(|oids| oids.row_type)
+    };
+    Ok(found.map(|ty| ty.0).or_else(row_type))
+}
+
+/// `timestamp(3) with time zone` without its `(3)`.
+fn without_modifier(name: &str) -> String {
+    let Some((before, rest)) = name.split_once('(') else { return name.trim().to_owned() };
+    let after = rest.split_once(')').map_or("", |(_, after)| after);
+    format!("{}{after}", before.trim_end())
+}
+
+/// Names that SQL has for types beside those in `pg_type`.
+fn sql_type(name: &str) -> Option<Type> {
+    Some(match name {
+        "boolean" => Type::BOOL,
+        "smallint" => Type::INT2,
+        "integer" | "int" => Type::INT4,
+        "bigint" => Type::INT8,
+        "real" => Type::FLOAT4,
+        "double precision" | "float" => Type::FLOAT8,
+        "decimal" | "dec" => Type::NUMERIC,
+        "character varying" => Type::VARCHAR,
+        "character" => Type::BPCHAR,
+        "timestamp without time zone" => Type::TIMESTAMP,
+        "timestamp with time zone" => Type::TIMESTAMPTZ,
+        "time without time zone" => Type::TIME,
+        "time with time zone" => Type::TIMETZ,
+        "bit varying" => Type(1562),
+        _ => return None,
+    })
+}
+
+type Naming = fn(&Args<'_>, Oid) -> Result<Option<String>, FunctionError>;
+
+/// The name of an OID; its digits when it is nobody's.
+fn named(args: &Args<'_>, name: Naming) -> Outcome {
+    match oid(args, 0)? {
+        0 => text("-"),
+        oid => text(name(args, oid)?.unwrap_or_else(|| oid.to_string())),
+    }
+}
+
+/// A relation's name, qualified when it is not found without.
+fn class_name(args: &Args<'_>, oid: Oid) -> Result<Option<String>, FunctionError> {
+    if let Some(table) = TABLES.iter().find(|table| table.system.relation.oid == oid) {
+        let relation = &table.system.relation;
+        let visible = namespace_oid(relation.namespace) == PG_CATALOG;
+        let name = if visible { &relation.name } else { table.system.qualified_name };
+        return Ok(Some(name.to_owned()));
+    }
+    let live = live(args)?;
+    Ok(match live.object(oid) {
+        Some(Object::Relation(relation)) => Some(identifier(&relation.name)),
+        Some(Object::Index(_, index)) => Some(identifier(&index.shown_name)),
+        Some(Object::Sequence(relation)) => Some(identifier(&sequence_name(relation))),
+        _ => None,
+    })
+}
+
+fn namespace_name(_: &Args<'_>, oid: Oid) -> Result<Option<String>, FunctionError> {
+    Ok(match oid {
+        PUBLIC => Some("public".to_owned()),
+        PG_CATALOG => Some("pg_catalog".to_owned()),
+        INFORMATION_SCHEMA => Some("information_schema".to_owned()),
+        99 => Some("pg_toast".to_owned()),
+        _ => None,
+    })
+}
+
+fn function_name(_: &Args<'_>, oid: Oid) -> Result<Option<String>, FunctionError> {
+    Ok(super::proc::name(oid))
+}
+
+fn operator_name(_: &Args<'_>, oid: Oid) -> Result<Option<String>, FunctionError> {
+    let found = operator_oids().iter().find(|(_, other)| **other == oid);
+    Ok(found.map(|(name, _)| name.to_string()))
+}
+
+fn type_name(args: &Args<'_>, oid: Oid) -> Result<Option<String>, FunctionError> {
+    if kind::find(Type(oid)).is_some() {
+        return Ok(Some(kind::format_type(Type(oid), None)));
+    }
+    Ok(match live(args)?.object(oid) {
+        Some(Object::RowType(relation)) => Some(identifier(&relation.name)),
+        _ => None,
+    })
+}

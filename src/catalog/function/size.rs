@@ -1,0 +1,73 @@
+//! Sizes and counts. What would need a scan of the file is answered from what ANALYZE left.
+
+use super::{integer, live, no, null, oid, text, zero};
+use crate::catalog::objects::Object;
+use crate::sqlite::FunctionError;
+use crate::sqlite::function::{Args, Flags, Function, Outcome};
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    ("pg_database_size", 1, Flags::STABLE, zero),
+    ("pg_indexes_size", 1, Flags::STABLE, zero),
+    ("pg_relation_size", 1, Flags::STABLE, zero),
+    ("pg_relation_size", 2, Flags::STABLE, zero),
+    ("pg_table_size", 1, Flags::STABLE, zero),
+    ("pg_tablespace_size", 1, Flags::STABLE, zero),
+    ("pg_total_relation_size", 1, Flags::STABLE, zero),
+    ("pg_size_pretty", 1, Flags::PURE, pretty),
+    ("pg_sequence_last_value", 1, Flags::STABLE, null),
+    ("pg_stat_get_dead_tuples", 1, Flags::STABLE, zero),
+    ("pg_stat_get_last_analyze_time", 1, Flags::STABLE, null),
+    ("pg_stat_get_last_autoanalyze_time", 1, Flags::STABLE, null),
+    ("pg_stat_get_last_autovacuum_time", 1, Flags::STABLE, null),
+    ("pg_stat_get_last_vacuum_time", 1, Flags::STABLE, null),
+    ("pg_stat_get_live_tuples", 1, Flags::STABLE, live_tuples),
+    ("pg_stat_get_numscans", 1, Flags::STABLE, zero),
+    ("pg_stat_get_tuples_inserted", 1, Flags::STABLE, zero),
+    ("pg_is_wal_replay_paused", 0, Flags::STABLE, no),
+    ("pg_current_logfile", -1, Flags::STABLE_NULLS, null),
+    ("pg_wal_lsn_diff", 2, Flags::PURE, lsn_difference),
+];
+
+fn live_tuples(args: &Args<'_>) -> Outcome {
+    let (live, oid) = (live(args)?, oid(args, 0)?);
+    let count = match live.object(oid) {
+        Some(Object::Relation(relation)) => relation.row_estimate.unwrap_or(0),
+        _ => 0,
+    };
+    integer(i64::try_from(count).unwrap_or(i64::MAX))
+}
+
+/// Postgres stays with a unit up to ten thousand of it, and rounds half up.
+fn pretty(args: &Args<'_>) -> Outcome {
+    const UNITS: [&str; 6] = ["bytes", "kB", "MB", "GB", "TB", "PB"];
+    let size = args.float(0)?;
+    let mut shown = size.trunc();
+    let mut unit = 0;
+    while unit + 1 < UNITS.len() && shown.abs() >= limit(unit) {
+        // From bytes on, the division keeps one bit more than is shown, for rounding.
+        shown = if unit == 0 { (shown / 512.0).trunc() } else { (shown / 1024.0).trunc() };
+        unit += 1;
+    }
+    if unit > 0 {
+        shown = ((shown + shown.signum()) / 2.0).trunc();
+    }
+    text(format!("{shown:.0} {}", UNITS[unit]))
+}
+
+fn limit(unit: usize) -> f64 {
+    if unit == 0 { 10.0 * 1024.0 } else { 20.0 * 1024.0 - 1.0 }
+}
+
+fn lsn_difference(args: &Args<'_>) -> Outcome {
+    integer(lsn(&args.text(0)?)?.wrapping_sub(lsn(&args.text(1)?)?))
+}
+
+fn lsn(text: &str) -> Result<i64, FunctionError> {
+    let part = |part: &str| u32::from_str_radix(part, 16).ok();
+    let parts = text.split_once('/').and_then(|(high, low)| part(high).zip(part(low)));
+    let (high, low) = parts.ok_or_else(|| {
+        let message = format!("invalid input syntax for type pg_lsn: \"{text}\"");
+        FunctionError::new("22P02", message)
+    })?;
+    Ok(i64::from(high) << 32 | i64::from(low))
+}

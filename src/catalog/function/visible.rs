@@ -1,0 +1,48 @@
+//! Whether a name is found without its schema: `public` and `pg_catalog` are on every search path.
+
+use super::{boolean, live, oid, yes};
+use crate::catalog::kind;
+use crate::catalog::objects::Object;
+use crate::catalog::relation::TABLES;
+use crate::schema::Namespace;
+use crate::sqlite::function::{Args, Flags, Function, Outcome};
+use crate::types::{Type, Value};
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    ("pg_table_is_visible", 1, Flags::STABLE, table),
+    ("pg_type_is_visible", 1, Flags::STABLE, ty),
+    ("pg_collation_is_visible", 1, Flags::STABLE, yes),
+    ("pg_conversion_is_visible", 1, Flags::STABLE, yes),
+    ("pg_function_is_visible", 1, Flags::STABLE, yes),
+    ("pg_opclass_is_visible", 1, Flags::STABLE, yes),
+    ("pg_operator_is_visible", 1, Flags::STABLE, yes),
+    ("pg_opfamily_is_visible", 1, Flags::STABLE, yes),
+    ("pg_statistics_obj_is_visible", 1, Flags::STABLE, yes),
+    ("pg_ts_config_is_visible", 1, Flags::STABLE, yes),
+    ("pg_ts_dict_is_visible", 1, Flags::STABLE, yes),
+    ("pg_ts_parser_is_visible", 1, Flags::STABLE, yes),
+    ("pg_ts_template_is_visible", 1, Flags::STABLE, yes),
+];
+
+fn table(args: &Args<'_>) -> Outcome {
+    let (live, oid) = (live(args)?, oid(args, 0)?);
+    let object = live.object(oid);
+    if let Some(Object::Relation(_) | Object::Index(..) | Object::Sequence(_)) = object {
+        return boolean(true);
+    }
+    match TABLES.iter().find(|table| table.system.relation.oid == oid) {
+        Some(table) => boolean(table.system.relation.namespace == Namespace::Catalog),
+        None => Ok(Value::Null),
+    }
+}
+
+fn ty(args: &Args<'_>) -> Outcome {
+    let oid = oid(args, 0)?;
+    if let Some(facts) = kind::find(Type(oid)) {
+        return boolean(facts.namespace == 11);
+    }
+    match live(args)?.object(oid) {
+        Some(Object::RowType(_)) => boolean(true),
+        _ => Ok(Value::Null),
+    }
+}

@@ -1,0 +1,150 @@
+//! `pg_class`: tables, views, indexes and sequences.
+//! <https://www.postgresql.org/docs/15/catalog-pg-class.html>
+
+use crate::catalog::objects::{INFORMATION_SCHEMA, Live, OWNER, PG_CATALOG, PUBLIC, sequence_name};
+use crate::catalog::relation::Fill;
+use crate::catalog::rowset::row;
+use crate::schema::{Namespace, RelationKind, system};
+use crate::types::Oid;
+
+/// `relam`: the access methods `heap` and `btree`.
+const HEAP: Oid = 2;
+const BTREE: Oid = 403;
+
+const COLUMNS: [&str; 17] = [
+    "oid",
+    "relname",
+    "relnamespace",
+    "reltype",
+    "relowner",
+    "relam",
+    "relfilenode",
+    "reltuples",
+    "relhasindex",
+    "relpersistence",
+    "relkind",
+    "relnatts",
+    "relchecks",
+    "relhasrules",
+    "relhastriggers",
+    "relispopulated",
+    "relreplident",
+];
+
+/// The OID of a namespace.
+pub(crate) fn namespace_oid(namespace: Namespace) -> Oid {
+    match namespace {
+        Namespace::Catalog => PG_CATALOG,
+        Namespace::InformationSchema => INFORMATION_SCHEMA,
+        Namespace::Public | Namespace::Temp => PUBLIC,
+    }
+}
+
+pub(in crate::catalog) fn system(fill: &mut Fill<'_>) {
+    let columns = fill.positions(COLUMNS);
+    for system in system::relations() {
+        let relation = &system.relation;
+        let is_table = relation.kind == RelationKind::Table;
+        fill.push(
+            columns,
+            row![
+                relation.oid,
+                &relation.name,
+                namespace_oid(relation.namespace),
+                system.row_type,
+                OWNER,
+                if is_table { HEAP } else { 0 },
+                if is_table { relation.oid } else { 0 },
+                -1_i64,
+                false,
+                "p",
+                if is_table { "r" } else { "v" },
+                relation.columns.len(),
+                0,
+                !is_table,
+                false,
+                true,
+                "n",
+            ],
+        );
+    }
+}
+
+pub(in crate::catalog) fn live(live: &Live, fill: &mut Fill<'_>) {
+    tables_and_views(live, fill);
+    indexes(live, fill);
+    sequences(live, fill);
+}
+
+fn tables_and_views(live: &Live, fill: &mut Fill<'_>) {
+    let columns = fill.positions(COLUMNS);
+    for (relation, oids) in live.relations() {
+        let is_view = relation.kind == RelationKind::View;
+        let tuples = relation.row_estimate.and_then(|count| i64::try_from(count).ok());
+        fill.push(
+            columns,
+            row![
+                relation.oid,
+                &relation.name,
+                PUBLIC,
+                oids.row_type,
+                OWNER,
+                if is_view { 0 } else { HEAP },
+                if is_view { 0 } else { relation.oid },
+                if is_view { 0 } else { tuples.unwrap_or(-1) },
+                !relation.indexes.is_empty(),
+                "p",
+                if is_view { "v" } else { "r" },
+                relation.columns.len(),
+                relation.checks.len(),
+                is_view,
+                !relation.triggers.is_empty(),
+                true,
+                if is_view { "n" } else { "d" },
+            ],
+        );
+    }
+}
+
+fn indexes(live: &Live, fill: &mut Fill<'_>) {
+    let columns = fill.positions(COLUMNS);
+    for index in live.relations().flat_map(|(relation, _)| &relation.indexes) {
+        fill.push(
+            columns,
+            row![
+                index.oid,
+                &index.shown_name,
+                PUBLIC,
+                0,
+                OWNER,
+                BTREE,
+                index.oid,
+                0,
+                false,
+                "p",
+                "i",
+                index.keys.len(),
+                0,
+                false,
+                false,
+                true,
+                "n",
+            ],
+        );
+    }
+}
+
+fn sequences(live: &Live, fill: &mut Fill<'_>) {
+    let columns = fill.positions(COLUMNS);
+    for (relation, oids) in live.relations() {
+        let Some(oid) = oids.sequence else { continue };
+        let name = sequence_name(relation);
+        fill.push(
+            columns,
+            row![
+                oid, name, PUBLIC, 0, OWNER, 0, oid, 1, false, "p", "S", 3, 0, false, false, true,
+                "n",
+            ],
+        );
+    }
+}

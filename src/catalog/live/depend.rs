@@ -1,0 +1,99 @@
+//! `pg_depend`: what belongs to what.
+//! <https://www.postgresql.org/docs/15/catalog-pg-depend.html>
+
+use crate::catalog::objects::{Live, PUBLIC, RelationOids};
+use crate::catalog::relation::Fill;
+use crate::catalog::rowset::row;
+use crate::schema::{IndexOrigin, Relation, RelationKind};
+use crate::types::Oid;
+
+const PG_TYPE: Oid = 1247;
+const PG_CLASS: Oid = 1259;
+const PG_ATTRDEF: Oid = 2604;
+const PG_CONSTRAINT: Oid = 2606;
+const PG_NAMESPACE: Oid = 2615;
+const PG_REWRITE: Oid = 2618;
+const PG_TRIGGER: Oid = 2620;
+
+/// Class, OID and column number of an object.
+type Address = (Oid, Oid, usize);
+
+pub(in crate::catalog) fn live(live: &Live, fill: &mut Fill<'_>) {
+    let mut edges = Vec::new();
+    for (relation, oids) in live.relations() {
+        of_relation(relation, oids, &mut edges);
+        of_indexes(relation, oids, &mut edges);
+        of_constraints(live, relation, &mut edges);
+    }
+    let columns = fill.positions([
+        "classid",
+        "objid",
+        "objsubid",
+        "refclassid",
+        "refobjid",
+        "refobjsubid",
+        "deptype",
+    ]);
+    for ((class, oid, part), (of_class, of_oid, of_part), kind) in edges {
+        fill.push(columns, row![class, oid, part, of_class, of_oid, of_part, kind]);
+    }
+}
+
+type Edges = Vec<(Address, Address, &'static str)>;
+
+fn of_relation(relation: &Relation, oids: &RelationOids, edges: &mut Edges) {
+    let this = (PG_CLASS, relation.oid, 0);
+    edges.push((this, (PG_NAMESPACE, PUBLIC, 0), "n"));
+    edges.push(((PG_TYPE, oids.row_type, 0), this, "i"));
+    if relation.kind == RelationKind::View {
+        edges.push(((PG_REWRITE, oids.rule, 0), this, "i"));
+        edges.push(((PG_REWRITE, oids.rule, 0), this, "n"));
+    }
+    for &(column, oid) in &oids.defaults {
+        edges.push(((PG_ATTRDEF, oid, 0), (PG_CLASS, relation.oid, column + 1), "a"));
+    }
+    if let Some((oid, column)) = oids.sequence.zip(relation.rowid_alias) {
+        edges.push(((PG_CLASS, oid, 0), (PG_CLASS, relation.oid, column + 1), "i"));
+        edges.push(((PG_CLASS, oid, 0), (PG_NAMESPACE, PUBLIC, 0), "n"));
+    }
+    for trigger in &relation.triggers {
+        edges.push(((PG_TRIGGER, trigger.oid, 0), this, "a"));
+    }
+}
+
+fn of_indexes(relation: &Relation, oids: &RelationOids, edges: &mut Edges) {
+    for (i, index) in relation.indexes.iter().enumerate() {
+        let columns = index.keys.iter().filter_map(|key| key.column);
+        let constraint = oids.keys.iter().find(|(of, _)| *of == i).map(|(_, oid)| *oid);
+        let dependent = match constraint {
+            Some(oid) => {
+                edges.push(((PG_CLASS, index.oid, 0), (PG_CONSTRAINT, oid, 0), "i"));
+                (PG_CONSTRAINT, oid, 0)
+            }
+            None => (PG_CLASS, index.oid, 0),
+        };
+        debug_assert_eq!(constraint.is_some(), index.origin != IndexOrigin::Created);
+        for column in columns {
+            edges.push((dependent, (PG_CLASS, relation.oid, column + 1), "a"));
+        }
+    }
+}
+
+fn of_constraints(live: &Live, relation: &Relation, edges: &mut Edges) {
+    for check in &relation.checks {
+        for &column in &check.columns {
+            let of = (PG_CLASS, relation.oid, column + 1);
+            edges.push(((PG_CONSTRAINT, check.oid, 0), of, "a"));
+        }
+    }
+    for key in &relation.foreign_keys {
+        let this = (PG_CONSTRAINT, key.oid, 0);
+        for &column in &key.columns {
+            edges.push((this, (PG_CLASS, relation.oid, column + 1), "a"));
+        }
+        let Some(referenced) = live.schema.relation(&key.references) else { continue };
+        for column in key.referenced_columns.iter().filter_map(|c| referenced.column_position(c)) {
+            edges.push((this, (PG_CLASS, referenced.oid, column + 1), "n"));
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! The objects Postgres would have for a schema, with their OIDs.
+//!
+//! What enters: a schema snapshot. What leaves: the objects that clients expect and SQLite does not
+//! know as such (constraints of keys, defaults, rules, sequences, row types), and a way from any
+//! OID to its object. Made once per snapshot and kept with it.
+
+use super::relation::TABLES;
+use super::rowset::RowSet;
+use crate::schema::{
+    Check, Column, ForeignKey, Index, IndexOrigin, Oids, Relation, RelationKind, Schema, Trigger,
+};
+use crate::types::Oid;
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+/// OID of the namespace `pg_catalog`.
+pub(super) const PG_CATALOG: Oid = 11;
+/// OID of the namespace `public`.
+pub(super) const PUBLIC: Oid = 2200;
+/// OID of the namespace `information_schema`.
+pub(super) const INFORMATION_SCHEMA: Oid = 13_207;
+/// OID of the role that owns everything.
+pub(super) const OWNER: Oid = 10;
+
+/// What a snapshot's objects are called in the catalog.
+#[derive(Debug)]
+pub(super) struct Objects {
+    /// In the order of the schema's relations.
+    pub(super) relations: Vec<RelationOids>,
+    by_oid: HashMap<Oid, Place>,
+    /// Rows made of the snapshot, in the order of [`TABLES`].
+    pub(super) sets: Vec<OnceLock<Arc<RowSet>>>,
+}
+
+/// OIDs of what belongs to a relation, beyond those of the snapshot.
+#[derive(Debug, Default)]
+pub(super) struct RelationOids {
+    pub(super) row_type: Oid,
+    /// The rule of a view.
+    pub(super) rule: Oid,
+    /// The sequence of an AUTOINCREMENT column.
+    pub(super) sequence: Option<Oid>,
+    /// Column and its `pg_attrdef`.
+    pub(super) defaults: Vec<(usize, Oid)>,
+    /// Index and the constraint it is of.
+    pub(super) keys: Vec<(usize, Oid)>,
+}
+
+/// Where an object is.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    Relation(usize),
+    Sequence(usize),
+    RowType(usize),
+    Rule(usize),
+    Index(usize, usize),
+    Key(usize, usize),
+    ForeignKey(usize, usize),
+    Check(usize, usize),
+    Trigger(usize, usize),
+    Default(usize, usize),
+}
+
+/// An object of the snapshot.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Object<'a> {
+    Relation(&'a Relation),
+    /// The sequence of this table's rowid.
+    Sequence(&'a Relation),
+    RowType(&'a Relation),
+    Rule(&'a Relation),
+    Index(&'a Relation, &'a Index),
+    /// The constraint behind an index.
+    Key(&'a Relation, &'a Index),
+    ForeignKey(&'a Relation, &'a ForeignKey),
+    Check(&'a Relation, &'a Check),
+    Trigger(&'a Relation, &'a Trigger),
+    /// The default or generation expression of a column.
+    Default(&'a Relation, &'a Column),
+}
+
+/// A snapshot and its objects.
+#[derive(Clone, Debug)]
+pub(super) struct Live {
+    pub(super) schema: Arc<Schema>,
+    pub(super) objects: Arc<Objects>,
+}
+
+impl Live {
+    pub(super) fn new(schema: Arc<Schema>) -> Self {
+        // A snapshot keeps no other room's rows, so there always is one.
+        let objects = schema.derived(|| Objects::new(&schema)).unwrap_or_default();
+        Self { schema, objects }
+    }
+
+    /// The relations clients see, with their OIDs.
+    pub(super) fn relations(&self) -> impl Iterator<Item = (&Relation, &RelationOids)> {
+        let all = self.schema.relations.iter().zip(&self.objects.relations);
+        all.filter(|(relation, _)| is_shown(relation))
+    }
+
+    /// The object with that OID.
+    pub(super) fn object(&self, oid: Oid) -> Option<Object<'_>> {
+        let place = *self.objects.by_oid.get(&oid)?;
+        let r = |i: usize| self.schema.relations.get(i);
+        Some(match place {
+            Place::Relation(i) => Object::Relation(r(i)?),
+            Place::Sequence(i) => Object::Sequence(r(i)?),
+            Place::RowType(i) => Object::RowType(r(i)?),
+            Place::Rule(i) => Object::Rule(r(i)?),
+            Place::Index(i, at) => Object::Index(r(i)?, r(i)?.indexes.get(at)?),
+            Place::Key(i, at) => Object::Key(r(i)?, r(i)?.indexes.get(at)?),
+            Place::ForeignKey(i, at) => Object::ForeignKey(r(i)?, r(i)?.foreign_keys.get(at)?),
+            Place::Check(i, at) => Object::Check(r(i)?, r(i)?.checks.get(at)?),
+            Place::Trigger(i, at) => Object::Trigger(r(i)?, r(i)?.triggers.get(at)?),
+            Place::Default(i, at) => Object::Default(r(i)?, r(i)?.columns.get(at)?),
+        })
+    }
+
+    /// The OIDs that belong to a relation of the snapshot.
+    pub(super) fn oids_of(&self, relation: &Relation) -> Option<&RelationOids> {
+        match self.objects.by_oid.get(&relation.oid)? {
+            Place::Relation(i) => self.objects.relations.get(*i),
+            _ => None,
+        }
+    }
+
+    /// The OID in `pg_class` of a table, view, index or sequence of this name.
+    pub(super) fn class_oid(&self, name: &str) -> Option<Oid> {
+        if let Some(relation) = self.schema.relation(name) {
+            return Some(relation.oid);
+        }
+        let same = |other: &str| other.eq_ignore_ascii_case(name);
+        self.relations().find_map(|(relation, oids)| {
+            let index = relation.indexes.iter().find(|i| same(&i.shown_name)).map(|i| i.oid);
+            index.or_else(|| oids.sequence.filter(|_| same(&sequence_name(relation))))
+        })
+    }
+}
+
+impl Default for Objects {
+    fn default() -> Self {
+        Self::new(&Schema::default())
+    }
+}
+
+impl Objects {
+    fn new(schema: &Schema) -> Self {
+        let mut oids = reserved(schema);
+        let mut by_name: Vec<_> = schema.relations.iter().enumerate().collect();
+        by_name.sort_by_key(|(_, relation)| relation.name.to_ascii_lowercase());
+        let mut relations: Vec<_> =
+            schema.relations.iter().map(|_| RelationOids::default()).collect();
+        for (i, relation) in by_name {
+            relations[i] = RelationOids::new(relation, &mut oids);
+        }
+        let mut objects = Self {
+            relations,
+            by_oid: HashMap::new(),
+            sets: TABLES.iter().map(|_| OnceLock::new()).collect(),
+        };
+        for (i, relation) in schema.relations.iter().enumerate() {
+            objects.place(i, relation);
+        }
+        objects
+    }
+
+    fn place(&mut self, i: usize, relation: &Relation) {
+        let oids = &self.relations[i];
+        let all = &mut self.by_oid;
+        all.insert(relation.oid, Place::Relation(i));
+        all.insert(oids.row_type, Place::RowType(i));
+        all.insert(oids.rule, Place::Rule(i));
+        all.extend(oids.sequence.map(|oid| (oid, Place::Sequence(i))));
+        all.extend(oids.defaults.iter().map(|&(at, oid)| (oid, Place::Default(i, at))));
+        all.extend(oids.keys.iter().map(|&(at, oid)| (oid, Place::Key(i, at))));
+        let enumerated = relation.indexes.iter().enumerate();
+        all.extend(enumerated.map(|(at, x)| (x.oid, Place::Index(i, at))));
+        let enumerated = relation.foreign_keys.iter().enumerate();
+        all.extend(enumerated.map(|(at, x)| (x.oid, Place::ForeignKey(i, at))));
+        let enumerated = relation.checks.iter().enumerate();
+        all.extend(enumerated.map(|(at, x)| (x.oid, Place::Check(i, at))));
+        let enumerated = relation.triggers.iter().enumerate();
+        all.extend(enumerated.map(|(at, x)| (x.oid, Place::Trigger(i, at))));
+    }
+}
+
+impl RelationOids {
+    fn new(relation: &Relation, oids: &mut Oids) -> Self {
+        let name = &relation.name;
+        let mut of_part = |kind, part: &str| oids.assign(kind, &format!("{name}.{part}"));
+        let defaults = relation.columns.iter().enumerate().filter(|(_, c)| has_default(c));
+        let defaults = defaults.map(|(i, c)| (i, of_part("default", &c.name))).collect();
+        let keys = relation.indexes.iter().enumerate();
+        let keys = keys.filter(|(_, index)| index.origin != IndexOrigin::Created);
+        let keys = keys.map(|(i, index)| (i, of_part("constraint", &index.shown_name))).collect();
+        Self {
+            row_type: oids.assign("type", name),
+            rule: oids.assign("rule", name),
+            sequence: relation.autoincrement.then(|| oids.assign("sequence", name)),
+            defaults,
+            keys,
+        }
+    }
+}
+
+/// The OIDs that the snapshot gave out.
+fn reserved(schema: &Schema) -> Oids {
+    let mut oids = Oids::default();
+    for relation in &schema.relations {
+        oids.reserve(relation.oid);
+        relation.indexes.iter().for_each(|x| oids.reserve(x.oid));
+        relation.foreign_keys.iter().for_each(|x| oids.reserve(x.oid));
+        relation.checks.iter().for_each(|x| oids.reserve(x.oid));
+        relation.triggers.iter().for_each(|x| oids.reserve(x.oid));
+    }
+    oids
+}
+
+/// Tables that hold a virtual table's data are no business of clients.
+pub(super) fn is_shown(relation: &Relation) -> bool {
+    relation.kind != RelationKind::Shadow
+}
+
+/// The column has a row in `pg_attrdef`.
+pub(super) fn has_default(column: &Column) -> bool {
+    let is_null = |default: &String| default.trim().eq_ignore_ascii_case("null");
+    column.generated.is_some() || column.default.as_ref().is_some_and(|d| !is_null(d))
+}
+
+/// The name Postgres gives to the sequence of an identity column.
+pub(super) fn sequence_name(relation: &Relation) -> String {
+    let column = relation.rowid_alias.and_then(|i| relation.columns.get(i));
+    let column = column.map_or("id", |column| column.name.as_str());
+    format!("{}_{column}_seq", relation.name)
+}

@@ -1,0 +1,103 @@
+//! Rows that mirror the server, where the host does not give them itself.
+
+use super::objects::OWNER;
+use super::relation::{Fill, table};
+use super::rowset::{Cell, row};
+use crate::schema::Oids;
+use crate::sqlite::Host;
+use crate::types::Oid;
+
+/// The OID of a database, the same whenever its name is.
+pub(super) fn database_oid(name: &str) -> Oid {
+    Oids::default().assign("database", name)
+}
+
+/// Nothing.
+pub(super) fn none(_: &dyn Host, _: &mut Fill<'_>) {}
+
+/// `pg_database`: the session's own.
+pub(super) fn databases(host: &dyn Host, fill: &mut Fill<'_>) {
+    let columns = fill.positions([
+        "oid",
+        "datname",
+        "datdba",
+        "encoding",
+        "datlocprovider",
+        "datallowconn",
+        "datconnlimit",
+        "dattablespace",
+        "datcollate",
+        "datctype",
+    ]);
+    let name = host.database();
+    // Encoding 6 is UTF8; BINARY is what Postgres calls C.
+    let cells = row![database_oid(&name), name, OWNER, 6, "c", true, -1, 1663, "C", "C"];
+    fill.push(columns, cells);
+}
+
+/// `pg_authid`: the session's user.
+pub(super) fn roles(host: &dyn Host, fill: &mut Fill<'_>) {
+    let columns = fill.positions([
+        "oid",
+        "rolname",
+        "rolsuper",
+        "rolinherit",
+        "rolcreaterole",
+        "rolcreatedb",
+        "rolcanlogin",
+        "rolreplication",
+        "rolbypassrls",
+        "rolconnlimit",
+    ]);
+    let cells = row![OWNER, host.user(), true, true, true, true, true, true, true, -1];
+    fill.push(columns, cells);
+}
+
+/// `pg_settings`: those of a new PostgreSQL, with the session's values.
+pub(super) fn settings(host: &dyn Host, fill: &mut Fill<'_>) {
+    const SETTINGS: &str = include_str!("../../catalog/rows/pg_settings.txt");
+    let Some(settings) = table("pg_catalog.pg_settings") else { return };
+    let mut defaults = Fill::new(settings);
+    defaults.read(SETTINGS);
+    for defaults in defaults.finish().rows() {
+        let row = fill.next_row();
+        row.clone_from_slice(defaults);
+        if let [Cell::Static(name), value, ..] = row
+            && let Some(current) = host.setting(name)
+        {
+            *value = current.into();
+        }
+    }
+}
+
+/// `pg_stat_activity`: the session itself.
+pub(super) fn activity(host: &dyn Host, fill: &mut Fill<'_>) {
+    let columns = fill.positions([
+        "datid",
+        "datname",
+        "pid",
+        "usesysid",
+        "usename",
+        "application_name",
+        "state",
+        "backend_type",
+    ]);
+    let (database, application) = (host.database(), host.setting("application_name"));
+    let cells = row![
+        database_oid(&database),
+        database,
+        host.backend_pid(),
+        OWNER,
+        host.user(),
+        application.unwrap_or_default(),
+        "active",
+        "client backend",
+    ];
+    fill.push(columns, cells);
+}
+
+/// `pg_stat_archiver`: one row, in which nothing was archived.
+pub(super) fn archiver(_: &dyn Host, fill: &mut Fill<'_>) {
+    let columns = fill.positions(["archived_count", "failed_count"]);
+    fill.push(columns, row![0, 0]);
+}
