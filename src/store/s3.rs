@@ -6,7 +6,7 @@
 
 use super::{Body, BoxFuture, Error, Etag, Layout, Object, Put, PutMode, S3Location, Store};
 use aws_config::meta::region::RegionProviderChain;
-use aws_config::{BehaviorVersion, Region};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
@@ -40,16 +40,20 @@ impl S3Store {
     pub async fn connect(location: &S3Location) -> Self {
         let tls = Provider::Rustls(CryptoMode::Ring);
         let http = aws_smithy_http_client::Builder::new().tls_provider(tls).build_https();
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-            .build();
         let shared = aws_config::defaults(BehaviorVersion::latest())
             .http_client(http)
             .region(region(location))
             .load()
             .await;
-        let mut config = aws_sdk_s3::config::Builder::from(&shared)
+        Self::new(&shared, location)
+    }
+
+    fn new(shared: &SdkConfig, location: &S3Location) -> Self {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .build();
+        let mut config = aws_sdk_s3::config::Builder::from(shared)
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts)
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
@@ -59,6 +63,20 @@ impl S3Store {
             config = config.endpoint_url(endpoint);
         }
         Self { client: Client::from_conf(config.build()), bucket: location.bucket.clone() }
+    }
+
+    /// A store that needs nothing of the environment.
+    #[cfg(test)]
+    pub(super) fn for_test(location: &S3Location) -> Self {
+        use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
+        let credentials = Credentials::new("id", "secret", None, None, "test");
+        let shared = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .region(Region::new("us-east-1"))
+            .build();
+        Self::new(&shared, location)
     }
 
     async fn put_object(&self, key: &str, source: Source, put: &Put) -> Result<Etag, Error> {

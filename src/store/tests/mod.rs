@@ -1,5 +1,7 @@
 //! One suite for every store. S3 takes part when `EGRET_TEST_S3` holds the URL of a bucket.
 
+mod faults;
+
 use super::*;
 use crate::ltx::{Name, Txid};
 use std::io::Read;
