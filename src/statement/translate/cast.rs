@@ -115,17 +115,29 @@ impl Translator<'_> {
         if let (Form::Number(index, _), Type::FLOAT4 | Type::FLOAT8) = (&typed.form, to) {
             return Ok(number_as_real(&typed, *index, to));
         }
-        let cast = find(from, to).filter(|cast| cast.0 <= context);
-        let Some((_, function)) = cast else {
+        let Some((_, function)) = find(from, to).filter(|cast| cast.0 <= context) else {
             return Err(cannot_cast(from, to));
         };
-        let sql = function.map(|function| format!("{function}({})", typed.sql));
-        let plain = sql.is_some();
-        let level = if plain { super::typed::Level::Atom } else { typed.level };
-        let form = if plain || to == Type::JSON { Form::Plain } else { typed.form };
         let ty = ColumnType::new(to);
-        let sql = sql.unwrap_or(typed.sql);
-        Ok(Typed { sql, level, form, ty, origin: None, ..typed })
+        let Some(function) = function else {
+            let form = if to == Type::JSON { Form::Plain } else { typed.form };
+            return Ok(Typed { form, ty, origin: None, ..typed });
+        };
+        // An array is read and written with the function of its elements.
+        let element = from.element().filter(|_| to.element().is_none());
+        let element = match (element, to.element()) {
+            (Some(element), _) => Some(find(element, Type::TEXT)),
+            (None, Some(element)) => Some(find(Type::TEXT, element)),
+            (None, None) => None,
+        };
+        let element = element.map(|cast| match cast.and_then(|(_, function)| function) {
+            Some(function) => quote::string(function),
+            None => "NULL".to_owned(),
+        });
+        let arguments: Vec<&str> =
+            std::iter::once(typed.sql.as_str()).chain(element.as_deref()).collect();
+        let (sql, level) = self.call_sql(function, &arguments);
+        Ok(Typed { sql, level, form: Form::Plain, ty, origin: None, ..typed })
     }
 
     /// Fits a value into `varchar(n)`, `numeric(p, s)` ...
@@ -141,11 +153,13 @@ impl Translator<'_> {
         };
         let typed = if context == CastContext::Assignment { self.lift(typed) } else { typed };
         let store = if context == CastContext::Explicit { "" } else { "_store" };
-        let arguments = modifiers(target).map(|m| format!(", {m}")).collect::<String>();
-        let sql = format!("{function}{store}({}{arguments})", typed.sql);
+        let modifiers: Vec<String> = modifiers(target).map(|m| m.to_string()).collect();
+        let mut arguments = vec![typed.sql.as_str()];
+        arguments.extend(modifiers.iter().map(String::as_str));
+        let (sql, level) = self.call_sql(&format!("{function}{store}"), &arguments);
         let ty = ColumnType { storage: Storage::Native, ..target };
-        let fitted = Typed { at: typed.at, not_null: typed.not_null, ..Typed::new(sql, ty.ty) };
-        Ok(fitted.with_type(ty))
+        let (at, not_null) = (typed.at, typed.not_null);
+        Ok(Typed { at, not_null, level, ..Typed::new(sql, ty.ty) }.with_type(ty))
     }
 }
 

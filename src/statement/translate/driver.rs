@@ -5,10 +5,11 @@ use super::quote::name as quote_name;
 use crate::statement::lexer::{self, Kind, Token};
 use crate::statement::utility::{CopyCommand, CopyTarget, Declare, Explain, Utility};
 use crate::statement::{
-    Access, Copy, Cursor, Dialect, Env, Error, ErrorKind, OutputColumn, Plan, Statement,
+    Access, Copy, Cursor, Dialect, Env, Error, ErrorKind, OutputColumn, Plan, Script, Statement,
     Translation, Verb, parse,
 };
 use crate::types::{ColumnType, Type};
+use sqlparser::ast;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -27,7 +28,11 @@ pub(super) fn statement(text: &str, env: &Env<'_>) -> Result<Translation, Error>
     if env.options.dialect == Dialect::Sqlite {
         return pass_through(text, env);
     }
+    if let Some(script) = super::maintenance::read(text)? {
+        return Ok(fixed(Statement::Script(script)));
+    }
     match parse::parse(text) {
+        Ok(tree) if is_sqlites_own(&tree) => pass_through(text, env),
         Ok(tree) => Translator::new(text, env)?.statement(&tree),
         Err(error) if is_sqlite_only(text) => pass_through(text, env).map_err(|_| error),
         Err(error) => Err(error),
@@ -142,6 +147,12 @@ fn plan_explain(explain: &Explain, text: &str, env: &Env<'_>) -> Result<Translat
 /// SQLite's own text, with what its first words say of it.
 fn pass_through(text: &str, env: &Env<'_>) -> Result<Translation, Error> {
     let tokens = lexer::tokens(text)?;
+    if let Some(tag) = definition_tag(&tokens, text) {
+        let statements = vec![text.to_owned()];
+        let (notices, outside_transaction) = (Vec::new(), false);
+        let script = Script { statements, tag, notices, outside_transaction };
+        return Ok(fixed(Statement::Script(script)));
+    }
     let (verb, access) = classify(&tokens, text);
     let numbers = tokens.iter().filter(|token| token.kind == Kind::Parameter);
     let numbers = numbers.filter_map(|token| token.text(text).get(1..)?.parse::<usize>().ok());
@@ -160,6 +171,26 @@ fn pass_through(text: &str, env: &Env<'_>) -> Result<Translation, Error> {
         schema_version: env.schema.version,
     };
     Ok(fixed(Statement::Query(Arc::new(plan))))
+}
+
+/// Statements of SQLite that Postgres's grammar happens to read.
+fn is_sqlites_own(tree: &ast::Statement) -> bool {
+    matches!(
+        tree,
+        ast::Statement::CreateTrigger(_)
+            | ast::Statement::DropTrigger(_)
+            | ast::Statement::CreateVirtualTable { .. }
+            | ast::Statement::Pragma { .. }
+    )
+}
+
+/// The command tag of a definition, by its first words.
+fn definition_tag(tokens: &[Token], text: &str) -> Option<String> {
+    let mut words = tokens.iter().map(|token| token.text(text).to_ascii_uppercase());
+    let verb = words.next().filter(|w| matches!(w.as_str(), "CREATE" | "DROP" | "ALTER"))?;
+    let skipped = ["TEMP", "TEMPORARY", "UNIQUE", "VIRTUAL"];
+    let kind = words.find(|word| !skipped.contains(&word.as_str()))?;
+    Some(format!("{verb} {kind}"))
 }
 
 /// `$1` is a parameter by name to SQLite; `?1` is the first one.

@@ -365,9 +365,17 @@ impl Translator<'_> {
         escape: Option<&Expr>,
         scope: &Scope<'_>,
     ) -> Result<Typed, Error> {
-        let mut arguments: Vec<&Expr> = vec![expr, pattern];
-        arguments.extend(escape);
-        self.call_on(name, &arguments, scope)
+        let mut arguments = vec![self.expr(expr, scope)?, self.expr(pattern, scope)?];
+        if let Some(escape) = escape {
+            arguments.push(self.expr(escape, scope)?);
+        }
+        let at = self.offset(Some(expr.span()));
+        if matches!(name, "like" | "notlike")
+            && let Some(typed) = self.glob(name == "notlike", &arguments)?
+        {
+            return Ok(typed.at(at));
+        }
+        self.call(name, arguments, at)
     }
 
     fn substring(

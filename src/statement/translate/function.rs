@@ -3,7 +3,6 @@
 //! <https://www.postgresql.org/docs/15/sql-expressions.html#SQL-EXPRESSIONS-FUNCTION-CALLS>
 
 use super::expression::{is_value_function, row};
-use super::operator::spell;
 use super::scope::{Scope, Source, SourceColumn};
 use super::signature::{self, Handed, Kind, Resolved, Unresolved};
 use super::typed::{Form, Typed};
@@ -251,7 +250,7 @@ impl Translator<'_> {
             _ => ("current_user", None),
         };
         let resolved = self.overload(function, &[], false, at)?;
-        let typed = spell(resolved.signature, &[], resolved.result);
+        let typed = self.spell(resolved.signature, &[], resolved.result);
         match target {
             Some(target) => self.explicit(typed, ColumnType::new(target)),
             None => Ok(typed),
@@ -273,7 +272,7 @@ impl Translator<'_> {
         }
         let not_null = signature.sqlite == "count" || is_total(signature.sqlite, &arguments);
         let call = if clauses.is_plain() && !(arguments.is_empty() && signature.sqlite == "count") {
-            spell(signature, &arguments, resolved.result)
+            self.spell(signature, &arguments, resolved.result)
         } else {
             let sql = self.clauses(signature.sqlite, &arguments, clauses, scope)?;
             Typed::new(sql, resolved.result)

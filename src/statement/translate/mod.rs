@@ -8,14 +8,17 @@
 //! foreign file, is left alone.
 
 mod cast;
+mod ddl;
 mod dml;
 mod driver;
 mod expression;
 mod from;
 mod function;
 mod insert;
+mod maintenance;
 mod operator;
 mod output;
+mod pattern;
 mod query;
 mod quote;
 mod scope;
@@ -37,6 +40,7 @@ use sqlparser::ast::{self, ObjectName, ObjectNamePart};
 use sqlparser::tokenizer::Span;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use typed::Level;
 
 /// Translates one statement, already split from its neighbours.
 ///
@@ -69,6 +73,8 @@ struct Translator<'a> {
     catalog: BTreeSet<&'static str>,
     /// It takes locks or changes rows.
     writes: bool,
+    /// What is written will be stored in the schema, for any SQLite to read.
+    stored: bool,
     depth: usize,
     names: usize,
 }
@@ -97,13 +103,22 @@ impl<'a> Translator<'a> {
             sets: Vec::new(),
             catalog: BTreeSet::new(),
             writes: false,
+            stored: false,
             depth: 0,
             names: 0,
         })
     }
 
     fn statement(mut self, tree: &ast::Statement) -> Result<Translation, Error> {
-        let statement = Statement::Query(Arc::new(self.query_plan(tree)?));
+        let statement = match tree {
+            ast::Statement::Query(_)
+            | ast::Statement::Insert(_)
+            | ast::Statement::Update(_)
+            | ast::Statement::Delete(_) => Statement::Query(Arc::new(self.query_plan(tree)?)),
+            _ => self
+                .definition(tree)?
+                .ok_or_else(|| ErrorKind::Unsupported("this statement".to_owned()).at(0))?,
+        };
         Ok(Translation { statement, literals: self.literals.uses })
     }
 
@@ -150,6 +165,18 @@ impl<'a> Translator<'a> {
     /// The byte offset of a node of the tree.
     fn offset(&self, span: Option<Span>) -> Option<usize> {
         parse::offset(span?)
+    }
+
+    /// A call of a SQLite function; in a definition, of what comes near it in plain SQLite.
+    fn call_sql(&self, function: &str, arguments: &[&str]) -> (String, Level) {
+        if self.stored
+            && let Some(sql) = ddl::stored::native(function, arguments)
+        {
+            let call = sql.ends_with(')') && !sql.starts_with('(');
+            let word = sql.chars().all(|c| c.is_ascii_alphanumeric() || "_'\"".contains(c));
+            return (sql, if call || word { Level::Atom } else { Level::Operator });
+        }
+        (format!("{function}({})", arguments.join(", ")), Level::Atom)
     }
 
     /// A name no client's statement uses.

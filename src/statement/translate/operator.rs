@@ -84,8 +84,25 @@ impl Translator<'_> {
         if needs_no_guard(resolved.signature, &operands) {
             return Ok(infix(op, &operands, resolved.result).at(at));
         }
-        let typed = spell(resolved.signature, &operands, resolved.result);
+        let typed = self.spell(resolved.signature, &operands, resolved.result);
         Ok(Typed { not_null, ..typed.at(at) })
+    }
+
+    /// Writes a call or an operator as the signature names it.
+    pub(super) fn spell(&self, signature: &Signature, operands: &[Typed], result: Type) -> Typed {
+        let symbol = signature.sqlite;
+        if symbol.is_empty() {
+            return operands.first().cloned().unwrap_or_else(Typed::null);
+        }
+        if !symbol.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
+            return infix(symbol, operands, result);
+        }
+        let mut arguments: Vec<&str> = operands.iter().map(|o| o.sql.as_str()).collect();
+        if signature.swapped {
+            arguments.reverse();
+        }
+        let (sql, level) = self.call_sql(symbol, &arguments);
+        Typed { level, ..Typed::new(sql, result) }
     }
 
     /// `(a, b) = (c, d)`: SQLite compares rows as Postgres does.
@@ -145,22 +162,6 @@ impl Translator<'_> {
         })?;
         items.into_iter().map(|item| self.implicit(item, common)).collect()
     }
-}
-
-/// Writes a call or an operator as the signature names it.
-pub(super) fn spell(signature: &Signature, operands: &[Typed], result: Type) -> Typed {
-    let symbol = signature.sqlite;
-    if symbol.is_empty() {
-        return operands.first().cloned().unwrap_or_else(Typed::null);
-    }
-    if !symbol.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
-        return infix(symbol, operands, result);
-    }
-    let mut arguments: Vec<&str> = operands.iter().map(|operand| operand.sql.as_str()).collect();
-    if signature.swapped {
-        arguments.reverse();
-    }
-    Typed::new(format!("{symbol}({})", arguments.join(", ")), result)
 }
 
 fn infix(op: &str, operands: &[Typed], result: Type) -> Typed {

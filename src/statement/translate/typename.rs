@@ -209,3 +209,26 @@ pub(super) fn label(name: &DataType) -> Option<String> {
     };
     Some(label.to_owned())
 }
+
+/// A type as a column of a file declares it: Postgres's short name, which gives SQLite the right
+/// affinity and is read back as the same type.
+pub(super) fn declared(ty: ColumnType) -> String {
+    if let Some(element) = ty.ty.element() {
+        return format!("{}[]", declared(ColumnType { ty: element, ..ty }));
+    }
+    match (ty.ty, ty.typmod) {
+        (Type::VARCHAR, 4..) => format!("varchar({})", ty.typmod - 4),
+        (Type::BPCHAR, 4..) => format!("char({})", ty.typmod - 4),
+        (Type::BPCHAR, _) => "char".to_owned(),
+        (Type::CHAR, _) => "\"char\"".to_owned(),
+        (Type::NUMERIC, 4..) => {
+            let packed = ty.typmod - 4;
+            format!("numeric({},{})", packed >> 16 & 0xffff, packed & 0x7ff)
+        }
+        (Type::TIME | Type::TIMETZ | Type::TIMESTAMP | Type::TIMESTAMPTZ, 0..) => {
+            format!("{}({})", ty.ty.name(), ty.typmod)
+        }
+        (Type::UNKNOWN, _) => "text".to_owned(),
+        _ => ty.ty.name().to_owned(),
+    }
+}
