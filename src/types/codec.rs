@@ -267,6 +267,3 @@ fn storage_class(value: ValueRef<'_>) -> &'static str {
         ValueRef::Blob(_) => "BLOB",
     }
 }
-
-#[cfg(test)]
-mod tests;

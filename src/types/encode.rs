@@ -14,7 +14,6 @@ use super::{
 
 impl Codec {
     /// Appends the payload; `false`, and nothing appended, for a value that is none of the type.
-    #[expect(clippy::too_many_lines, reason = "one arm for each class of types")]
     pub(super) fn write(
         self,
         out: &mut Vec<u8>,
@@ -144,8 +143,8 @@ impl Codec {
         }
     }
 
-    /// The scale of `numeric(p,s)` is shown in full. A stored number with more digits than that keeps
-    /// them, unless they are a double's rounding error (more than 15 digits).
+    /// The scale of `numeric(p,s)` is shown in full. A stored number with more digits than that
+    /// keeps them, unless they are a double's rounding error (more than 15 digits).
     fn write_numeric(self, out: &mut Vec<u8>, value: ValueRef<'_>) -> bool {
         if let (ValueRef::Integer(i), Format::Text, -1) = (value, self.format, self.column.typmod) {
             out.extend_from_slice(itoa::Buffer::new().format(i).as_bytes());

@@ -103,6 +103,12 @@ pub enum Error {
         /// What was given, when it was text.
         text: Option<String>,
     },
+    /// `date_bin` by nothing, or backwards.
+    #[error("stride must be greater than zero")]
+    StrideSign,
+    /// `date_bin` by months.
+    #[error("timestamps cannot be binned into intervals containing months or years")]
+    StrideMonths,
     /// An interval's field beyond what it reaches.
     #[error("interval field value out of range: \"{text}\"")]
     IntervalField {
@@ -212,11 +218,11 @@ impl Error {
             | Self::NumericFormat
             | Self::NumericOverflow { .. } => "22003",
             Self::DivisionByZero => "22012",
-            Self::DatetimeField { .. } | Self::DatetimeRange { .. } => "22008",
+            Self::DatetimeField { .. } | Self::DatetimeRange { .. } | Self::StrideSign => "22008",
             Self::IntervalField { .. } => "22015",
             Self::ZoneDisplacement { .. } => "22009",
             Self::UnknownZone { .. } | Self::UnknownUnit { .. } => "22023",
-            Self::UnsupportedUnit { .. } => "0A000",
+            Self::UnsupportedUnit { .. } | Self::StrideMonths => "0A000",
             Self::TooLong { .. } => "22001",
             Self::Encoding { .. } => "22021",
             Self::ArrayShape => "2202E",

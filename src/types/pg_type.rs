@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-/// `catalog/types.txt` as it stands: a header line, then one line for each row in COPY's text format.
+/// `catalog/types.txt`: a header line, then one line for each row in COPY's text format.
 pub const TYPES_TXT: &str = include_str!("../../catalog/types.txt");
 
 /// One row of `pg_type`, the columns that matter outside the catalog.

@@ -59,7 +59,9 @@ fn numeral(text: &str) -> Value {
         return Value::Integer(integer);
     }
     match (text.parse::<f64>(), Numeric::parse(text)) {
-        (Ok(real), Ok(exact)) if Numeric::from_f64(real).cmp(&exact).is_eq() => Value::Real(real),
+        (Ok(real), Ok(exact)) if Numeric::from_f64(real).compare(&exact).is_eq() => {
+            Value::Real(real)
+        }
         _ => Value::Text(text.to_owned()),
     }
 }

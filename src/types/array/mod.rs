@@ -202,7 +202,7 @@ impl Array {
             *size *= dimension;
             Some(*size)
         });
-        sizes.take_while(|size| at % size == 0).count()
+        sizes.take_while(|size| at.is_multiple_of(*size)).count()
     }
 }
 
@@ -254,6 +254,3 @@ impl<'a> Input<'a> {
         Some(Some(head))
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -152,7 +152,7 @@ pub fn trunc(field: Field, us: i64) -> Result<i64, Error> {
         Field::Decade => return start(civil.year.div_euclid(10) * 10, 1),
         Field::Century => return start((civil.year - 1).div_euclid(100) * 100 + 1, 1),
         Field::Millennium => return start((civil.year - 1).div_euclid(1000) * 1000 + 1, 1),
-        _ => return Err(field.unsupported("timestamp without time zone")),
+        _ => return Err(field.no_truncation("timestamp without time zone")),
     };
     Ok(us - us.rem_euclid(unit))
 }
@@ -163,7 +163,8 @@ pub fn trunc(field: Field, us: i64) -> Result<i64, Error> {
 /// The field is none that truncates.
 pub fn trunc_tz(field: Field, us: i64, zone: &TimeZone) -> Result<i64, Error> {
     let local = to_local(us, zone);
-    let cut = trunc(field, local).map_err(|_same| field.unsupported("timestamp with time zone"))?;
+    let cut =
+        trunc(field, local).map_err(|_same| field.no_truncation("timestamp with time zone"))?;
     // Within an hour shown twice the offset in use stays.
     if matches!(
         field,
@@ -184,14 +185,18 @@ fn start(year: i32, month: u8) -> Result<i64, Error> {
 /// # Errors
 /// The stride is not positive or has months, or a timestamp is infinite.
 pub fn bin(stride: Interval, us: i64, origin: i64) -> Result<i64, Error> {
-    let bad = || Error::DatetimeRange { ty: "interval", text: None };
+    if is_infinite(us) {
+        return Ok(us);
+    }
+    if stride.months != 0 {
+        return Err(Error::StrideMonths);
+    }
     let step = i64::from(stride.days)
         .checked_mul(DAY)
         .and_then(|days| days.checked_add(stride.micros))
-        .filter(|step| *step > 0 && stride.months == 0)
-        .ok_or_else(bad)?;
-    if is_infinite(us) {
-        return Ok(us);
+        .ok_or(Error::DatetimeRange { ty: "interval", text: None })?;
+    if step <= 0 {
+        return Err(Error::StrideSign);
     }
     let distance = us.checked_sub(origin).ok_or(RANGE)?;
     Ok(us - distance.rem_euclid(step))

@@ -54,8 +54,20 @@ impl Field {
     }
 
     pub(super) fn unsupported(self, ty: &'static str) -> Error {
-        let name = NAMES.iter().find(|(field, _)| *field == self).and_then(|(_, n)| n.first());
-        Error::UnsupportedUnit { unit: name.copied().unwrap_or_default().to_owned(), ty }
+        Error::UnsupportedUnit { unit: self.name().to_owned(), ty }
+    }
+
+    /// `date_trunc` knows the zone's fields by name and the others not at all.
+    pub(super) fn no_truncation(self, ty: &'static str) -> Error {
+        match self {
+            Self::Timezone | Self::TimezoneHour | Self::TimezoneMinute => self.unsupported(ty),
+            _ => Error::UnknownUnit { unit: self.name().to_owned(), ty },
+        }
+    }
+
+    fn name(self) -> &'static str {
+        let names = NAMES.iter().find(|(field, _)| *field == self).map(|(_, names)| *names);
+        names.and_then(|names| names.first()).copied().unwrap_or_default()
     }
 }
 
@@ -75,7 +87,7 @@ pub fn extract_timestamp(field: Field, us: i64) -> Result<Option<Numeric>, Error
     }
     match field {
         Field::Epoch => Ok(Some(Numeric::scaled(i128::from(us), 6))),
-        Field::Julian => Ok(Some(julian(days, civil.time))),
+        Field::Julian => julian(days, civil.time).map(Some),
         _ => Err(field.unsupported(TY)),
     }
 }
@@ -187,8 +199,15 @@ fn infinite(field: Field, positive: bool, ty: &'static str) -> Result<Option<Num
         | Field::IsoYear
         | Field::Epoch
         | Field::Julian => Ok(Some(Numeric::infinity(positive))),
-        Field::Timezone | Field::TimezoneHour | Field::TimezoneMinute
-            if ty != "timestamp with time zone" =>
+        Field::Timezone
+        | Field::TimezoneHour
+        | Field::TimezoneMinute
+        | Field::Microsecond
+        | Field::Millisecond
+        | Field::Second
+        | Field::Minute
+        | Field::Hour
+            if ty == "date" =>
         {
             Err(field.unsupported(ty))
         }
@@ -258,13 +277,10 @@ fn zone_field(field: Field, offset: i32) -> Option<Numeric> {
     }
 }
 
-/// The Julian day with its fraction, to twenty places as Postgres divides.
-fn julian(days: i64, time: i64) -> Numeric {
-    let whole = Numeric::from(days + i64::from(JULIAN_1970));
-    if time == 0 {
-        return whole;
-    }
-    whole.add(&Numeric::from(time).divided_to(&Numeric::from(DAY), 20))
+/// The Julian day with its fraction.
+fn julian(days: i64, time: i64) -> Result<Numeric, Error> {
+    let fraction = Numeric::from(time).div(&Numeric::from(DAY))?;
+    Ok(Numeric::from(days + i64::from(JULIAN_1970)).add(&fraction))
 }
 
 const NAMES: &[(Field, &[&str])] = &[

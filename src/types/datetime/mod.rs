@@ -194,7 +194,7 @@ pub fn day_of_week(days: i64) -> i64 {
     (days + 4).rem_euclid(7)
 }
 
-/// Reads a stored timestamp (wall clock, or UTC for `timestamptz`); `None` for a value that is none.
+/// Reads a stored timestamp (wall clock, or UTC with `utc`); `None` for a value that is none.
 ///
 /// Text may be in any form Postgres reads; with `utc`, a zone suffix is honoured and a missing one
 /// means UTC, otherwise it is left out of account.
@@ -283,6 +283,3 @@ fn from_real(number: f64, storage: Storage) -> Option<i64> {
     };
     (us.is_finite() && us.abs() < 9.2e18).then(|| us.round() as i64)
 }
-
-#[cfg(test)]
-mod tests;

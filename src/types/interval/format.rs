@@ -176,9 +176,9 @@ fn clock(out: &mut Vec<u8>, micros: i64, pad_hours: bool) {
 fn seconds(out: &mut Vec<u8>, micros: i64, pad: bool) {
     let whole = (micros / SECOND).abs();
     if pad {
-        padded(out, whole)
+        padded(out, whole);
     } else {
-        integer(out, whole)
+        integer(out, whole);
     }
     write_fraction(out, (micros % SECOND).abs());
 }

@@ -59,6 +59,7 @@ impl Interval {
     ///
     /// # Errors
     /// It is out of range.
+    #[expect(clippy::should_implement_trait, reason = "it can fail")]
     pub fn add(self, other: Self) -> Result<Self, Error> {
         let months = self.months.checked_add(other.months);
         let days = self.days.checked_add(other.days);
@@ -73,6 +74,7 @@ impl Interval {
     ///
     /// # Errors
     /// It is out of range.
+    #[expect(clippy::should_implement_trait, reason = "it can fail")]
     pub fn sub(self, other: Self) -> Result<Self, Error> {
         self.add(other.negated()?)
     }
@@ -200,6 +202,3 @@ fn whole(number: f64) -> Result<i32, Error> {
     let fits = (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&number);
     if fits { Ok(number as i32) } else { Err(RANGE) }
 }
-
-#[cfg(test)]
-mod tests;

@@ -235,6 +235,21 @@ impl Numeric {
         }
     }
 
+    /// Order by value; unlike `==`, numbers that differ in scale only are equal.
+    #[must_use]
+    pub fn compare(&self, other: &Self) -> Ordering {
+        let rank = |n: &Self| match n {
+            Self::Infinity(true) => 0,
+            Self::Finite(_) => 1,
+            Self::Infinity(false) => 2,
+            Self::NaN => 3,
+        };
+        match (self, other) {
+            (Self::Finite(a), Self::Finite(b)) => a.compare(b),
+            _ => rank(self).cmp(&rank(other)),
+        }
+    }
+
     /// The sign turned.
     #[must_use]
     pub fn negated(&self) -> Self {
@@ -369,28 +384,6 @@ impl Numeric {
     }
 }
 
-impl PartialOrd for Numeric {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Numeric {
-    /// By value; numbers that differ in scale only compare equal, unlike `==`.
-    fn cmp(&self, other: &Self) -> Ordering {
-        let rank = |n: &Self| match n {
-            Self::Infinity(true) => 0,
-            Self::Finite(_) => 1,
-            Self::Infinity(false) => 2,
-            Self::NaN => 3,
-        };
-        match (self, other) {
-            (Self::Finite(a), Self::Finite(b)) => a.compare(b),
-            _ => rank(self).cmp(&rank(other)),
-        }
-    }
-}
-
 impl fmt::Display for Numeric {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -446,5 +439,3 @@ fn header(out: &mut Vec<u8>, (count, weight, sign, scale): (u16, i16, u16, u16))
 }
 
 mod decimal;
-#[cfg(test)]
-mod tests;

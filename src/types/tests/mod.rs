@@ -1,5 +1,8 @@
 //! Every codec against the answers of a real PostgreSQL 15 in `tests/types/*.txt`.
 
+mod arithmetic;
+mod properties;
+
 use super::style::{ByteaOutput, DateOrder, DateStyle, IntervalStyle};
 use super::*;
 use std::fmt::Write as _;
