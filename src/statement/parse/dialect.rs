@@ -5,6 +5,7 @@
 //! It answers to the name of `PostgreSqlDialect`, so what sqlparser asks of that type holds here.
 //! <https://www.postgresql.org/docs/15/sql-syntax-lexical.html#SQL-PRECEDENCE>
 
+use crate::statement::utility::is_reserved;
 use sqlparser::ast::{BinaryOperator, DataType, Expr, ObjectName, Statement, TypedString};
 use sqlparser::ast::{Ident, TrimWhereField, UnaryOperator};
 use sqlparser::dialect::{Dialect, PostgreSqlDialect, Precedence};
@@ -20,6 +21,8 @@ pub(super) struct Postgres {
     base: PostgreSqlDialect,
     /// Infix operators seen.
     operators: Cell<usize>,
+    /// How far expressions were read, as a byte offset.
+    furthest: Cell<Option<usize>>,
 }
 
 /// Operators may follow one another to this length (`a OR b OR c ...`): SQLite's limit of
@@ -35,6 +38,17 @@ const UNARY_MINUS: u8 = 120;
 type Parse<T> = Option<Result<T, ParserError>>;
 
 impl Postgres {
+    /// The last token that expressions were read up to; the parser goes back from there to try
+    /// another way, and complains of an earlier one when that fails too.
+    pub(super) fn furthest(&self) -> Option<usize> {
+        self.furthest.get()
+    }
+
+    fn reached(&self, parser: &Parser<'_>) {
+        let at = super::offset(parser.peek_token_ref().span).unwrap_or(usize::MAX);
+        self.furthest.set(self.furthest.get().max(Some(at)));
+    }
+
     fn chain_is_too_long(&self, left: &Expr) -> bool {
         let operators = self.operators.get() + 1;
         self.operators.set(operators);
@@ -69,8 +83,13 @@ impl Dialect for Postgres {
     }
 
     fn parse_prefix(&self, parser: &mut Parser<'_>) -> Parse<Expr> {
+        self.reached(parser);
         let operator = match &parser.peek_token_ref().token {
             Token::Word(word) if word.keyword == Keyword::TRIM => return trim(parser),
+            Token::Word(word) if word.quote_style.is_none() && begins_nothing(&word.value) => {
+                let message = "an expression";
+                return Some(parser.expected_ref(message, parser.peek_token_ref()));
+            }
             Token::Word(_) => return typed_string(parser),
             Token::Minus => UnaryOperator::Minus,
             Token::Plus => UnaryOperator::Plus,
@@ -87,7 +106,7 @@ impl Dialect for Postgres {
         Some(operand.map(|expr| Expr::UnaryOp { op: operator, expr: Box::new(expr) }))
     }
 
-    fn parse_infix(&self, parser: &mut Parser<'_>, left: &Expr, _precedence: u8) -> Parse<Expr> {
+    fn parse_infix(&self, parser: &mut Parser<'_>, left: &Expr, precedence: u8) -> Parse<Expr> {
         if self.chain_is_too_long(left) {
             return Some(Err(ParserError::RecursionLimitExceeded));
         }
@@ -101,6 +120,7 @@ impl Dialect for Postgres {
                         .map(|collation| Expr::Collate { expr: Box::new(left.clone()), collation }),
                 )
             }
+            Keyword::OPERATOR => Some(named_operator(parser, left, precedence)),
             Keyword::BETWEEN => self.between_symmetric(parser, left, false),
             Keyword::NOT => self.between_symmetric(parser, left, true),
             _ => None,
@@ -108,7 +128,11 @@ impl Dialect for Postgres {
     }
 
     fn get_next_precedence(&self, parser: &Parser<'_>) -> Option<Result<u8, ParserError>> {
+        self.reached(parser);
         match &parser.peek_token_ref().token {
+            Token::Word(word) if word.keyword == Keyword::OPERATOR => {
+                Some(Ok(self.prec_value(Precedence::PgOther)))
+            }
             Token::Tilde
             | Token::TildeAsterisk
             | Token::ExclamationMarkTilde
@@ -136,7 +160,8 @@ impl Dialect for Postgres {
     }
 
     fn is_reserved_for_identifier(&self, keyword: Keyword) -> bool {
-        self.base.is_reserved_for_identifier(keyword)
+        matches!(keyword, Keyword::CASE | Keyword::NOT)
+            || self.base.is_reserved_for_identifier(keyword)
     }
 
     fn is_table_alias(&self, keyword: &Keyword, parser: &mut Parser<'_>) -> bool {
@@ -288,6 +313,34 @@ fn symmetric(expr: &Expr, a: &Expr, b: &Expr, negated: bool) -> Expr {
     Expr::Nested(Box::new(Expr::BinaryOp { left: between(a, b), op, right: between(b, a) }))
 }
 
+/// `OPERATOR(schema.op)`, before an operand or before ANY and ALL.
+fn named_operator(
+    parser: &mut Parser<'_>,
+    left: &Expr,
+    precedence: u8,
+) -> Result<Expr, ParserError> {
+    parser.advance_token();
+    let parts = parser.parse_parenthesized(|parser| {
+        let mut parts = vec![parser.next_token().token.to_string()];
+        while parser.consume_token(&Token::Period) {
+            parts.push(parser.next_token().token.to_string());
+        }
+        Ok(parts)
+    })?;
+    let op = BinaryOperator::PGCustomBinaryOperator(parts);
+    let left = Box::new(left.clone());
+    let over = parser.parse_one_of_keywords(&[Keyword::ANY, Keyword::SOME, Keyword::ALL]);
+    let Some(over) = over else {
+        let right = Box::new(parser.parse_subexpr(precedence)?);
+        return Ok(Expr::BinaryOp { left, op, right });
+    };
+    let right = Box::new(parser.parse_prefix()?);
+    Ok(match over {
+        Keyword::ALL => Expr::AllOp { left, compare_op: op, right },
+        _ => Expr::AnyOp { left, compare_op: op, right, is_some: over == Keyword::SOME },
+    })
+}
+
 /// `trim(both from x)`, without the characters to trim.
 fn trim(parser: &mut Parser<'_>) -> Parse<Expr> {
     let [_, open, side, from] = parser.peek_tokens_ref();
@@ -328,6 +381,40 @@ fn typed_string(parser: &mut Parser<'_>) -> Parse<Expr> {
             uses_odbc_syntax: false,
         })
     }))
+}
+
+/// A reserved word that no expression begins with; sqlparser takes most for names.
+fn begins_nothing(word: &str) -> bool {
+    const BEGINNINGS: [&str; 26] = [
+        "all",
+        "any",
+        "array",
+        "case",
+        "cast",
+        "current_catalog",
+        "current_date",
+        "current_role",
+        "current_time",
+        "current_timestamp",
+        "current_user",
+        "default",
+        "distinct",
+        "false",
+        "localtime",
+        "localtimestamp",
+        "not",
+        "null",
+        "row",
+        "select",
+        "session_user",
+        "some",
+        "true",
+        "user",
+        "variadic",
+        "with",
+    ];
+    let word = word.to_ascii_lowercase();
+    is_reserved(&word) && !BEGINNINGS.contains(&word.as_str())
 }
 
 /// sqlparser's keywords that are types of Postgres it does not parse as such.

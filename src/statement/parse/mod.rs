@@ -26,12 +26,13 @@ pub fn parse(text: &str) -> Result<Statement, Error> {
         .with_recursion_limit(RECURSION_MAX)
         .with_tokens_with_locations(tokens::convert(&tokens, text)?);
     let place = Place { text, tokens: &tokens };
-    let statement = parser.parse_statement().map_err(|e| place.reword(e, &parser))?;
+    let statement =
+        parser.parse_statement().map_err(|error| place.reword(error, &parser, &dialect))?;
     let _ends = parser.consume_token(&Parsed::SemiColon);
     let rest = parser.peek_token_ref();
     match rest.token {
         Parsed::EOF => Ok(statement),
-        _ => Err(place.syntax_error(offset(rest.span))),
+        _ => Err(place.syntax_error(offset(rest.span).max(dialect.furthest()))),
     }
 }
 
@@ -59,15 +60,16 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
-    fn reword(&self, error: ParserError, parser: &Parser<'_>) -> Error {
+    fn reword(&self, error: ParserError, parser: &Parser<'_>, dialect: &Postgres) -> Error {
         match error {
             ParserError::RecursionLimitExceeded => ErrorKind::TooDeep.at(None),
             ParserError::TokenizerError(message) | ParserError::ParserError(message) => {
-                match message_offset(&message) {
-                    Some(at) => self.syntax_error(Some(at)),
-                    None if message.contains("found: EOF") => self.syntax_error(None),
-                    None => self.syntax_error(offset(parser.peek_token_ref().span)),
-                }
+                let said = match message_offset(&message) {
+                    None if message.contains("found: EOF") => Some(usize::MAX),
+                    None => offset(parser.peek_token_ref().span),
+                    said => said,
+                };
+                self.syntax_error(said.max(dialect.furthest()))
             }
         }
     }

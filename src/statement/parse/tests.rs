@@ -122,3 +122,26 @@ fn limits() {
     assert!(error(&unions).0.starts_with("number of set operations"));
     assert!(parse(&format!("select a in (1{})", ",1".repeat(8000))).is_ok());
 }
+
+#[test]
+fn operators_by_name() {
+    let expr = expression("a operator(pg_catalog.=) any (array['r', 's'])");
+    assert!(matches!(expr, Expr::AnyOp { is_some: false, .. }));
+    let expr = expression("a operator(pg_catalog.<>) all (select 1)");
+    assert!(matches!(expr, Expr::AllOp { right, .. } if matches!(*right, Expr::Subquery(_))));
+    assert_eq!(grouped(&expression("a operator(pg_catalog.+) b * c")), {
+        "(a OPERATOR(pg_catalog.+) (b * c))"
+    });
+}
+
+#[test]
+fn furthest_places() {
+    assert_eq!(error("select coalesce(a, substring(b, 'x') c, 1) from t"), near("c", 37));
+    let end = "select case when a = 1 then 2 when (b";
+    assert_eq!(error(end), ("syntax error at end of input".into(), Some(end.len())));
+    assert_eq!(error("select * from t where a = 1 and group by b"), near("group", 32));
+    assert_eq!(error("select a,, b from t"), near(",", 9));
+    assert_eq!(error("insert into t values (1, 2"), {
+        ("syntax error at end of input".into(), Some(26))
+    });
+}

@@ -21,6 +21,8 @@ pub use copy::{CopyCommand, CopyTarget};
 pub use cursor::Declare;
 pub use explain::{Explain, ExplainFormat};
 
+pub(in crate::statement) use keywords::is_reserved;
+
 use super::Statement;
 use super::error::Error;
 use super::lexer::{Kind, Lexer};

@@ -73,12 +73,13 @@ fn trigger(ahead: &Reader<'_>) -> Result<Option<Utility>, Error> {
 }
 
 /// Kinds of objects, longer names before their beginnings.
-const SERVER_ONLY: [&str; 29] = [
+const SERVER_ONLY: [&str; 31] = [
     "access method",
     "aggregate",
     "cast",
     "collation",
     "conversion",
+    "domain",
     "event trigger",
     "foreign data wrapper",
     "foreign table",
@@ -95,6 +96,7 @@ const SERVER_ONLY: [&str; 29] = [
     "publication",
     "routine",
     "rule",
+    "sequence",
     "server",
     "statistics",
     "subscription",
