@@ -6,11 +6,13 @@
 
 use super::{Body, BoxFuture, Error, Etag, Layout, Object, Put, PutMode, Store};
 use bytes::Bytes;
+use std::collections::HashSet;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 use tempfile::NamedTempFile;
 
@@ -18,13 +20,15 @@ use tempfile::NamedTempFile;
 #[derive(Clone, Debug)]
 pub struct FileStore {
     root: PathBuf,
+    /// Directories in which this process has put something.
+    known: Arc<Mutex<HashSet<PathBuf>>>,
 }
 
 impl FileStore {
     /// The store in this directory.
     #[must_use]
     pub fn new(root: &Path) -> Self {
-        Self { root: root.to_owned() }
+        Self { root: root.to_owned(), known: Arc::default() }
     }
 
     /// The file an object is kept in.
@@ -56,7 +60,7 @@ impl FileStore {
     fn put_file(&self, key: &str, body: &Body, put: &Put) -> Result<Etag, Error> {
         let path = self.path(key)?;
         let directory = path.parent().unwrap_or(&self.root);
-        make_directories(directory).map_err(|error| Error::io(directory, error))?;
+        self.prepare(directory).map_err(|error| Error::io(directory, error))?;
         let mut file = NamedTempFile::with_prefix_in(TEMP_PREFIX, directory)
             .map_err(|error| Error::io(directory, error))?;
         write_body(file.as_file_mut(), body, put.timestamp_ms)
@@ -68,6 +72,16 @@ impl FileStore {
         };
         sync_directory(directory).map_err(|error| Error::io(directory, error))?;
         Ok(etag(&metadata))
+    }
+
+    /// Makes a directory, and clears it of what a process that was killed left half written.
+    fn prepare(&self, directory: &Path) -> io::Result<()> {
+        make_directories(directory)?;
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.insert(directory.to_owned()) {
+            remove_abandoned(directory, SystemTime::now())?;
+        }
+        Ok(())
     }
 
     fn open(&self, key: &str) -> Result<(File, Object), Error> {
@@ -175,6 +189,24 @@ fn make_directories(directory: &Path) -> io::Result<()> {
         _ => {}
     }
     above.map_or(Ok(()), sync_directory)
+}
+
+/// Nothing takes an hour to write but what nobody writes any more.
+fn remove_abandoned(directory: &Path, now: SystemTime) -> io::Result<()> {
+    const ABANDONED_AFTER_S: i64 = 3600;
+    let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let aside = entry.file_name().as_encoded_bytes().starts_with(TEMP_PREFIX.as_bytes());
+        // The time of modification may be set to any time already.
+        let written_s = |metadata: Metadata| metadata.ctime();
+        let old = |written: i64| written + ABANDONED_AFTER_S < now.as_secs() as i64;
+        if aside && entry.metadata().map(written_s).is_ok_and(old) {
+            // Another process may have been faster.
+            drop(fs::remove_file(entry.path()));
+        }
+    }
+    Ok(())
 }
 
 fn sync_directory(directory: &Path) -> io::Result<()> {
@@ -301,5 +333,24 @@ fn missing_or_io(key: &str, path: &Path, error: io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::NotFound => Error::NotFound { key: key.to_owned() },
         _ => Error::io(path, error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_abandoned_is_removed_after_an_hour() {
+        let directory = tempfile::tempdir().unwrap();
+        for name in [".tmp-abc", "kept.ltx"] {
+            fs::write(directory.path().join(name), "").unwrap();
+        }
+        let left_after = |minutes: u64| {
+            let now = SystemTime::now() + Duration::from_secs(minutes * 60);
+            remove_abandoned(directory.path(), now).unwrap();
+            fs::read_dir(directory.path()).unwrap().count()
+        };
+        assert_eq!((left_after(50), left_after(70)), (2, 1));
     }
 }
