@@ -85,3 +85,6 @@ query -c "copy (select name, setting, unit, category, short_desc, extra_desc, co
     from pg_settings where category not like 'File Locations' and name not in
         ('listen_addresses', 'port', 'unix_socket_directories', 'log_directory', 'log_timezone')
     order by 1) to stdout" > rows/pg_settings.txt
+# Words of SQL: category, and whether a label may be the word without AS.
+query -c "copy (select word, catcode, barelabel::int from pg_get_keywords() order by 1) to stdout" \
+    > keywords.txt

@@ -97,6 +97,7 @@ const CONTENTS: &[(&str, &[Part])] = &[
     ("pg_catalog.pg_prepared_statements", &[Part::Server(server::none)]),
     ("pg_catalog.pg_cursors", &[Part::Server(server::none)]),
     ("pg_catalog.pg_hba_file_rules", &[Part::Server(server::none)]),
+    ("pg_catalog.pg_timezone_names", &[Part::Server(server::time_zone_names)]),
     file!("pg_aggregate"),
     file!("pg_am"),
     file!("pg_amop"),

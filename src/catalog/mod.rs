@@ -27,7 +27,8 @@ use std::sync::Arc;
 /// # Errors
 /// SQLite's, when it cannot take a function.
 pub fn register_functions(connection: &Connection) -> Result<(), Error> {
-    function::TABLES.iter().try_for_each(|table| connection.add_functions(table))
+    function::TABLES.iter().try_for_each(|table| connection.add_functions(table))?;
+    function::set::register(connection)
 }
 
 /// Makes relations readable on a connection, with all that their views read. Before a statement
@@ -37,6 +38,12 @@ pub fn register_functions(connection: &Connection) -> Result<(), Error> {
 /// SQLite's, when it cannot take a virtual table.
 pub fn attach(connection: &Connection, relations: &[&'static str]) -> Result<(), Error> {
     relations.iter().try_for_each(|name| attach_one(connection, name))
+}
+
+/// The value of a setting in a new PostgreSQL 15; `None` if it has no such setting.
+#[must_use]
+pub fn default_setting(name: &str) -> Option<&'static str> {
+    server::default_setting(name)
 }
 
 fn attach_one(connection: &Connection, qualified_name: &'static str) -> Result<(), Error> {

@@ -116,7 +116,8 @@ impl SystemTable {
         self.parts.iter().any(|part| matches!(part, Part::Live(_) | Part::LiveKeyed { .. }))
     }
 
-    fn sets(
+    /// The rows that may have these values.
+    pub(super) fn sets(
         &self,
         caller: &Caller<'_>,
         equals: &[(usize, Value)],

@@ -55,7 +55,6 @@ pub(super) fn roles(host: &dyn Host, fill: &mut Fill<'_>) {
 
 /// `pg_settings`: those of a new PostgreSQL, with the session's values.
 pub(super) fn settings(host: &dyn Host, fill: &mut Fill<'_>) {
-    const SETTINGS: &str = include_str!("../../catalog/rows/pg_settings.txt");
     let Some(settings) = table("pg_catalog.pg_settings") else { return };
     let mut defaults = Fill::new(settings);
     defaults.read(SETTINGS);
@@ -68,6 +67,44 @@ pub(super) fn settings(host: &dyn Host, fill: &mut Fill<'_>) {
             *value = current.into();
         }
     }
+}
+
+const SETTINGS: &str = include_str!("../../catalog/rows/pg_settings.txt");
+
+/// A setting's value in a new PostgreSQL.
+pub(super) fn default_setting(name: &str) -> Option<&'static str> {
+    let mut settings = SETTINGS.lines().filter_map(|line| {
+        let (setting, rest) = line.split_once('\t')?;
+        Some((setting, rest.split('\t').next()?))
+    });
+    settings.find(|(setting, _)| setting.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+}
+
+/// `pg_timezone_names`
+pub(super) fn time_zone_names(_: &dyn Host, fill: &mut Fill<'_>) {
+    let columns = fill.positions(["name", "abbrev", "utc_offset", "is_dst"]);
+    for row in time_zones().chunks_exact(columns.len()) {
+        if let [name, abbreviation, offset, summer] = row {
+            let row = [name, abbreviation, offset, summer].map(Clone::clone);
+            fill.push(columns, row);
+        }
+    }
+}
+
+/// Name, abbreviation, offset and daylight saving of every time zone, now.
+pub(super) fn time_zones() -> Vec<Cell> {
+    let now = jiff::Timestamp::now();
+    let mut cells = Vec::new();
+    for name in jiff::tz::db().available() {
+        let Ok(zone) = jiff::tz::TimeZone::get(name.as_str()) else { continue };
+        let info = zone.to_offset_info(now);
+        let (seconds, summer) = (info.offset().seconds(), info.dst().is_dst());
+        let sign = if seconds < 0 { "-" } else { "" };
+        let (minutes, rest) = (seconds.abs() / 60, seconds.abs() % 60);
+        let offset = format!("{sign}{:02}:{:02}:{rest:02}", minutes / 60, minutes % 60);
+        cells.extend(row![name.to_string(), info.abbreviation().to_owned(), offset, summer]);
+    }
+    cells
 }
 
 /// `pg_stat_activity`: the session itself.

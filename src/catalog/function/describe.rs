@@ -5,8 +5,8 @@ use crate::catalog::objects::{OWNER, Object};
 use crate::catalog::relation::table;
 use crate::catalog::rowset::Cell;
 use crate::schema::{IndexKey, RelationKind};
-use crate::sqlite::FunctionError;
 use crate::sqlite::function::{Args, Flags, Function, Outcome};
+use crate::sqlite::{FunctionError, Host};
 use crate::types::{Oid, Value};
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -145,36 +145,38 @@ fn method_property(args: &Args<'_>) -> Outcome {
     })
 }
 
-/// OIDs and names of roles: the host's, or those of a session alone.
-fn roles(args: &Args<'_>) -> Result<Vec<(i64, String)>, FunctionError> {
-    let host = args.host()?;
-    let Some(rows) = host.server_rows("pg_authid") else {
-        return Ok(vec![(OWNER.into(), host.user())]);
-    };
+/// OIDs and names of roles: the host's, or that of a session alone, and Postgres's own.
+fn roles(host: &dyn Host) -> Vec<(i64, String)> {
     let role = |row: Vec<Value>| match row.get(..2) {
         Some([Value::Integer(oid), Value::Text(name)]) => Some((*oid, name.clone())),
         _ => None,
     };
-    Ok(rows.into_iter().filter_map(role).collect())
-}
-
-fn builtin_roles() -> impl Iterator<Item = (i64, String)> {
-    let rows = table("pg_catalog.pg_authid").map(|table| table.fixed());
+    let mut roles: Vec<_> = match host.server_rows("pg_authid") {
+        Some(rows) => rows.into_iter().filter_map(role).collect(),
+        None => vec![(OWNER.into(), host.user())],
+    };
+    let builtin = table("pg_catalog.pg_authid").map(|table| table.fixed());
     let role = |row: &[Cell]| match row {
         [Cell::Integer(oid), Cell::Static(name), ..] => Some((*oid, (*name).to_owned())),
         _ => None,
     };
-    rows.map(|rows| rows.rows().filter_map(role).collect::<Vec<_>>()).into_iter().flatten()
+    roles.extend(builtin.iter().flat_map(|set| set.rows().filter_map(role)));
+    roles
 }
 
 /// The name of the role with that OID.
 pub(super) fn role_name(args: &Args<'_>, oid: Oid) -> Result<Option<String>, FunctionError> {
-    let mut all = roles(args)?.into_iter().chain(builtin_roles());
-    Ok(all.find(|(other, _)| *other == i64::from(oid)).map(|(_, name)| name))
+    let roles = roles(&*args.host()?);
+    Ok(roles.into_iter().find(|(other, _)| *other == i64::from(oid)).map(|(_, name)| name))
 }
 
 /// The OID of the role of that name.
 pub(super) fn role_oid(args: &Args<'_>, name: &str) -> Result<Option<Oid>, FunctionError> {
-    let mut all = roles(args)?.into_iter().chain(builtin_roles());
-    Ok(all.find(|(_, other)| other == name).and_then(|(oid, _)| Oid::try_from(oid).ok()))
+    Ok(oid_of_role(&*args.host()?, name))
+}
+
+/// The OID of the role of that name.
+pub(super) fn oid_of_role(host: &dyn Host, name: &str) -> Option<Oid> {
+    let found = roles(host).into_iter().find(|(_, other)| other == name);
+    found.and_then(|(oid, _)| Oid::try_from(oid).ok())
 }

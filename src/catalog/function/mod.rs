@@ -6,8 +6,10 @@ mod definition;
 mod describe;
 mod proc;
 mod reference;
+pub(super) mod set;
 mod size;
 mod visible;
+mod wal;
 
 use super::objects::Live;
 use crate::sqlite::FunctionError;
@@ -23,6 +25,7 @@ pub(super) const TABLES: &[&[Function]] = &[
     reference::FUNCTIONS,
     size::FUNCTIONS,
     visible::FUNCTIONS,
+    wal::FUNCTIONS,
 ];
 
 fn live(args: &Args<'_>) -> Result<Live, FunctionError> {

@@ -1,8 +1,7 @@
 //! Sizes and counts. What would need a scan of the file is answered from what ANALYZE left.
 
-use super::{integer, live, no, null, oid, text, zero};
+use super::{integer, live, null, oid, text, zero};
 use crate::catalog::objects::Object;
-use crate::sqlite::FunctionError;
 use crate::sqlite::function::{Args, Flags, Function, Outcome};
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -23,9 +22,6 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ("pg_stat_get_live_tuples", 1, Flags::STABLE, live_tuples),
     ("pg_stat_get_numscans", 1, Flags::STABLE, zero),
     ("pg_stat_get_tuples_inserted", 1, Flags::STABLE, zero),
-    ("pg_is_wal_replay_paused", 0, Flags::STABLE, no),
-    ("pg_current_logfile", -1, Flags::STABLE_NULLS, null),
-    ("pg_wal_lsn_diff", 2, Flags::PURE, lsn_difference),
 ];
 
 fn live_tuples(args: &Args<'_>) -> Outcome {
@@ -56,18 +52,4 @@ fn pretty(args: &Args<'_>) -> Outcome {
 
 fn limit(unit: usize) -> f64 {
     if unit == 0 { 10.0 * 1024.0 } else { 20.0 * 1024.0 - 1.0 }
-}
-
-fn lsn_difference(args: &Args<'_>) -> Outcome {
-    integer(lsn(&args.text(0)?)?.wrapping_sub(lsn(&args.text(1)?)?))
-}
-
-fn lsn(text: &str) -> Result<i64, FunctionError> {
-    let part = |part: &str| u32::from_str_radix(part, 16).ok();
-    let parts = text.split_once('/').and_then(|(high, low)| part(high).zip(part(low)));
-    let (high, low) = parts.ok_or_else(|| {
-        let message = format!("invalid input syntax for type pg_lsn: \"{text}\"");
-        FunctionError::new("22P02", message)
-    })?;
-    Ok(i64::from(high) << 32 | i64::from(low))
 }

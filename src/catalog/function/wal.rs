@@ -1,0 +1,45 @@
+//! The write-ahead log and recovery, as far as a session sees them.
+//! <https://www.postgresql.org/docs/15/functions-admin.html>
+
+use super::{integer, no, null, text};
+use crate::sqlite::FunctionError;
+use crate::sqlite::function::{Args, Flags, Function, Outcome};
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    ("pg_current_logfile", -1, Flags::STABLE_NULLS, null),
+    ("pg_current_wal_flush_lsn", 0, Flags::STABLE, position),
+    ("pg_current_wal_insert_lsn", 0, Flags::STABLE, position),
+    ("pg_current_wal_lsn", 0, Flags::STABLE, position),
+    ("pg_is_wal_replay_paused", 0, Flags::STABLE, no),
+    ("pg_last_wal_receive_lsn", 0, Flags::STABLE, null),
+    ("pg_last_wal_replay_lsn", 0, Flags::STABLE, null),
+    ("pg_last_xact_replay_timestamp", 0, Flags::STABLE, null),
+    ("pg_read_file", -1, Flags::STABLE, denied),
+    ("pg_wal_lsn_diff", 2, Flags::PURE, lsn_difference),
+];
+
+/// The file's log is not counted as Postgres counts its own.
+fn position(args: &Args<'_>) -> Outcome {
+    if args.host()?.in_recovery() {
+        return Err(FunctionError::new("55000", "recovery is in progress"));
+    }
+    text("0/0")
+}
+
+fn denied(_: &Args<'_>) -> Outcome {
+    Err(FunctionError::new("42501", "permission denied for function pg_read_file"))
+}
+
+fn lsn_difference(args: &Args<'_>) -> Outcome {
+    integer(lsn(&args.text(0)?)?.wrapping_sub(lsn(&args.text(1)?)?))
+}
+
+fn lsn(text: &str) -> Result<i64, FunctionError> {
+    let part = |part: &str| u32::from_str_radix(part, 16).ok();
+    let parts = text.split_once('/').and_then(|(high, low)| part(high).zip(part(low)));
+    let (high, low) = parts.ok_or_else(|| {
+        let message = format!("invalid input syntax for type pg_lsn: \"{text}\"");
+        FunctionError::new("22P02", message)
+    })?;
+    Ok(i64::from(high) << 32 | i64::from(low))
+}
