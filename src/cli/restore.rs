@@ -150,3 +150,41 @@ fn summary(args: &Args, restored: &Restored) -> String {
     let (file, size, txid) = (args.output.display(), BinaryBytes(bytes), restored.txid);
     format!("restored {file}: {size}, up to transaction {txid}{taken}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn parse(words: &str) -> Result<Options, String> {
+        let words = ["restore"].into_iter().chain(words.split(' '));
+        let parsed = Command::try_parse_from(words).map_err(|error| error.to_string());
+        parsed.map(|command| command.args.options())
+    }
+
+    #[test]
+    fn arguments() {
+        let plain = parse("file:///b -o a.db").unwrap();
+        assert_eq!((plain.target, plain.force), (Target::Latest, false));
+        assert_eq!(plain.integrity, Integrity::Full);
+        let at = parse("s3://b/p --output a.db -f --timestamp 1970-01-01T00:00:01.5Z").unwrap();
+        assert_eq!((at.target, at.force), (Target::Timestamp(1500), true));
+        let txid = parse("s3://b/p --output a.db --txid 000000000000000a --integrity-check none");
+        assert_eq!(txid.unwrap().target, Target::Txid(Txid(10)));
+    }
+
+    #[test]
+    fn refused_arguments() {
+        let both = "file:///b -o a --txid 000000000000000a --timestamp 1970-01-01T00:00:01Z";
+        assert!(parse(both).unwrap_err().contains("cannot be used with"));
+        assert!(parse("file:///b -o a --txid 10").unwrap_err().contains("not a txid"));
+        assert!(parse("s3://b?acl=1 -o a").unwrap_err().contains("unknown option \"acl\""));
+        assert!(parse("file:///b").unwrap_err().contains("--output"));
+    }
+}
