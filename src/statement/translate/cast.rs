@@ -152,7 +152,9 @@ impl Translator<'_> {
             return Ok(typed);
         };
         let typed = if context == CastContext::Assignment { self.lift(typed) } else { typed };
-        let store = if context == CastContext::Explicit { "" } else { "_store" };
+        // Only strings are cut by a cast and refused by a column; numbers are rounded by both.
+        let cut = context == CastContext::Explicit || target.ty.category() != 'S';
+        let store = if cut { "" } else { "_store" };
         let modifiers: Vec<String> = modifiers(target).map(|m| m.to_string()).collect();
         let mut arguments = vec![typed.sql.as_str()];
         arguments.extend(modifiers.iter().map(String::as_str));

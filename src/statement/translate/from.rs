@@ -308,8 +308,7 @@ impl<'a> Translator<'a> {
         let scalar = columns.len() == 1 + usize::from(call.ordinality);
         let column = |(i, (stored, ty, not_null)): (usize, (&'static str, ColumnType, bool))| {
             let name = if scalar && i == 0 { shown.clone() } else { stored.to_owned() };
-            let stored = stored.to_owned();
-            SourceColumn { name, stored, ty, not_null, origin: None, merged: false }
+            SourceColumn { name, ..SourceColumn::computed(stored, ty, not_null) }
         };
         let columns = columns.into_iter().enumerate().map(column).collect();
         let source = Source { scalar, ..Source::derived(&shown, columns) };

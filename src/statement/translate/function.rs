@@ -4,7 +4,7 @@
 
 use super::expression::{is_value_function, row};
 use super::scope::{Scope, Source, SourceColumn};
-use super::signature::{self, Handed, Kind, Resolved, Unresolved};
+use super::signature::{self, Argument, Handed, Kind, Resolved, Unresolved};
 use super::typed::{Form, Typed};
 use super::{Translator, quote};
 use crate::statement::{Error, ErrorKind};
@@ -124,10 +124,15 @@ impl Translator<'_> {
     }
 
     /// Puts a value into the form a function wants it in.
-    pub(super) fn hand(&mut self, typed: Typed, handed: Handed) -> Result<Typed, Error> {
-        let target = match handed {
+    pub(super) fn hand(&mut self, typed: Typed, argument: Argument) -> Result<Typed, Error> {
+        let target = match argument.handed {
             Handed::AsIs => return Ok(typed),
             Handed::Text if typed.ty.ty == Type::TEXT => return Ok(typed),
+            // An array that is wanted as an array keeps its form; its elements become text.
+            Handed::Text if argument.ty == signature::ANYARRAY => {
+                let texts = Type::TEXT.array().unwrap_or(Type::TEXT);
+                return self.explicit(typed, ColumnType::new(texts));
+            }
             Handed::Text => return self.explicit(typed, ColumnType::new(Type::TEXT)),
             Handed::Json => Type::JSON,
             Handed::Jsonb => Type::JSONB,
@@ -138,6 +143,12 @@ impl Translator<'_> {
     /// What `to_json` and `to_jsonb` make of a value.
     fn to_json(&mut self, typed: Typed, target: Type) -> Result<Typed, Error> {
         let at = typed.at;
+        if let Form::Row(fields) = typed.form {
+            let name = |(i, value): (usize, Typed)| (format!("f{}", i + 1), value);
+            let fields = fields.into_iter().enumerate().map(name).collect();
+            let row = Typed { form: Form::WholeRow(fields), ..Typed::null() };
+            return self.to_json(row, target);
+        }
         if let Form::WholeRow(fields) = typed.form {
             let mut arguments = Vec::with_capacity(fields.len() * 2);
             for (name, value) in fields {
@@ -285,14 +296,9 @@ impl Translator<'_> {
     fn set_in_select(&mut self, resolved: &Resolved, arguments: &[Typed]) -> Typed {
         let set = super::from::set_call(resolved, arguments, false);
         let alias = self.fresh("set");
-        let columns = set.columns.into_iter().map(|(name, ty, not_null)| SourceColumn {
-            name: name.to_owned(),
-            stored: name.to_owned(),
-            ty,
-            not_null,
-            origin: None,
-            merged: false,
-        });
+        let columns = set.columns.into_iter();
+        let columns =
+            columns.map(|(name, ty, not_null)| SourceColumn::computed(name, ty, not_null));
         let source = Source::derived(&alias, columns.collect());
         self.sets.push(format!("{} AS {}", set.sql, quote::name(&alias)));
         match &source.columns[..] {

@@ -1,7 +1,7 @@
 //! Operators: which one the operand types choose, and how SQLite says it.
 
 use super::Translator;
-use super::signature::{self, Handed, Resolved, Signature, Unresolved};
+use super::signature::{self, Resolved, Signature, Unresolved};
 use super::typed::{Form, Level, Typed};
 use crate::statement::{Error, ErrorKind};
 use crate::types::Type;
@@ -63,8 +63,10 @@ impl Translator<'_> {
                 Some(target) => self.implicit(argument, target)?,
                 None => self.settle(argument)?,
             };
-            let handed = resolved.signature.argument(i).map_or(Handed::AsIs, |a| a.handed);
-            out.push(self.hand(argument, handed)?);
+            out.push(match resolved.signature.argument(i) {
+                Some(wanted) => self.hand(argument, wanted)?,
+                None => argument,
+            });
         }
         Ok(out)
     }

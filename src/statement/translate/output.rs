@@ -4,7 +4,7 @@ use super::expression::trim_function;
 use super::quote;
 use super::scope::Scope;
 use super::select::RowColumn;
-use super::typed::Typed;
+use super::typed::{Form, Typed};
 use sqlparser::ast::{AccessExpr, Expr, FunctionArguments, Query, SelectItem, SetExpr};
 use std::collections::HashSet;
 
@@ -32,13 +32,23 @@ impl Output {
             ty: self.value.ty,
             not_null: self.value.not_null,
             origin: self.value.origin,
+            fields: match &self.value.form {
+                Form::WholeRow(fields) => fields.iter().map(|(n, v)| (n.clone(), v.ty)).collect(),
+                _ => Vec::new(),
+            },
         }
     }
 
     /// Its text with a label.
     pub(super) fn labelled(&self, label: &str) -> String {
         let label = quote::name(label);
-        let value = &self.value.sql;
+        let value = match &self.value.form {
+            Form::WholeRow(fields) if !fields.is_empty() => {
+                let values: Vec<&str> = fields.iter().map(|(_, v)| v.sql.as_str()).collect();
+                return format!("json_array({}) AS {label}", values.join(", "));
+            }
+            _ => &self.value.sql,
+        };
         let own = value.rsplit_once('.').is_some_and(|(_, column)| column == label);
         if own { value.clone() } else { format!("{value} AS {label}") }
     }

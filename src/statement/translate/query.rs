@@ -48,6 +48,13 @@ impl Translator<'_> {
         };
         let mut body = self.body(&query.body, outer)?;
         self.settle_body(&mut body)?;
+        if wanted == Labels::None
+            && outer.is_none()
+            && body.columns().iter().any(RowColumn::is_record)
+        {
+            let what = "a record as a result column".to_owned();
+            return Err(ErrorKind::Unsupported(what).at(None));
+        }
         let rows = self.finish(query, body, outer, wanted)?;
         self.ctes.truncate(in_sight);
         Ok(Rows { sql: format!("{with}{}", rows.sql), ..rows })

@@ -53,6 +53,16 @@ pub(super) struct SourceColumn {
     pub(super) origin: Option<Origin>,
     /// A USING list or NATURAL has taken its name over.
     pub(super) merged: bool,
+    /// The fields of a record, which is kept as a JSON array of them.
+    pub(super) fields: Vec<(String, ColumnType)>,
+}
+
+impl SourceColumn {
+    /// A column of something computed.
+    pub(super) fn computed(name: &str, ty: ColumnType, not_null: bool) -> Self {
+        let (name, stored) = (name.to_owned(), name.to_owned());
+        Self { name, stored, ty, not_null, origin: None, merged: false, fields: Vec::new() }
+    }
 }
 
 /// A column joined by USING.
@@ -72,12 +82,8 @@ impl Source {
         let system =
             matches!(relation.namespace, Namespace::Catalog | Namespace::InformationSchema);
         let columns = relation.columns.iter().zip(1_i16..).map(|(column, attnum)| SourceColumn {
-            name: column.name.clone(),
-            stored: column.name.clone(),
-            ty: column.ty,
-            not_null: column.not_null,
             origin: Some(Origin { table: relation.oid, attnum }),
-            merged: false,
+            ..SourceColumn::computed(&column.name, column.ty, column.not_null)
         });
         Self {
             alias: alias.unwrap_or(&relation.name).to_owned(),
@@ -108,7 +114,13 @@ impl Source {
     /// A column's value.
     pub(super) fn value(&self, column: &SourceColumn) -> Typed {
         let sql = self.sql_of(&column.stored);
+        let field = |(i, (name, ty)): (usize, &(String, ColumnType))| {
+            let value = Typed::operator(format!("{sql} ->> {i}"), ty.ty).with_type(*ty);
+            (name.clone(), value)
+        };
+        let fields: Vec<_> = column.fields.iter().enumerate().map(field).collect();
         Typed {
+            form: if fields.is_empty() { Form::Plain } else { Form::WholeRow(fields) },
             not_null: column.not_null,
             origin: column.origin,
             ..Typed::new(sql, column.ty.ty).with_type(column.ty)

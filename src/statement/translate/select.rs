@@ -36,6 +36,8 @@ pub(super) struct RowColumn {
     pub(super) not_null: bool,
     /// The table column it is.
     pub(super) origin: Option<Origin>,
+    /// The fields of a record, which is kept as a JSON array of them.
+    pub(super) fields: Vec<(String, ColumnType)>,
 }
 
 /// Whether SQLite must know the columns by name.
@@ -73,15 +75,20 @@ pub(super) struct Parts<'s> {
     pub(super) scope: Scope<'s>,
 }
 
+impl RowColumn {
+    /// It is a row of its own.
+    pub(super) fn is_record(&self) -> bool {
+        !self.fields.is_empty()
+    }
+}
+
 impl From<&RowColumn> for SourceColumn {
     fn from(column: &RowColumn) -> Self {
         Self {
             name: column.name.clone(),
             stored: column.stored.clone(),
-            ty: column.ty,
-            not_null: column.not_null,
-            origin: None,
-            merged: false,
+            fields: column.fields.clone(),
+            ..Self::computed("", column.ty, column.not_null)
         }
     }
 }
@@ -481,7 +488,7 @@ impl Body<'_> {
                     let name = format!("column{}", i + 1);
                     let not_null = rows.iter().all(|row| row[i].not_null);
                     let (stored, ty) = (name.clone(), value.ty);
-                    RowColumn { name, stored, ty, not_null, origin: None }
+                    RowColumn { name, stored, ty, not_null, origin: None, fields: Vec::new() }
                 };
                 first.iter().enumerate().map(column).collect()
             }

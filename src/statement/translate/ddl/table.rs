@@ -76,14 +76,8 @@ impl Translator<'_> {
     fn new_source(&self, name: &str, columns: &[ColumnDef]) -> Result<Source, Error> {
         let mut out = Vec::with_capacity(columns.len());
         for column in columns {
-            out.push(SourceColumn {
-                name: column.name.value.clone(),
-                stored: column.name.value.clone(),
-                ty: self.column_type(&column.data_type)?,
-                not_null: false,
-                origin: None,
-                merged: false,
-            });
+            let ty = self.column_type(&column.data_type)?;
+            out.push(SourceColumn::computed(&column.name.value, ty, false));
         }
         Ok(Source { qualifier: None, ..Source::derived(name, out) })
     }
