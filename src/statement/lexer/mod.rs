@@ -451,7 +451,7 @@ impl<'a> Lexer<'a> {
         if self.byte(0).is_none_or(|byte| class_of(byte) & START == 0) {
             return Ok(());
         }
-        self.at += self.char_len(0);
+        self.pass(PART);
         Err(self.malformed(what, start))
     }
 

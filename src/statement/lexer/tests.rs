@@ -72,7 +72,7 @@ fn numbers() {
         ]
     );
     let junk = "trailing junk after numeric literal at or near";
-    assert_eq!(error("x 123abc"), (format!("{junk} \"123a\""), Some(2)));
+    assert_eq!(error("x 123abc"), (format!("{junk} \"123abc\""), Some(2)));
     assert_eq!(error("1_"), (format!("{junk} \"1_\""), Some(0)));
     assert_eq!(error("1e"), (format!("{junk} \"1e\""), Some(0)));
     assert_eq!(error("0x").0, "invalid hexadecimal integer at or near \"0x\"");

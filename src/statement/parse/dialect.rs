@@ -384,7 +384,7 @@ fn typed_string(parser: &mut Parser<'_>) -> Parse<Expr> {
 }
 
 /// A reserved word that no expression begins with; sqlparser takes most for names.
-fn begins_nothing(word: &str) -> bool {
+pub(super) fn begins_nothing(word: &str) -> bool {
     const BEGINNINGS: [&str; 26] = [
         "all",
         "any",

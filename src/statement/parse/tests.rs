@@ -145,3 +145,18 @@ fn furthest_places() {
         ("syntax error at end of input".into(), Some(26))
     });
 }
+
+#[test]
+fn reserved_words() {
+    assert_eq!(error("select * from from t"), near("from", 14));
+    assert_eq!(error("insert into into t values (1)"), near("into", 12));
+    assert_eq!(error("select end"), near("end", 7));
+    assert!(
+        parse("select a.from, \"from\" from only t, lateral f() where a is distinct from null")
+            .is_ok()
+    );
+    assert!(
+        parse("select extract(year from current_date), substring(a from case when b then 1 end)")
+            .is_ok()
+    );
+}

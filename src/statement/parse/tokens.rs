@@ -1,5 +1,6 @@
 //! Our tokens in, sqlparser's out: decoded, and placed by byte.
 
+use super::dialect::begins_nothing;
 use super::{operators, syntax_error};
 use crate::statement::error::{Error, ErrorKind};
 use crate::statement::lexer::{Kind, Token};
@@ -21,6 +22,7 @@ pub(super) fn convert(tokens: &[Token], text: &str) -> Result<Vec<TokenWithSpan>
             continue;
         }
         deny_adjacent(tokens, at, text)?;
+        deny_reserved(tokens, at, text)?;
         set_operations += usize::from(is_set_operation(*token, text));
         if set_operations > SET_OPERATIONS_MAX {
             let what = "number of set operations";
@@ -47,6 +49,18 @@ fn deny_adjacent(tokens: &[Token], at: usize, text: &str) -> Result<(), Error> {
         Some((left, right)) if constant(left) && constant(right) => Err(syntax_error(*right, text)),
         _ => Ok(()),
     }
+}
+
+/// A table's name is none of the words that go on with the statement.
+fn deny_reserved(tokens: &[Token], at: usize, text: &str) -> Result<(), Error> {
+    let before = at.checked_sub(1).and_then(|before| tokens.get(before));
+    let (Some(before), Some(token)) = (before, tokens.get(at)) else { return Ok(()) };
+    let names_table = ["from", "join", "into"].iter().any(|word| before.is_word(text, word));
+    let goes_on = ["only", "lateral"].iter().any(|word| token.is_word(text, word));
+    if names_table && !goes_on && token.kind == Kind::Word && begins_nothing(token.text(text)) {
+        return Err(syntax_error(*token, text));
+    }
+    Ok(())
 }
 
 fn is_set_operation(token: Token, text: &str) -> bool {
