@@ -131,14 +131,18 @@ impl Log {
     }
 
     /// Writes a snapshot with the pages of a file that holds the whole database, under the name of
-    /// all transactions up to it.
-    pub(super) fn as_snapshot(&self, full: Name) -> Result<(Name, PathBuf), Error> {
+    /// all transactions up to it, for the destination of this number.
+    pub(super) fn as_snapshot(
+        &self,
+        full: Name,
+        destination: usize,
+    ) -> Result<(Name, PathBuf), Error> {
         let source = self.path(full);
         let file = File::open(&source).map_err(Error::io(&source))?;
         let mut decoder = Decoder::new(BufReader::new(file))?;
         let header = Header { min_txid: Txid(1), ..decoder.header().clone() };
         let name = header.name();
-        let target = self.directory.join(format!("{name}.snapshot.tmp"));
+        let target = self.directory.join(format!("{name}.{destination}.tmp"));
         let file = File::create(&target).map_err(Error::io(&target))?;
         let mut encoder = Encoder::new(BufWriter::new(file), header, self.encoding)?;
         let mut page = Vec::new();

@@ -105,8 +105,8 @@ impl Upload {
     }
 
     async fn store_snapshot(&self, full: Name) -> Result<(), Error> {
-        let log = self.shared.log.clone();
-        let made = tokio::task::spawn_blocking(move || log.as_snapshot(full)).await;
+        let (log, index) = (self.shared.log.clone(), self.index);
+        let made = tokio::task::spawn_blocking(move || log.as_snapshot(full, index)).await;
         let (name, path) = made.map_err(|_| Error::Stopped)??;
         let body = Body::File(path.clone());
         let done = self.put_timed(SNAPSHOT_LEVEL, name, full, body, PutMode::Overwrite).await;

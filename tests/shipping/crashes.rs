@@ -1,0 +1,171 @@
+//! Restarts, after orderly ends and others, with and without somebody at work meanwhile.
+
+use crate::ground::{Ground, PATIENCE, options, transfer};
+use egret::ltx::Txid;
+use egret::shipper::{Alone, Destination, Options, Shipper};
+use egret::store::{FileStore, Replica};
+use rusqlite::Connection;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+#[test]
+fn a_restart_continues_where_it_ended() {
+    let ground = Ground::new().with_accounts(4096);
+    let connection = ground.connect();
+    // Were the log started over meanwhile, and longer than before, there would be no proof.
+    let patient = Options { checkpoint_pages: 100_000, ..options() };
+    for round in 0..4 {
+        let shipper = ground.start_with(&["store"], patient.clone());
+        transfer(&connection, 120);
+        shipper.committed();
+        ground.assert_stored(&shipper);
+        assert!(shipper.stop(PATIENCE));
+        assert_eq!(shipper.status().fulls, u64::from(round == 0), "round {round}");
+        // Meanwhile in the log, which nobody checkpoints.
+        transfer(&connection, 30);
+    }
+    let shipper = ground.start();
+    ground.assert_stored(&shipper);
+    assert_eq!(shipper.status().fulls, 0);
+}
+
+#[test]
+fn a_checkpoint_meanwhile_is_bridged() {
+    let ground = Ground::new().with_accounts(4096);
+    for _ in 0..3 {
+        let shipper = ground.start();
+        ground.assert_stored(&shipper);
+        assert!(shipper.stop(PATIENCE));
+        let before = shipper.status().txid;
+        let connection = ground.connect();
+        transfer(&connection, 30);
+        connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+        transfer(&connection, 5);
+        drop(connection);
+        let shipper = ground.start();
+        ground.assert_stored(&shipper);
+        let status = shipper.status();
+        assert_eq!((status.fulls, status.txid), (1, before.next()));
+        assert!(shipper.stop(PATIENCE));
+    }
+}
+
+#[test]
+fn the_state_may_be_deleted() {
+    let ground = Ground::new().with_accounts(4096);
+    let connection = ground.connect();
+    let shipper = ground.start();
+    transfer(&connection, 50);
+    ground.assert_stored(&shipper);
+    assert!(shipper.stop(PATIENCE));
+    let before = shipper.status().txid;
+    std::fs::remove_dir_all(ground.state()).unwrap();
+    transfer(&connection, 50);
+    let shipper = ground.start();
+    ground.assert_stored(&shipper);
+    assert!(shipper.status().txid > before);
+    std::fs::remove_dir_all(ground.state()).unwrap();
+    transfer(&connection, 50);
+    shipper.committed();
+    ground.assert_stored(&shipper);
+}
+
+#[test]
+fn a_damaged_local_file_is_bridged() {
+    let ground = Ground::new().with_accounts(4096);
+    let connection = ground.connect();
+    let shipper = ground.start();
+    transfer(&connection, 50);
+    ground.assert_stored(&shipper);
+    assert!(shipper.stop(PATIENCE));
+    let txid = shipper.status().txid;
+    let newest = ground.state().join(format!("ltx/0/{txid}-{txid}.ltx"));
+    let mut bytes = std::fs::read(&newest).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0xff;
+    std::fs::write(&newest, bytes).unwrap();
+    transfer(&connection, 50);
+    let shipper = ground.start();
+    ground.assert_stored(&shipper);
+    assert_eq!((shipper.status().fulls, shipper.status().txid), (1, txid.next()));
+}
+
+#[test]
+fn another_file_under_the_same_name_is_noticed() {
+    let ground = Ground::new().with_accounts(4096);
+    let other = Ground::new().with_accounts(4096);
+    transfer(&other.connect(), 77);
+    let other_connection = Connection::open(other.database()).unwrap();
+    other_connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    drop(other_connection);
+    let shipper = ground.start();
+    transfer(&ground.connect(), 50);
+    ground.assert_stored(&shipper);
+    for suffix in ["-wal", "-shm"] {
+        std::fs::remove_file(ground.directory.path().join(format!("app.db{suffix}"))).unwrap();
+    }
+    std::fs::rename(other.database(), ground.database()).unwrap();
+    shipper.committed();
+    ground.assert_stored(&shipper);
+    assert_eq!(shipper.status().fulls, 2);
+}
+
+#[test]
+fn a_file_in_another_journal_mode_is_turned_to_wal() {
+    let ground = Ground::new().with_accounts(4096);
+    let connection = Connection::open(ground.database()).unwrap();
+    connection.execute_batch("PRAGMA journal_mode = DELETE").unwrap();
+    drop(connection);
+    let shipper = ground.start();
+    ground.assert_stored(&shipper);
+    transfer(&ground.connect(), 10);
+    ground.assert_stored(&shipper);
+}
+
+#[test]
+fn killed_at_any_moment_it_loses_nothing() {
+    let ground = Ground::new().with_accounts(4096);
+    let (mut fulls, mut newest) = (0, Txid(0));
+    for round in 0_u64..8 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--ignored", "--exact", "crashes::child_writes_and_ships"])
+            .env("EGRET_TEST_GROUND", ground.directory.path())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(300 + round * 73));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let shipper = ground.start();
+        ground.assert_stored(&shipper);
+        fulls += shipper.status().fulls;
+        newest = shipper.status().txid;
+        assert!(shipper.stop(PATIENCE));
+    }
+    assert!(fulls <= 1, "{fulls} full files after nothing was missed");
+    ground.assert_every_moment_adds_up(Txid(1), newest.min(Txid(20)));
+}
+
+#[test]
+#[ignore = "the child of another test"]
+fn child_writes_and_ships() {
+    let Ok(directory) = std::env::var("EGRET_TEST_GROUND") else { return };
+    let directory = Path::new(&directory);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let replica = Replica::new(Arc::new(FileStore::new(&directory.join("store"))), "");
+    let destinations = vec![Destination { name: "store".to_owned(), replica }];
+    let quick = Options { sync_interval: Duration::from_millis(5), ..options() };
+    let database = directory.join("app.db");
+    let shipper =
+        Shipper::start(&database, destinations, quick, Arc::new(Alone), runtime.handle()).unwrap();
+    let connection = Connection::open(&database).unwrap();
+    connection.busy_timeout(PATIENCE).unwrap();
+    connection.execute_batch("PRAGMA wal_autocheckpoint = 0").unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        transfer(&connection, 1);
+        shipper.committed();
+    }
+}

@@ -1,0 +1,158 @@
+//! Several destinations, absent ones, and others' writers.
+
+use crate::ground::{Ground, PATIENCE, eventually, options, transfer};
+use egret::ltx::{Name, Txid};
+use egret::shipper::{Destination, Options};
+use egret::store::{Body, BoxFuture, Etag, Layout, MemoryStore, Object, Put, Replica, Store};
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+#[test]
+fn each_destination_has_its_own_cursor() {
+    let ground = Ground::new().with_accounts(4096);
+    let connection = ground.connect();
+    // A directory that is a file refuses everything.
+    std::fs::write(ground.store("late"), "").unwrap();
+    let shipper = ground.start_with(&["store", "late"], options());
+    transfer(&connection, 20);
+    shipper.wait_stored(&["store".to_owned()], Some(Instant::now() + PATIENCE)).unwrap();
+    ground.assert_restores("store");
+    let status = shipper.status();
+    assert!(status.destinations[1].failure.is_some());
+    std::fs::remove_file(ground.store("late")).unwrap();
+    ground.assert_stored(&shipper);
+    ground.assert_restores("late");
+    assert_eq!(shipper.status().fulls, 1);
+}
+
+#[test]
+fn a_new_destination_begins_with_a_snapshot() {
+    let ground = Ground::new().with_accounts(4096);
+    let connection = ground.connect();
+    let brief = Options { local_retention: Duration::ZERO, ..options() };
+    let shipper = ground.start_with(&["store"], brief.clone());
+    for _ in 0..3 {
+        transfer(&connection, 20);
+        shipper.wait_stored(&[], Some(Instant::now() + PATIENCE)).unwrap();
+    }
+    assert!(shipper.stop(PATIENCE));
+    for entry in std::fs::read_dir(ground.state().join("ltx/0")).unwrap().map(Result::unwrap) {
+        if !entry.file_name().to_str().unwrap().starts_with(&shipper.status().txid.to_string()) {
+            std::fs::remove_file(entry.path()).unwrap();
+        }
+    }
+    let shipper = ground.start_with(&["store", "new"], brief);
+    transfer(&connection, 20);
+    ground.assert_stored(&shipper);
+    ground.assert_restores("new");
+    assert!(ground.store("new").join("ltx/9").exists());
+}
+
+#[test]
+fn a_destination_that_turns_out_to_be_ahead_is_bridged() {
+    let ground = Ground::new().with_accounts(4096);
+    let connection = ground.connect();
+    let shipper = ground.start_with(&["late"], options());
+    for _ in 0..4 {
+        transfer(&connection, 5);
+        shipper.wait_stored(&[], Some(Instant::now() + PATIENCE)).unwrap();
+    }
+    assert!(shipper.stop(PATIENCE));
+    let ahead = shipper.status().txid;
+    std::fs::remove_dir_all(ground.state()).unwrap();
+    std::fs::rename(ground.store("late"), ground.store("hidden")).unwrap();
+    std::fs::write(ground.store("late"), "").unwrap();
+    let shipper = ground.start_with(&["store", "late"], options());
+    transfer(&connection, 5);
+    shipper.wait_stored(&["store".to_owned()], Some(Instant::now() + PATIENCE)).unwrap();
+    assert!(shipper.status().txid < ahead);
+    std::fs::remove_file(ground.store("late")).unwrap();
+    std::fs::rename(ground.store("hidden"), ground.store("late")).unwrap();
+    eventually("raised", || shipper.status().txid > ahead);
+    transfer(&connection, 5);
+    ground.assert_stored(&shipper);
+    ground.assert_restores("late");
+}
+
+#[test]
+fn another_writers_number_is_not_overwritten() {
+    let ground = Ground::new().with_accounts(4096);
+    let shipper = ground.start();
+    ground.assert_stored(&shipper);
+    let name = Name::single(Txid(2));
+    let replica = ground.replica("store");
+    let foreign = Body::from(vec![7; 200]);
+    ground.runtime.block_on(replica.put_ltx(0, name, foreign, Put::default())).unwrap();
+    transfer(&ground.connect(), 1);
+    shipper.committed();
+    eventually("refused", || shipper.status().destinations[0].failure.is_some());
+    let status = shipper.status();
+    assert_eq!(status.destinations[0].stored, Txid(1));
+    let error = &status.destinations[0].failure.as_ref().unwrap().error;
+    assert!(error.contains("another writer"), "{error}");
+}
+
+#[test]
+fn nothing_committed_is_nothing_asked() {
+    let ground = Ground::new().with_accounts(4096);
+    let store = Arc::new(Counting { inner: MemoryStore::default(), requests: AtomicU64::new(0) });
+    let replica = Replica::new(Arc::clone(&store) as Arc<dyn Store>, "app");
+    let destination = Destination { name: "memory".to_owned(), replica };
+    let shipper = ground.start_to(vec![destination], options());
+    shipper.wait_stored(&[], Some(Instant::now() + PATIENCE)).unwrap();
+    let before = store.requests.load(Ordering::Relaxed);
+    let local = std::fs::metadata(ground.state().join("ltx/0")).unwrap().modified().unwrap();
+    std::thread::sleep(Duration::from_millis(1500));
+    assert_eq!(store.requests.load(Ordering::Relaxed), before);
+    let later = std::fs::metadata(ground.state().join("ltx/0")).unwrap().modified().unwrap();
+    assert_eq!(local, later);
+    transfer(&ground.connect(), 1);
+    shipper.wait_stored(&[], Some(Instant::now() + PATIENCE)).unwrap();
+    assert_eq!(store.requests.load(Ordering::Relaxed), before + 1);
+}
+
+/// Counts what is asked of a store.
+#[derive(Debug)]
+struct Counting {
+    inner: MemoryStore,
+    requests: AtomicU64,
+}
+
+impl Counting {
+    fn count(&self) -> &MemoryStore {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        &self.inner
+    }
+}
+
+impl Store for Counting {
+    fn put<'a>(&'a self, key: &'a str, body: Body, put: Put) -> BoxFuture<'a, Etag> {
+        self.count().put(key, body, put)
+    }
+
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, (Object, bytes::Bytes)> {
+        self.count().get(key)
+    }
+
+    fn get_range<'a>(&'a self, key: &'a str, range: Range<u64>) -> BoxFuture<'a, bytes::Bytes> {
+        self.count().get_range(key, range)
+    }
+
+    fn head<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Object> {
+        self.count().head(key)
+    }
+
+    fn list<'a>(&'a self, prefix: &'a str, after: Option<&'a str>) -> BoxFuture<'a, Vec<Object>> {
+        self.count().list(prefix, after)
+    }
+
+    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, ()> {
+        self.count().delete(key)
+    }
+
+    fn layout(&self) -> Layout {
+        self.inner.layout()
+    }
+}
