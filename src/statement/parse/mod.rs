@@ -5,6 +5,7 @@
 //! Postgres's longest match. A node's span therefore counts bytes: see [`offset`].
 
 mod dialect;
+mod left_out;
 mod operators;
 mod tokens;
 

@@ -160,3 +160,36 @@ fn reserved_words() {
             .is_ok()
     );
 }
+
+#[test]
+fn words_left_out() {
+    let same = |text: &str, plain: &str| {
+        let debug = |text: &str| parse(text).unwrap_or_else(|e| panic!("{text}: {e}")).to_string();
+        assert_eq!(debug(text), debug(plain), "{text}");
+    };
+    same("select a from only t, only \"T\"", "select a from t, \"T\"");
+    same("update only t as x set a = 1", "update t as x set a = 1");
+    same("delete from only t as x using only u", "delete from t as x using u");
+    same("alter table only t add check (a > 1)", "alter table t add check (a > 1)");
+    same("create index i on only t (a)", "create index i on t (a)");
+    same("select a from t for no key update", "select a from t for update");
+    same("select a from t for key share", "select a from t for share");
+    same("drop index concurrently i", "drop index i");
+    same(
+        "create table t (a int generated always as identity (start with 1 increment by (2)), b int)",
+        "create table t (a int generated always as identity, b int)",
+    );
+    same("select a from t fetch first 2 rows only", "select a from t fetch next 2 rows only");
+    assert_eq!(parse("select a.only, b as only from t").unwrap().to_string(), {
+        "SELECT a.only, b AS only FROM t"
+    });
+    for text in [
+        "insert into t overriding user value select 1",
+        "insert into t values (1) on conflict (lower(x)) do nothing",
+        "insert into t values (1) on conflict (x) where y do nothing",
+        "delete from t where current of c",
+    ] {
+        assert_eq!(parse(text).unwrap_err().sqlstate(), "0A000", "{text}");
+    }
+    assert!(parse("insert into t values (1) on conflict (x) do update set a = 1 where b").is_ok());
+}

@@ -1,6 +1,7 @@
 //! Our tokens in, sqlparser's out: decoded, and placed by byte.
 
 use super::dialect::begins_nothing;
+use super::left_out::Around;
 use super::{operators, syntax_error};
 use crate::statement::error::{Error, ErrorKind};
 use crate::statement::lexer::{Kind, Token};
@@ -16,7 +17,7 @@ pub(super) fn convert(tokens: &[Token], text: &str) -> Result<Vec<TokenWithSpan>
     let mut set_operations = 0;
     let mut at = 0;
     while let Some(token) = tokens.get(at) {
-        let left_out = left_out(&tokens[at..], text);
+        let left_out = Around { tokens, at, text }.left_out()?;
         if left_out > 0 {
             at += left_out;
             continue;
@@ -32,13 +33,6 @@ pub(super) fn convert(tokens: &[Token], text: &str) -> Result<Vec<TokenWithSpan>
         at += 1;
     }
     Ok(converted)
-}
-
-/// Words without effect that the syntax tree has no room for.
-fn left_out(tokens: &[Token], text: &str) -> usize {
-    const OVERRIDING: [&str; 3] = ["overriding", "system", "value"];
-    let fits = OVERRIDING.iter().zip(tokens).filter(|(word, token)| token.is_word(text, word));
-    if fits.count() == OVERRIDING.len() { OVERRIDING.len() } else { 0 }
 }
 
 /// Nowhere in Postgres's grammar may two constants meet.
