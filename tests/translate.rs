@@ -44,7 +44,10 @@ fn corpus() {
         let sql = line["sql"].as_str().unwrap_or_default();
         let mut failures = Vec::new();
         match fixture.translate(sql) {
-            Ok(translation) => fixture.prepare(sql, &translation, &mut failures),
+            Ok(translation) => {
+                fixture.prepare(sql, &translation, &mut failures);
+                compare_columns(&line, &translation, &mut failures);
+            }
             Err(error) => failures.push(format!("{} {error}\n  {sql}", error.sqlstate())),
         }
         let ok = failures.is_empty();
@@ -52,6 +55,26 @@ fn corpus() {
         failures.iter().for_each(|failure| println!("FAIL {failure}\n"));
     }
     println!("{good} good, {bad} bad");
+}
+
+/// The captured columns are those PostgreSQL sent.
+fn compare_columns(
+    line: &serde_json::Value,
+    translation: &Translation,
+    failures: &mut Vec<String>,
+) {
+    let (Statement::Query(plan), Some(theirs)) = (&translation.statement, line["cols"].as_array())
+    else {
+        return;
+    };
+    let ours = plan.columns.iter().flatten();
+    let ours: Vec<_> = ours.map(|c| serde_json::json!([c.name, c.ty.ty.0])).collect();
+    if ours.len() != theirs.len() {
+        failures.push(format!("columns: {} not {}: {}", ours.len(), theirs.len(), line["sql"]));
+    }
+    for (ours, theirs) in ours.iter().zip(theirs).filter(|(ours, theirs)| ours != theirs) {
+        failures.push(format!("column {ours} not {theirs}: {}", line["sql"]));
+    }
 }
 
 struct Fixture {

@@ -64,7 +64,8 @@ fn is_set_operation(token: Token, text: &str) -> bool {
 fn convert_one(token: Token, text: &str) -> Result<Parsed, Error> {
     let spelling = token.text(text);
     Ok(match token.kind {
-        Kind::Word => Parsed::make_word(spelling, None),
+        // Postgres folds unquoted names; the parser knows keywords in any case.
+        Kind::Word => Parsed::make_word(&spelling.to_ascii_lowercase(), None),
         Kind::QuotedName | Kind::UnicodeName => {
             Parsed::make_word(&literal::name(token, text)?, Some('"'))
         }

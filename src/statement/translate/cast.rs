@@ -186,6 +186,11 @@ fn modifiers(ty: ColumnType) -> impl Iterator<Item = i32> {
     std::iter::once(first).chain(second)
 }
 
+/// A value of one type can be cast to another.
+pub(super) fn exists(from: Type, to: Type) -> bool {
+    from == to || find(from, to).is_some()
+}
+
 /// The context a cast needs and the function that does it.
 fn find(from: Type, to: Type) -> Option<(CastContext, Option<&'static str>)> {
     if let Some(cast) = signature::cast(from, to) {
@@ -203,6 +208,16 @@ fn find(from: Type, to: Type) -> Option<(CastContext, Option<&'static str>)> {
     if to.element().is_some() && from_string {
         let cast = signature::cast(text, signature::ANYARRAY)?;
         return Some((CastContext::Explicit, cast.function));
+    }
+    // Names of objects are their OIDs.
+    let names_object = |ty: Type| ty.name().starts_with("reg");
+    match (from, to) {
+        (Type::OID, to) if names_object(to) => return Some((CastContext::Implicit, None)),
+        (from, Type::OID) if names_object(from) => return Some((CastContext::Implicit, None)),
+        (_, to) if from_string && names_object(to) => {
+            return Some((CastContext::Explicit, signature::cast(text, Type::OID)?.function));
+        }
+        _ => {}
     }
     // Types egret keeps as the text their clients wrote: inet, xml, money, enums ...
     match (is_opaque(from), is_opaque(to)) {

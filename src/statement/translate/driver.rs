@@ -3,7 +3,9 @@
 use super::Translator;
 use super::quote::name as quote_name;
 use crate::statement::lexer::{self, Kind, Token};
-use crate::statement::utility::{CopyCommand, CopyTarget, Declare, Explain, Utility};
+use crate::statement::utility::{
+    CopyCommand, CopyTarget, Declare, Explain, ExplainFormat, Utility,
+};
 use crate::statement::{
     Access, Copy, Cursor, Dialect, Env, Error, ErrorKind, OutputColumn, Plan, Script, Statement,
     Translation, Verb, parse,
@@ -133,7 +135,12 @@ fn copied_columns(command: &CopyCommand, plan: &Plan, env: &Env<'_>) -> Vec<Outp
 fn plan_explain(explain: &Explain, text: &str, env: &Env<'_>) -> Result<Translation, Error> {
     let plan = inner(text, explain.statement.clone(), env)?;
     let name = "QUERY PLAN".to_owned();
-    let column = OutputColumn { name, ty: ColumnType::new(Type::TEXT), table: 0, attnum: 0 };
+    let ty = match explain.format {
+        ExplainFormat::Json => Type::JSON,
+        ExplainFormat::Xml => Type(142),
+        ExplainFormat::Text | ExplainFormat::Yaml => Type::TEXT,
+    };
+    let column = OutputColumn { name, ty: ColumnType::new(ty), table: 0, attnum: 0 };
     let plan = Plan {
         sql: format!("EXPLAIN QUERY PLAN {}", plan.sql),
         columns: Some(vec![column]),

@@ -184,6 +184,9 @@ impl Translator<'_> {
             | Value::EscapedStringLiteral(text)
             | Value::UnicodeStringLiteral(text)
             | Value::NationalStringLiteral(text) => string(text, literal),
+            Value::SingleQuotedByteStringLiteral(bits) => {
+                Typed { not_null: true, ..Typed::new(quote::string(bits), Type(1560)) }
+            }
             Value::DollarQuotedString(text) => string(&text.value, literal),
             _ => return Err(ErrorKind::Unsupported("this kind of literal".to_owned()).at(at)),
         };
@@ -271,11 +274,18 @@ impl Translator<'_> {
         if let Form::Row(_) = left.form {
             return self.row_in_items(left, items, negated);
         }
-        let mut all = vec![left];
-        all.extend(items);
-        let mut all = self.matched_all("IN", all)?.into_iter().map(|item| self.lift(item));
-        let left = all.next().unwrap_or_else(Typed::null);
-        let items: Vec<Typed> = all.collect();
+        let types = items.iter().map(|item| item.ty.ty);
+        let known = types.clone().any(|ty| ty != Type::UNKNOWN);
+        let item = if known { self.common("IN", types, at)? } else { Type::UNKNOWN };
+        let (left_type, item) = self.equated(left.ty.ty, item, at)?;
+        let left = self.implicit(left, left_type)?;
+        let left = self.lift(left);
+        let mut converted = Vec::with_capacity(items.len());
+        for value in items {
+            let value = self.implicit(value, item)?;
+            converted.push(self.lift(value));
+        }
+        let items = converted;
         let sql = format!("{} {op} ({})", left.operand(), super::typed::list(&items));
         Ok(Typed::operator(sql, Type::BOOL).at(at))
     }
@@ -424,13 +434,17 @@ impl Translator<'_> {
     ) -> Result<Typed, Error> {
         let tests = self.case_tests(operand, conditions, scope)?;
         let mut results = Vec::with_capacity(conditions.len() + 1);
-        for when in conditions {
-            results.push(self.expr(&when.result, scope)?);
-        }
+        // ELSE comes first where a common type is chosen.
         if let Some(otherwise) = otherwise {
             results.push(self.expr(otherwise, scope)?);
         }
+        for when in conditions {
+            results.push(self.expr(&when.result, scope)?);
+        }
         let mut results = self.matched_all("CASE", results)?;
+        if otherwise.is_some() {
+            results.rotate_left(1);
+        }
         let ty = results.first().map_or(Type::TEXT, |result| result.ty.ty);
         let not_null = otherwise.is_some() && results.iter().all(|result| result.not_null);
         let last = if otherwise.is_some() { results.pop() } else { None };

@@ -297,6 +297,9 @@ impl<'a> Translator<'a> {
             arguments.push(self.expr(argument, scope)?);
         }
         let shown = alias.map_or(name.as_str(), |alias| &alias.name.value).to_owned();
+        if name == "unnest" && arguments.len() > 1 {
+            return self.unnest_several(&shown, arguments, call.ordinality, (alias, scope));
+        }
         let (sql, columns) = if signature::functions(&name).iter().any(|s| s.kind == Kind::Set) {
             let set = self.set_function(&name, arguments, call.ordinality, at)?;
             (set.sql, set.columns)
@@ -314,6 +317,43 @@ impl<'a> Translator<'a> {
         let source = Source { scalar, ..Source::derived(&shown, columns) };
         self.push_source(source, alias, scope)?;
         Ok(format!("{sql} AS {}", quote::name(&shown)))
+    }
+
+    /// `unnest(a, b)` walks along both arrays at a time.
+    fn unnest_several(
+        &mut self,
+        shown: &str,
+        arrays: Vec<Typed>,
+        ordinality: bool,
+        (alias, scope): (Option<&TableAlias>, &mut Scope<'_>),
+    ) -> Result<String, Error> {
+        let (mut sql, mut columns) = (String::new(), Vec::new());
+        let first = format!("{shown}:1");
+        for (i, array) in arrays.into_iter().enumerate() {
+            let at = array.at;
+            let set = self.set_function("unnest", vec![array], false, at)?;
+            let part = format!("{shown}:{}", i + 1);
+            let own = quote::name(&part);
+            sql.push_str(&match i {
+                0 => format!("{} AS {own}", set.sql),
+                _ => format!(
+                    " LEFT JOIN {} AS {own} ON {own}.\"ordinality\" = {}.\"ordinality\"",
+                    set.sql,
+                    quote::name(&first)
+                ),
+            });
+            for (stored, ty, _) in set.columns {
+                let (name, part) = ("unnest".to_owned(), Some(part.clone()));
+                let column = SourceColumn::computed(stored, ty, false);
+                columns.push(SourceColumn { name, part, ..column });
+            }
+        }
+        if ordinality {
+            let column = SourceColumn::computed("ordinality", ColumnType::new(Type::INT8), true);
+            columns.push(SourceColumn { part: Some(first), ..column });
+        }
+        self.push_source(Source::derived(shown, columns), alias, scope)?;
+        Ok(sql)
     }
 
     /// A call of a function that returns rows, and the columns it returns.

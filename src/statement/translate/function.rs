@@ -67,6 +67,9 @@ impl Translator<'_> {
         if let Some(typed) = self.special_call(&name, &arguments, at)? {
             return Ok(typed);
         }
+        if let Some(target) = cast_by_name(&name, &arguments) {
+            return self.explicit(arguments.remove(0), ColumnType::new(target));
+        }
         let resolved = self.overload(&name, &arguments, clauses.distinct, at)?;
         self.finish_call(&resolved, arguments, &clauses, scope, at)
     }
@@ -394,6 +397,14 @@ impl Translator<'_> {
             if distance.is_unknown() { self.implicit(distance, Type::INT8)? } else { distance };
         Ok(format!("{} {side}", distance.operand()))
     }
+}
+
+/// `text(x)` is a cast when there is no such function.
+fn cast_by_name(name: &str, arguments: &[Typed]) -> Option<Type> {
+    let known = !signature::functions(name).is_empty();
+    let target = Type::from_name(name).filter(|_| !known && arguments.len() == 1)?;
+    let from = arguments.first()?.ty.ty;
+    (from == Type::UNKNOWN || super::cast::exists(from, target)).then_some(target)
 }
 
 /// Functions that give a value whenever one of their arguments has one.

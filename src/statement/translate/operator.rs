@@ -150,18 +150,58 @@ impl Translator<'_> {
         }
     }
 
+    /// The type that several values have in common.
+    pub(super) fn common(
+        &self,
+        construct: &'static str,
+        types: impl Iterator<Item = Type>,
+        at: Option<usize>,
+    ) -> Result<Type, Error> {
+        signature::common_type(types).map_err(|(left, right)| {
+            let (left, right) = (left.sql_name().into_owned(), right.sql_name().into_owned());
+            ErrorKind::CannotMatchTypes { construct, left, right }.at(at)
+        })
+    }
+
+    /// The types both sides of `=` are converted to before they are compared.
+    pub(super) fn equated(
+        &self,
+        left: Type,
+        right: Type,
+        at: Option<usize>,
+    ) -> Result<(Type, Type), Error> {
+        let types = [left, right];
+        match signature::resolve(signature::operators("=", 2), &types, false) {
+            Ok(resolved) => {
+                let target = |i: usize| resolved.targets.get(i).copied().flatten();
+                Ok((target(0).unwrap_or(left), target(1).unwrap_or(right)))
+            }
+            Err(_) if comparable_as_text(types) => {
+                let ty = if left == Type::UNKNOWN { right } else { left };
+                Ok((ty, ty))
+            }
+            Err(why) => Err(no_operator("=", &types, why).at(at)),
+        }
+    }
+
+    /// Two values converted to what `=` compares.
+    pub(super) fn equal_sides(
+        &mut self,
+        left: Typed,
+        right: Typed,
+    ) -> Result<(Typed, Typed), Error> {
+        let (l, r) = self.equated(left.ty.ty, right.ty.ty, left.at)?;
+        Ok((self.implicit(left, l)?, self.implicit(right, r)?))
+    }
+
     /// Several values converted to the type they have in common.
     pub(super) fn matched_all(
         &mut self,
         construct: &'static str,
         items: Vec<Typed>,
     ) -> Result<Vec<Typed>, Error> {
-        let common = signature::common_type(items.iter().map(|item| item.ty.ty));
-        let common = common.map_err(|(left, right)| {
-            let (left, right) = (left.sql_name().into_owned(), right.sql_name().into_owned());
-            let at = items.first().and_then(|item| item.at);
-            ErrorKind::CannotMatchTypes { construct, left, right }.at(at)
-        })?;
+        let at = items.first().and_then(|item| item.at);
+        let common = self.common(construct, items.iter().map(|item| item.ty.ty), at)?;
         items.into_iter().map(|item| self.implicit(item, common)).collect()
     }
 }

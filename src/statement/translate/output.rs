@@ -136,10 +136,6 @@ fn name_of(expr: &Expr) -> Option<(String, Strength)> {
             super::typename::label(&typed.data_type).map(|name| (name, Strength::Type))
         }
         Expr::Interval(_) => Some(("interval".to_owned(), Strength::Type)),
-        Expr::Value(value) => match value.value {
-            sqlparser::ast::Value::Boolean(_) => Some(("bool".to_owned(), Strength::Type)),
-            _ => None,
-        },
         Expr::Function(function) => match &function.args {
             FunctionArguments::Subquery(_) => named(&super::last_name(&function.name)),
             _ => named(&super::last_name(&function.name).to_ascii_lowercase()),

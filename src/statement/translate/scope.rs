@@ -55,13 +55,16 @@ pub(super) struct SourceColumn {
     pub(super) merged: bool,
     /// The fields of a record, which is kept as a JSON array of them.
     pub(super) fields: Vec<(String, ColumnType)>,
+    /// The name of its part of the FROM item in SQLite, where that has several.
+    pub(super) part: Option<String>,
 }
 
 impl SourceColumn {
     /// A column of something computed.
     pub(super) fn computed(name: &str, ty: ColumnType, not_null: bool) -> Self {
         let (name, stored) = (name.to_owned(), name.to_owned());
-        Self { name, stored, ty, not_null, origin: None, merged: false, fields: Vec::new() }
+        let (origin, merged, fields, part) = (None, false, Vec::new(), None);
+        Self { name, stored, ty, not_null, origin, merged, fields, part }
     }
 }
 
@@ -113,7 +116,10 @@ impl Source {
 
     /// A column's value.
     pub(super) fn value(&self, column: &SourceColumn) -> Typed {
-        let sql = self.sql_of(&column.stored);
+        let sql = match &column.part {
+            Some(part) => format!("{}.{}", quote::name(part), quote::name(&column.stored)),
+            None => self.sql_of(&column.stored),
+        };
         let field = |(i, (name, ty)): (usize, &(String, ColumnType))| {
             let value = Typed::operator(format!("{sql} ->> {i}"), ty.ty).with_type(*ty);
             (name.clone(), value)

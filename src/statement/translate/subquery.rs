@@ -112,7 +112,7 @@ impl Translator<'_> {
         let mut rights = Vec::with_capacity(lefts.len());
         for (left, column) in lefts.into_iter().zip(&rows.columns) {
             let right = Typed::new(quote::name(&column.stored), column.ty.ty);
-            let (left, right) = self.matched("IN", left, right)?;
+            let (left, right) = self.equal_sides(left, right)?;
             rights.push(right);
             converted.push(left);
         }
@@ -187,7 +187,7 @@ impl Translator<'_> {
         if membership {
             // The operator must exist, and may want the left side converted.
             let value = Typed::new("\"value\"", element);
-            let (left, value) = self.matched(if any { "ANY" } else { "ALL" }, left, value)?;
+            let (left, value) = self.equal_sides(left, value)?;
             let word = if any { "IN" } else { "NOT IN" };
             let sql = format!("{} {word} (SELECT {} FROM {rows})", left.operand(), value.sql);
             return Ok(Typed::operator(sql, Type::BOOL).at(left.at));
