@@ -155,6 +155,18 @@ impl Codec {
                 out.extend_from_slice(&r.to_be_bytes());
                 Ok(())
             }
+            (Class::Int4, Format::Text, ValueRef::Integer(i)) if i == i64::from(i as i32) => {
+                out.extend_from_slice(itoa::Buffer::new().format(i as i32).as_bytes());
+                Ok(())
+            }
+            (Class::Int4, Format::Binary, ValueRef::Integer(i)) if i == i64::from(i as i32) => {
+                out.extend_from_slice(&(i as i32).to_be_bytes());
+                Ok(())
+            }
+            (Class::Bool, Format::Text, ValueRef::Integer(i @ (0 | 1))) => {
+                out.push(if i == 0 { b'f' } else { b't' });
+                Ok(())
+            }
             (_, _, ValueRef::Null) => Ok(()),
             _ if self.write(out, value, style)? => Ok(()),
             _ => self.misfit(out, value, style),
@@ -231,9 +243,22 @@ impl Class {
 
 /// Appends text that must be UTF-8 without zero bytes.
 pub(super) fn write_text(out: &mut Vec<u8>, text: &[u8]) -> Result<(), Error> {
-    check_text(text)?;
+    if !is_plain(text) {
+        check_text(text)?;
+    }
     out.extend_from_slice(text);
     Ok(())
+}
+
+/// Whether all bytes are ASCII and none is zero, eight at a time.
+fn is_plain(text: &[u8]) -> bool {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let (words, rest) = text.as_chunks::<8>();
+    // A zero byte, and only that, borrows into its high bit.
+    let odd = |word: u64| (word | word.wrapping_sub(ONES)) & HIGH != 0;
+    !words.iter().any(|word| odd(u64::from_le_bytes(*word)))
+        && rest.iter().all(|byte| (1..0x80).contains(byte))
 }
 
 /// Text as Postgres holds it: UTF-8 without zero bytes.

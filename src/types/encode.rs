@@ -51,9 +51,12 @@ impl Codec {
                 true => out.extend_from_slice(bytes),
                 false => scalar::write_bytea(out, bytes, style.bytea_output),
             })),
-            Class::Uuid => Ok(put(read_uuid(value), |uuid| match binary {
-                true => out.extend_from_slice(&uuid),
-                false => scalar::write_uuid(out, uuid),
+            Class::Uuid => Ok(put(read_uuid(value), |uuid| match (binary, value) {
+                (true, _) => out.extend_from_slice(&uuid),
+                (false, ValueRef::Text(text)) if scalar::is_canonical_uuid(text) => {
+                    out.extend_from_slice(text);
+                }
+                (false, _) => scalar::write_uuid(out, uuid),
             })),
             Class::Date => Ok(self.write_date(out, value, style)),
             Class::Time => Ok(put(datetime::read_time(value), |time| match binary {
@@ -150,12 +153,20 @@ impl Codec {
             out.extend_from_slice(itoa::Buffer::new().format(i).as_bytes());
             return true;
         }
+        if let (ValueRef::Integer(i), Format::Binary) = (value, self.format) {
+            numeric::write_integer(out, i, self.scale().unwrap_or(0));
+            return true;
+        }
+        if let (ValueRef::Real(r), Format::Text) = (value, self.format)
+            && float::write_plain(out, r, self.scale())
+        {
+            return true;
+        }
         let Some(mut number) = Numeric::from_value(value) else { return false };
-        if let Some((_, scale)) = numeric::precision_scale(self.column.typmod) {
-            let wanted = usize::try_from(scale).unwrap_or(0);
+        if let Some(scale) = self.scale() {
             let noise = matches!(value, ValueRef::Real(_)) && number.significant() > 15;
-            if noise || number.scale() < wanted {
-                number = number.rounded(scale.max(0));
+            if noise || number.scale() < scale {
+                number = number.rounded(i32::try_from(scale).unwrap_or(0));
             }
         }
         match self.format {
@@ -163,6 +174,12 @@ impl Codec {
             Format::Binary => number.write_binary(out),
         }
         true
+    }
+
+    /// Digits after the point that the type modifier asks for.
+    fn scale(self) -> Option<usize> {
+        let (_, scale) = numeric::precision_scale(self.column.typmod)?;
+        Some(usize::try_from(scale).unwrap_or(0))
     }
 
     fn write_char(self, out: &mut Vec<u8>, value: ValueRef<'_>) -> bool {

@@ -31,6 +31,28 @@ pub(super) fn write_f32(out: &mut Vec<u8>, value: f32, extra_digits: i8) {
     }
 }
 
+/// Writes a double of common size in plain notation, with zeros up to a scale; `false`, and nothing
+/// written, for one that is not, or whose rounding error a scale would cut.
+pub(super) fn write_plain(out: &mut Vec<u8>, value: f64, scale: Option<usize>) -> bool {
+    if !(1e-4..1e15).contains(&value.abs()) {
+        return false;
+    }
+    let mut buffer = ryu::Buffer::new();
+    let text = buffer.format_finite(value);
+    let text = text.strip_suffix(".0").unwrap_or(text);
+    let fraction = text.find('.').map_or(0, |point| text.len() - point - 1);
+    let wanted = scale.unwrap_or(0);
+    if scale.is_some() && text.len() > 16 {
+        return false;
+    }
+    out.extend_from_slice(text.as_bytes());
+    if fraction == 0 && wanted > 0 {
+        out.push(b'.');
+    }
+    out.resize(out.len() + wanted.saturating_sub(fraction), b'0');
+    true
+}
+
 /// Reads a `float8`.
 pub(super) fn parse_f64(text: &str) -> Result<f64, Error> {
     let ty = Type::FLOAT8.scalar_sql_name();

@@ -24,6 +24,8 @@
 //!
 //! A column of a file may hold other forms (see [`Storage`]); reading is lenient, writing is not.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
 pub mod array;
 mod assign;
 mod codec;

@@ -142,6 +142,12 @@ pub(super) fn parse_uuid(text: &str) -> Option<[u8; 16]> {
     (digits == 32).then_some(uuid)
 }
 
+/// Whether text that reads as a UUID is written as Postgres writes it.
+pub(super) fn is_canonical_uuid(text: &[u8]) -> bool {
+    let hyphens = [8, 13, 18, 23].iter().all(|at| text.get(*at) == Some(&b'-'));
+    text.len() == 36 && hyphens && !text.iter().any(u8::is_ascii_uppercase)
+}
+
 /// Reads `(block,item)`.
 pub(super) fn parse_tid(text: &str) -> Option<(u32, u16)> {
     let (block, item) = text.trim().strip_prefix('(')?.strip_suffix(')')?.split_once(',')?;
@@ -157,5 +163,10 @@ fn write_hex(out: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 fn nibble(byte: u8) -> Option<u8> {
-    char::from(byte).to_digit(16).map(|digit| digit as u8)
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        b'A'..=b'F' => Some(byte - b'A' + 10),
+        _ => None,
+    }
 }

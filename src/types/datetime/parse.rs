@@ -112,9 +112,8 @@ pub(super) fn lenient(text: &[u8], utc: bool) -> Option<i64> {
 
 /// Whether a text means the same whenever it is read: `today` does not.
 pub(super) fn is_fixed(text: &str) -> bool {
-    !["now", "today", "tomorrow", "yesterday"]
-        .iter()
-        .any(|word| text.to_ascii_lowercase().contains(word))
+    let lower = text.to_ascii_lowercase();
+    !["now", "today", "tomorrow", "yesterday"].iter().any(|word| lower.contains(word))
 }
 
 #[derive(Clone, Copy)]

@@ -1,6 +1,6 @@
 //! Arithmetic on decimal digits.
 
-use super::{Decimal, SCALE_MAX, WHOLE_MAX, header};
+use super::{Decimal, NEGATIVE, SCALE_MAX, WHOLE_MAX, header};
 use crate::types::Error;
 use std::cmp::Ordering;
 
@@ -191,7 +191,7 @@ impl Decimal {
             groups.pop();
         }
         let weight = if groups.is_empty() { 0 } else { weight };
-        let sign = if self.negative { 0x4000 } else { 0 };
+        let sign = if self.negative { NEGATIVE } else { 0 };
         header(out, (groups.len() as u16, weight as i16, sign, self.scale as u16));
         for group in groups {
             out.extend_from_slice(&group.to_be_bytes());

@@ -34,6 +34,12 @@ const WHOLE_MAX: usize = 131_072;
 /// See [`WHOLE_MAX`].
 const SCALE_MAX: usize = 16_383;
 
+/// The sign word of the binary form.
+const NEGATIVE: u16 = 0x4000;
+const NAN: u16 = 0xC000;
+const INFINITY: u16 = 0xD000;
+const NEG_INFINITY: u16 = 0xF000;
+
 impl From<i64> for Numeric {
     fn from(number: i64) -> Self {
         Self::scaled(i128::from(number), 0)
@@ -335,9 +341,6 @@ impl Numeric {
 
     /// Appends Postgres's binary form.
     pub fn write_binary(&self, out: &mut Vec<u8>) {
-        const NAN: u16 = 0xC000;
-        const INFINITY: u16 = 0xD000;
-        const NEG_INFINITY: u16 = 0xF000;
         match self {
             Self::NaN => header(out, (0, 0, NAN, 0)),
             Self::Infinity(false) => header(out, (0, 0, INFINITY, 0)),
@@ -362,10 +365,10 @@ impl Numeric {
         let (count, weight) = (usize::from(word(0)?), i64::from(word(1)?.cast_signed()));
         let (sign, scale) = (word(2)?, usize::from(word(3)?));
         match sign {
-            0xC000 => return Some(Self::NaN),
-            0xD000 => return Some(Self::Infinity(false)),
-            0xF000 => return Some(Self::Infinity(true)),
-            0 | 0x4000 => {}
+            NAN => return Some(Self::NaN),
+            INFINITY => return Some(Self::Infinity(false)),
+            NEG_INFINITY => return Some(Self::Infinity(true)),
+            0 | NEGATIVE => {}
             _ => return None,
         }
         if bytes.len() != 8 + 2 * count || scale > SCALE_MAX {
@@ -379,7 +382,7 @@ impl Numeric {
             }
         }
         let shift = (count as i64 - 1 - weight) * 4;
-        let exact = Decimal::shifted(sign == 0x4000, digits, shift).ok()?;
+        let exact = Decimal::shifted(sign == NEGATIVE, digits, shift).ok()?;
         Some(Self::Finite(exact.cut(scale as i64, false)))
     }
 }
@@ -410,6 +413,26 @@ pub fn precision_scale(typmod: i32) -> Option<(i32, i32)> {
 #[must_use]
 pub const fn typmod(precision: i32, scale: i32) -> i32 {
     ((precision << 16) | (scale & 0x7FF)) + TYPMOD_BASE
+}
+
+/// Appends the binary form of an integer with so many zeros after the point.
+pub(super) fn write_integer(out: &mut Vec<u8>, number: i64, scale: usize) {
+    let mut groups = [0_u16; 5];
+    let mut rest = number.unsigned_abs();
+    for group in groups.iter_mut().rev() {
+        *group = (rest % 10_000) as u16;
+        rest /= 10_000;
+    }
+    let lead = groups.iter().take_while(|group| **group == 0).count();
+    let trail = groups.iter().rev().take_while(|group| **group == 0).count();
+    let sign = if number < 0 { NEGATIVE } else { 0 };
+    let Some(digits) = groups.get(lead..groups.len() - trail) else {
+        return header(out, (0, 0, 0, scale as u16));
+    };
+    header(out, (digits.len() as u16, 4 - lead as i16, sign, scale as u16));
+    for digit in digits {
+        out.extend_from_slice(&digit.to_be_bytes());
+    }
 }
 
 fn special(text: &str) -> Option<Numeric> {

@@ -300,3 +300,21 @@ fn what_does_not_fit_is_told() {
     codec.write_field(&mut out, ValueRef::Integer(12), &none).unwrap();
     assert_eq!(out, [255, 255, 255, 255, 255, 255, 255, 255, 0, 0, 0, 2, b'1', b'2']);
 }
+
+#[test]
+fn text_is_checked_at_every_place() {
+    let style = Style::default();
+    let text = column("text");
+    for length in 1..40 {
+        for at in 0..length {
+            for (byte, fine) in [(0, false), (1, true), (0x7F, true), (0x80, false), (0xFF, false)]
+            {
+                let mut bytes = vec![b'a'; length];
+                bytes[at] = byte;
+                let mut out = Vec::new();
+                let sent = encode(&mut out, ValueRef::Text(&bytes), &text, Format::Text, &style);
+                assert_eq!(sent.is_ok(), fine, "{byte} at {at} of {length}");
+            }
+        }
+    }
+}
