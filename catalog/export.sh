@@ -74,6 +74,18 @@ rows pg_timezone_abbrevs
 for relation in sql_features sql_implementation_info sql_parts sql_sizing; do
     rows $relation '1, 2, 3' information_schema
 done
+# Indexes of the system's own tables, and their constraints. A node tree is nothing to anybody else.
+indexes="select indexrelid from pg_index where indrelid in
+    (select oid from pg_class where relnamespace = 11 and relkind = 'r')"
+rows pg_class 1 pg_catalog "oid in ($indexes)"
+rows pg_attribute '1, 6' pg_catalog "attrelid in ($indexes)"
+rows pg_index 1 pg_catalog "indexrelid in ($indexes)"
+rows pg_constraint 1 pg_catalog "conrelid in (select oid from pg_class where relnamespace = 11)"
+query -c "copy (select indexrelid, pg_get_indexdef(indexrelid) from pg_index
+        where indexrelid in ($indexes)
+    union all select oid, pg_get_constraintdef(oid) from pg_constraint
+        where conrelid in (select oid from pg_class where relnamespace = 11)
+    order by 1) to stdout" > definitions.txt
 # pg_description names its objects by OID; those egret does not have are left out.
 query -c "copy (select objoid, classoid, objsubid, description from pg_description
     where classoid::regclass::text in ('pg_type', 'pg_proc', 'pg_operator', 'pg_am', 'pg_opclass',

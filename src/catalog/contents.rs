@@ -33,18 +33,18 @@ pub(super) fn parts_of(qualified_name: &str) -> &'static [Part] {
     found.map_or(&[], |(_, parts)| parts)
 }
 
+macro_rules! rows {
+    ($name:literal) => {
+        Part::File(include_str!(concat!("../../catalog/rows/", $name, ".txt")))
+    };
+}
+
 macro_rules! file {
     ($name:literal) => {
         (concat!("pg_catalog.", $name), &[rows!($name)])
     };
     (information_schema $name:literal) => {
         (concat!("information_schema.", $name), &[rows!($name)])
-    };
-}
-
-macro_rules! rows {
-    ($name:literal) => {
-        Part::File(include_str!(concat!("../../catalog/rows/", $name, ".txt")))
     };
 }
 
@@ -64,17 +64,21 @@ macro_rules! view {
 }
 
 const CONTENTS: &[(&str, &[Part])] = &[
-    ("pg_catalog.pg_class", &[Part::Fixed(class::system), Part::Live(class::live)]),
+    (
+        "pg_catalog.pg_class",
+        &[Part::Fixed(class::system), rows!("pg_class"), Part::Live(class::live)],
+    ),
     (
         "pg_catalog.pg_attribute",
         &[
             Part::Fixed(attribute::system),
+            rows!("pg_attribute"),
             Part::LiveKeyed { column: 0, of: attribute::of, all: attribute::live },
         ],
     ),
     ("pg_catalog.pg_attrdef", &[Part::Live(default::live)]),
-    ("pg_catalog.pg_index", &[Part::Live(index::live)]),
-    ("pg_catalog.pg_constraint", &[Part::Live(constraint::live)]),
+    ("pg_catalog.pg_index", &[rows!("pg_index"), Part::Live(index::live)]),
+    ("pg_catalog.pg_constraint", &[rows!("pg_constraint"), Part::Live(constraint::live)]),
     ("pg_catalog.pg_type", &[Part::Fixed(fixed::types), Part::Live(row_type::live)]),
     ("pg_catalog.pg_trigger", &[Part::Live(trigger::live)]),
     ("pg_catalog.pg_rewrite", &[Part::Live(trigger::rules)]),
@@ -89,8 +93,8 @@ const CONTENTS: &[(&str, &[Part])] = &[
     ("pg_catalog.pg_stat_archiver", &[Part::Server(server::archiver)]),
     ("pg_catalog.pg_stat_replication", &[Part::Server(server::none)]),
     ("pg_catalog.pg_stat_wal_receiver", &[Part::Server(server::none)]),
-    ("pg_catalog.pg_stat_ssl", &[Part::Server(server::none)]),
-    ("pg_catalog.pg_stat_gssapi", &[Part::Server(server::none)]),
+    ("pg_catalog.pg_stat_ssl", &[Part::Server(server::ssl)]),
+    ("pg_catalog.pg_stat_gssapi", &[Part::Server(server::gssapi)]),
     ("pg_catalog.pg_stat_bgwriter", &[Part::Server(server::none)]),
     ("pg_catalog.pg_stat_wal", &[Part::Server(server::none)]),
     ("pg_catalog.pg_locks", &[Part::Server(server::none)]),
@@ -134,6 +138,8 @@ const CONTENTS: &[(&str, &[Part])] = &[
     view!("pg_stat_sys_tables"),
     view!("pg_stat_user_indexes"),
     view!("pg_stat_user_tables"),
+    view!("pg_statio_all_indexes"),
+    view!("pg_statio_all_sequences"),
     view!("pg_statio_all_tables"),
     view!("pg_statio_user_tables"),
     view!("pg_tables"),

@@ -8,6 +8,9 @@ use super::objects::{Live, Object};
 use crate::schema::{
     ForeignKey, Index, IndexOrigin, Relation, Trigger, identifier, trigger_events, view_query,
 };
+use crate::types::Oid;
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
 /// `pg_get_indexdef(oid)`
 pub(super) fn index(relation: &Relation, index: &Index) -> String {
@@ -31,18 +34,18 @@ pub(super) fn index_key(relation: &Relation, index: &Index, position: usize) -> 
     let column = key.column.and_then(|c| relation.columns.get(c));
     Some(match (column, &key.expression) {
         (Some(column), _) => identifier(&column.name),
-        (None, Some(expression)) => key_expression(expression),
+        (None, Some(expression)) => in_parentheses(expression),
         (None, None) => "ctid".to_owned(),
     })
 }
 
-/// Postgres wants parentheses around all expressions but calls of a function.
-fn key_expression(expression: &str) -> String {
+/// Postgres puts parentheses around all expressions but names and calls of a function.
+fn in_parentheses(expression: &str) -> String {
     let text = expression_text(expression);
     let name = text.split('(').next().unwrap_or_default();
     let is_name = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_');
     let is_call = is_name && closes_at_end(&text[name.len()..]);
-    if is_call || (text.starts_with('(') && closes_at_end(&text)) {
+    if (is_name && name == text) || is_call || (text.starts_with('(') && closes_at_end(&text)) {
         text
     } else {
         format!("({text})")
@@ -148,16 +151,27 @@ pub(super) fn rule(relation: &Relation) -> String {
     format!("CREATE RULE \"_RETURN\" AS\n    ON SELECT TO public.{name} DO INSTEAD {query}")
 }
 
+/// The definition of an index or constraint of a system table.
+pub(super) fn system(oid: Oid) -> Option<&'static str> {
+    static DEFINITIONS: LazyLock<HashMap<Oid, &'static str>> = LazyLock::new(|| {
+        let lines = include_str!("../../catalog/definitions.txt").lines();
+        let fields = lines.filter_map(|line| line.split_once('\t'));
+        fields.filter_map(|(oid, text)| Some((oid.parse().ok()?, text))).collect()
+    });
+    DEFINITIONS.get(&oid).copied()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn expressions_are_wrapped_once() {
-        assert_eq!(key_expression("lower(a)"), "lower(a)");
-        assert_eq!(key_expression("a + b"), "(a + b)");
-        assert_eq!(key_expression("(a + b)"), "(a + b)");
-        assert_eq!(key_expression("(a) + (b)"), "((a) + (b))");
-        assert_eq!(key_expression("f(a) || ')'"), "(f(a) || ')')");
+        assert_eq!(in_parentheses("active"), "active");
+        assert_eq!(in_parentheses("lower(a)"), "lower(a)");
+        assert_eq!(in_parentheses("a + b"), "(a + b)");
+        assert_eq!(in_parentheses("(a + b)"), "(a + b)");
+        assert_eq!(in_parentheses("(a) + (b)"), "((a) + (b))");
+        assert_eq!(in_parentheses("f(a) || ')'"), "(f(a) || ')')");
     }
 }

@@ -93,6 +93,27 @@ impl TypeField {
     }
 }
 
+/// Names and namespaces of the system's own relations and indexes.
+pub(super) fn system_classes() -> &'static HashMap<Oid, (String, Oid)> {
+    static CLASSES: LazyLock<HashMap<Oid, (String, Oid)>> = LazyLock::new(|| {
+        let rows = table("pg_catalog.pg_class").map(|table| table.fixed());
+        let class = |row: &[Cell]| {
+            let name = match row.get(1)? {
+                Cell::Static(name) => (*name).to_owned(),
+                Cell::Text(name) => name.to_string(),
+                _ => return None,
+            };
+            let number = |i: usize| match row.get(i) {
+                Some(Cell::Integer(number)) => Oid::try_from(*number).ok(),
+                _ => None,
+            };
+            Some((number(0)?, (name, number(2)?)))
+        };
+        rows.iter().flat_map(|rows| rows.rows().filter_map(class)).collect()
+    });
+    &CLASSES
+}
+
 /// OIDs of the functions in `pg_proc` by their names; any of those that share one.
 pub(super) fn function_oids() -> &'static HashMap<Box<str>, Oid> {
     static OIDS: LazyLock<HashMap<Box<str>, Oid>> = LazyLock::new(|| by_name("pg_catalog.pg_proc"));

@@ -92,7 +92,7 @@ pub(super) fn time_zone_names(_: &dyn Host, fill: &mut Fill<'_>) {
 }
 
 /// Name, abbreviation, offset and daylight saving of every time zone, now.
-pub(super) fn time_zones() -> Vec<Cell> {
+fn time_zones() -> Vec<Cell> {
     let now = jiff::Timestamp::now();
     let mut cells = Vec::new();
     for name in jiff::tz::db().available() {
@@ -131,6 +131,18 @@ pub(super) fn activity(host: &dyn Host, fill: &mut Fill<'_>) {
         "client backend",
     ];
     fill.push(columns, cells);
+}
+
+/// `pg_stat_gssapi`: the session uses none.
+pub(super) fn gssapi(host: &dyn Host, fill: &mut Fill<'_>) {
+    let columns = fill.positions(["pid", "gss_authenticated", "encrypted"]);
+    fill.push(columns, row![host.backend_pid(), false, false]);
+}
+
+/// `pg_stat_ssl`: what is known without asking the host.
+pub(super) fn ssl(host: &dyn Host, fill: &mut Fill<'_>) {
+    let columns = fill.positions(["pid", "ssl"]);
+    fill.push(columns, row![host.backend_pid(), false]);
 }
 
 /// `pg_stat_archiver`: one row, in which nothing was archived.

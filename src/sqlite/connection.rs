@@ -310,7 +310,7 @@ impl Connection {
         &self,
         functions: &'static [super::function::Function],
     ) -> Result<(), Error> {
-        super::function::register_table(&self.shared.raw, &self.shared.slot, functions)?;
+        super::function::add(&self.shared.raw, &self.shared.slot, functions)?;
         Ok(())
     }
 

@@ -51,7 +51,8 @@ fn format_type(args: &Args<'_>) -> Outcome {
 
 fn constraint(args: &Args<'_>) -> Outcome {
     let (live, oid) = (live(args)?, oid(args, 0)?);
-    text_or_null(live.object(oid).and_then(|object| definition::constraint(&live, object)))
+    let own = live.object(oid).and_then(|object| definition::constraint(&live, object));
+    text_or_null(own.or_else(|| definition::system(oid).map(str::to_owned)))
 }
 
 /// Expressions are kept as the text that is shown.
@@ -61,7 +62,9 @@ fn expression(args: &Args<'_>) -> Outcome {
 
 fn index(args: &Args<'_>) -> Outcome {
     let (live, oid) = (live(args)?, oid(args, 0)?);
-    let Some(Object::Index(relation, index)) = live.object(oid) else { return Ok(Value::Null) };
+    let Some(Object::Index(relation, index)) = live.object(oid) else {
+        return text_or_null(definition::system(oid).map(str::to_owned));
+    };
     match usize::try_from(args.int_or(1, 0)?) {
         Ok(0) => text(definition::index(relation, index)),
         Ok(column) => text(definition::index_key(relation, index, column - 1).unwrap_or_default()),

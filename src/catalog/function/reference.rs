@@ -2,12 +2,11 @@
 //! <https://www.postgresql.org/docs/15/datatype-oid.html>
 
 use super::{live, oid, text};
-use crate::catalog::fixed::{function_oids, operator_oids};
+use crate::catalog::fixed::{function_oids, operator_oids, system_classes};
 use crate::catalog::kind;
 use crate::catalog::live::class::namespace_oid;
 use crate::catalog::objects::{INFORMATION_SCHEMA, Object, PG_CATALOG, PUBLIC, sequence_name};
-use crate::catalog::relation::TABLES;
-use crate::schema::{Namespace, identifier, system};
+use crate::schema::{Namespace, identifier};
 use crate::sqlite::FunctionError;
 use crate::sqlite::function::{Args, Flags, Function, Outcome};
 use crate::types::{Oid, Type, Value, ValueRef};
@@ -149,15 +148,19 @@ pub(super) fn class(args: &Args<'_>, i: usize) -> Result<Oid, FunctionError> {
 }
 
 fn to_class(args: &Args<'_>, name: &Name) -> Result<Option<Oid>, FunctionError> {
-    let system = |schema, namespace| {
-        let found = name.is_in(schema).then(|| system::relation(namespace, name.last()));
-        found.flatten().map(|relation| relation.oid)
+    let system = |schema| {
+        let namespace = namespace_oid(schema);
+        let same = |class: &(String, Oid)| class.1 == namespace && class.0 == name.last();
+        let found = system_classes().iter().find(|(_, class)| same(class));
+        found.map(|(&oid, _)| oid)
     };
-    if let Some(oid) = system("pg_catalog", Namespace::Catalog) {
+    if name.is_in("pg_catalog")
+        && let Some(oid) = system(Namespace::Catalog)
+    {
         return Ok(Some(oid));
     }
     if name.schema() == Some("information_schema") {
-        return Ok(system("information_schema", Namespace::InformationSchema));
+        return Ok(system(Namespace::InformationSchema));
     }
     Ok(if name.is_in("public") { live(args)?.class_oid(name.last()) } else { None })
 }
@@ -258,11 +261,10 @@ fn named(args: &Args<'_>, name: Naming) -> Outcome {
 
 /// A relation's name, qualified when it is not found without.
 fn class_name(args: &Args<'_>, oid: Oid) -> Result<Option<String>, FunctionError> {
-    if let Some(table) = TABLES.iter().find(|table| table.system.relation.oid == oid) {
-        let relation = &table.system.relation;
-        let visible = namespace_oid(relation.namespace) == PG_CATALOG;
-        let name = if visible { &relation.name } else { table.system.qualified_name };
-        return Ok(Some(name.to_owned()));
+    if let Some((name, namespace)) = system_classes().get(&oid) {
+        let visible = *namespace == PG_CATALOG;
+        let qualified = || format!("information_schema.{name}");
+        return Ok(Some(if visible { name.clone() } else { qualified() }));
     }
     let live = live(args)?;
     Ok(match live.object(oid) {

@@ -3,14 +3,22 @@
 
 use crate::catalog::relation::table;
 use crate::catalog::rowset::{Cell, RowSet, Scan, row};
-use crate::catalog::server::time_zones;
 use crate::sqlite::table::{Affinity, Caller, ColumnRole, Rows, Source, SourceColumn};
 use crate::sqlite::{Connection, Error, FunctionError};
 use crate::types::Value;
 use std::sync::Arc;
 
+/// Relations whose rows a function of the same name gives: one table serves as both.
+const RELATIONS: [&str; 4] = [
+    "pg_catalog.pg_available_extension_versions",
+    "pg_catalog.pg_available_extensions",
+    "pg_catalog.pg_timezone_abbrevs",
+    "pg_catalog.pg_timezone_names",
+];
+
 /// Registers them on a connection.
 pub(in crate::catalog) fn register(connection: &Connection) -> Result<(), Error> {
+    crate::catalog::attach(connection, &RELATIONS)?;
     for function in FUNCTIONS {
         connection.add_table(function.name, Arc::new(function))?;
     }
@@ -33,27 +41,6 @@ const FUNCTIONS: &[SetFunction] = &[
         columns: &["grantor", "grantee", "privilege_type", "is_grantable"],
         arguments: 1,
         rows: explode_acl,
-    },
-    SetFunction {
-        name: "pg_available_extension_versions",
-        columns: &[
-            "name",
-            "version",
-            "superuser",
-            "trusted",
-            "relocatable",
-            "schema",
-            "requires",
-            "comment",
-        ],
-        arguments: 0,
-        rows: nothing,
-    },
-    SetFunction {
-        name: "pg_available_extensions",
-        columns: &["name", "default_version", "comment"],
-        arguments: 0,
-        rows: nothing,
     },
     SetFunction {
         name: "pg_extension_update_paths",
@@ -120,18 +107,6 @@ const FUNCTIONS: &[SetFunction] = &[
         columns: &["value"],
         arguments: 1,
         rows: nothing,
-    },
-    SetFunction {
-        name: "pg_timezone_abbrevs",
-        columns: &["abbrev", "utc_offset", "is_dst"],
-        arguments: 0,
-        rows: |caller, _| relation_rows(caller, "pg_catalog.pg_timezone_abbrevs"),
-    },
-    SetFunction {
-        name: "pg_timezone_names",
-        columns: &["name", "abbrev", "utc_offset", "is_dst"],
-        arguments: 0,
-        rows: |_, _| Ok(time_zones()),
     },
     SetFunction {
         name: "ts_token_type",

@@ -1,10 +1,9 @@
 //! Whether a name is found without its schema: `public` and `pg_catalog` are on every search path.
 
 use super::{boolean, live, oid, yes};
+use crate::catalog::fixed::system_classes;
 use crate::catalog::kind;
-use crate::catalog::objects::Object;
-use crate::catalog::relation::TABLES;
-use crate::schema::Namespace;
+use crate::catalog::objects::{Object, PG_CATALOG};
 use crate::sqlite::function::{Args, Flags, Function, Outcome};
 use crate::types::{Type, Value};
 
@@ -30,8 +29,8 @@ fn table(args: &Args<'_>) -> Outcome {
     if let Some(Object::Relation(_) | Object::Index(..) | Object::Sequence(_)) = object {
         return boolean(true);
     }
-    match TABLES.iter().find(|table| table.system.relation.oid == oid) {
-        Some(table) => boolean(table.system.relation.namespace == Namespace::Catalog),
+    match system_classes().get(&oid) {
+        Some((_, namespace)) => boolean(*namespace == PG_CATALOG),
         None => Ok(Value::Null),
     }
 }

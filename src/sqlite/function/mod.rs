@@ -41,7 +41,7 @@ use super::host::{FunctionError, HostSlot};
 use crate::types::{Value, ValueRef};
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::ValueRef as Raw;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// What a SQL function answers.
 pub type Outcome = Result<Value, FunctionError>;
@@ -127,9 +127,34 @@ pub fn register_table(
     Ok(())
 }
 
-/// The function of that name in this room's tables: casts of array elements are named so.
+/// Registers the functions of another room's table, and remembers them as casts of array elements.
+///
+/// # Errors
+/// SQLite's, when it cannot take a function.
+pub fn add(
+    connection: &rusqlite::Connection,
+    slot: &Arc<HostSlot>,
+    table: &'static [Function],
+) -> rusqlite::Result<()> {
+    let known = |added: &Vec<&'static [Function]>| added.iter().any(|t| std::ptr::eq(*t, table));
+    let is_new = !known(&ADDED.read().unwrap_or_else(PoisonError::into_inner));
+    if is_new {
+        let mut added = ADDED.write().unwrap_or_else(PoisonError::into_inner);
+        if !known(&added) {
+            added.push(table);
+        }
+    }
+    register_table(connection, slot, table)
+}
+
+/// Tables of other rooms.
+static ADDED: RwLock<Vec<&'static [Function]>> = RwLock::new(Vec::new());
+
+/// The function of that name in any table: casts of array elements are named so.
 fn scalar(name: &str) -> Option<Function> {
-    TABLES.iter().flat_map(|table| table.iter()).find(|row| row.0 == name).copied()
+    let named = |table: &&'static [Function]| table.iter().find(|row| row.0 == name).copied();
+    let added = ADDED.read().unwrap_or_else(PoisonError::into_inner);
+    TABLES.iter().find_map(named).or_else(|| added.iter().find_map(named))
 }
 
 const TABLES: &[&[Function]] = &[
