@@ -113,10 +113,11 @@ class Process:
 
 
 class Egret(Process):
-    """`egret serve` on a free port."""
+    """`egret serve` on the given port, or a free one."""
 
-    def __init__(self, *files, arguments=(), **options):
-        argv = [EGRET, "serve", *map(str, files), "--listen", "127.0.0.1:0", *map(str, arguments)]
+    def __init__(self, *files, arguments=(), port=0, **options):
+        argv = [EGRET, "serve", *map(str, files), "--listen", f"127.0.0.1:{port}",
+                *map(str, arguments)]
         super().__init__(argv, r"listening on 127\.0\.0\.1:(\d+)", **options)
         self.port = int(self.match[1])
         self.pid = self.child.pid

@@ -17,12 +17,6 @@ CORPUS = sorted((pathlib.Path(__file__).parent / "corpus").glob("*.txt"))
 ROUNDS = int(os.environ.get("EGRET_FUZZ_ROUNDS", "400"))
 
 
-@pytest.fixture(scope="session")
-def tls():
-    """Raw sessions are in clear."""
-    return False
-
-
 @pytest.fixture
 def bystander(link):
     """Another session, open throughout."""

@@ -11,12 +11,6 @@ from protocol import (CANCEL_REQUEST, FLUSH, GSSENC_REQUEST, PROTOCOL_3_2, SSL_R
                       kinds, message, parse, query, rows, startup, tags, text)
 
 
-@pytest.fixture(scope="session")
-def tls():
-    """Raw sessions are in clear."""
-    return False
-
-
 @pytest.fixture
 def wire(link):
     """A started session."""
@@ -392,17 +386,6 @@ def test_too_many_connections(link):
     time.sleep(0.5)
     with Wire(link) as session:
         assert session.start()[-1] == ("Z", b"I")
-
-
-@pytest.fixture(scope="module")
-def secure(request):
-    """A link to a server with TLS."""
-    if servers.TARGET == "postgres":
-        yield request.getfixturevalue("oracle").link(True)
-        return
-    shop = servers.Shop(True)
-    yield shop.link(True)
-    shop.stop()
 
 
 class TestTls:

@@ -1,0 +1,324 @@
+"""Shipping, restoring and following under fire, on a real S3 server and with the real Litestream."""
+
+import contextlib
+import hashlib
+import os
+import pathlib
+import random
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+
+import bucket as s3
+import psycopg
+import pytest
+import servers
+
+HERE = pathlib.Path(__file__).parent
+KILLS = int(os.environ.get("EGRET_KILLS", "10"))
+
+
+@pytest.fixture(scope="module")
+def store():
+    """One S3 server for the module."""
+    server = s3.Bucket()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def time_limit():
+    """These cases take longer than a minute; tests/run bounds the suite."""
+
+
+def make_ledger(path):
+    """A file in WAL mode with the table both writers append to."""
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA journal_mode = wal")
+    db.execute("CREATE TABLE ledger (id INTEGER PRIMARY KEY, source TEXT NOT NULL, "
+               "amount INTEGER NOT NULL, note TEXT)")
+    db.execute("CREATE INDEX ledger_source ON ledger (source, amount)")
+    db.commit()
+    db.close()
+    return path
+
+
+def content(path):
+    """A hash over all that a file holds, whatever its pages look like."""
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        out = hashlib.sha256()
+        for (sql,) in db.execute("SELECT sql FROM sqlite_schema ORDER BY name"):
+            out.update(repr(sql).encode())
+        for row in db.execute("SELECT * FROM ledger ORDER BY id"):
+            out.update(repr(row).encode())
+        return db.execute("SELECT count(*) FROM ledger").fetchone()[0], out.hexdigest()
+
+
+def litestream_restore(url, output):
+    """Restores by the real Litestream."""
+    done = subprocess.run(["litestream", "restore", "-o", output, url], capture_output=True,
+                          text=True, env=s3.environment(), timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def egret_restore(url, output):
+    """Restores by egret."""
+    done = servers.egret("restore", url, "--output", output, env=s3.environment())
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+RESTORERS = pytest.mark.parametrize("restore", [egret_restore, litestream_restore],
+                                    ids=["egret", "litestream"])
+
+
+class Psql(threading.Thread):
+    """psql through egret, one transaction a process, again and again while egret comes and goes."""
+
+    def __init__(self, port, user="psql"):
+        super().__init__(daemon=True)
+        self.link = servers.Link(port, user, "app")
+        self.done, self.committed, self.errors = threading.Event(), [], []
+
+    def run(self):
+        """Counts what egret acknowledged."""
+        number = 0
+        while not self.done.is_set():
+            number += 1
+            sql = ("INSERT INTO ledger (source, amount, note) VALUES "
+                   f"('psql', {number}, 'n{number}'), ('psql', -{number}, NULL), ('psql', 0, '')")
+            ran = subprocess.run(["psql", "-X", "-v", "ON_ERROR_STOP=1", "-c", sql],
+                                 env=self.link.environment, capture_output=True, text=True)
+            if ran.returncode == 0:
+                self.committed.append(number)
+            elif ran.returncode == 1 and "ERROR" in ran.stderr:
+                self.errors.append(ran.stderr)
+            else:
+                time.sleep(0.05)
+
+    def stop(self):
+        """Ends the loop."""
+        self.done.set()
+        self.join()
+
+
+class Watcher(threading.Thread):
+    """Asks a follower for its count throughout: never an error, never less, never a torn state."""
+
+    def __init__(self, port):
+        super().__init__(daemon=True)
+        self.port, self.done = port, threading.Event()
+        self.counts, self.problems = [], []
+
+    def run(self):
+        """Collects counts and problems."""
+        last = 0
+        conn = psycopg.connect(host="127.0.0.1", port=self.port, user="w", autocommit=True)
+        while not self.done.is_set():
+            try:
+                count, total = conn.execute(
+                    "SELECT count(*), coalesce(sum(amount), 0) FROM ledger").fetchone()
+            except psycopg.Error as e:
+                self.problems.append(repr(e))
+                return
+            if total != 0 or count % 3 or count < last:
+                self.problems.append(f"count {count} after {last}, sum {total}")
+            last = count
+            self.counts.append(count)
+            time.sleep(0.02)
+        conn.close()
+
+    def stop(self):
+        """Ends the loop."""
+        self.done.set()
+        self.join()
+
+
+def count_at(port):
+    """The follower's count now."""
+    with psycopg.connect(host="127.0.0.1", port=port, user="w") as conn:
+        return conn.execute("SELECT count(*) FROM ledger").fetchone()[0]
+
+
+def test_killed_ten_times(store, tmp_path):
+    """Two writers, ten kills, two restores and a follower end with the same content."""
+    rng = random.Random(int(os.environ.get("EGRET_SEED", "7")))
+    file, url = make_ledger(tmp_path / "app.db"), store.url()
+    env = s3.environment()
+    port = servers.free_port()
+    serve = {"arguments": ["--backup", url], "port": port, "env": env}
+    primary = servers.Egret(file, **serve)
+    ready = servers.wait_until(lambda: servers.egret(
+        "restore", url, "--output", tmp_path / "probe.db", "--force", env=env).returncode == 0, 20)
+    assert ready, "nothing to restore after 20 s:\n" + primary.text[-3000:]
+    follower = servers.Egret(tmp_path / "follower.db", arguments=["--follow", url], env=env)
+    watcher = Watcher(follower.port)
+    watcher.start()
+    app = subprocess.Popen([sys.executable, HERE / "writer.py", file, str(3 * KILLS + 2)],
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    psql = Psql(port)
+    psql.start()
+    logs = []
+    for _ in range(KILLS):
+        time.sleep(0.3 + rng.random() * 2)
+        primary.stop(9)
+        logs.append(primary.text)
+        time.sleep(rng.random() * 0.5)
+        primary = servers.Egret(file, **serve)
+    out, err = app.communicate(timeout=120)
+    assert app.returncode == 0, err
+    psql.stop()
+    assert primary.stop() == 0, primary.text[-3000:]
+    logs.append(primary.text)
+    expected = content(file)
+    check_acknowledged(file, int(out), psql)
+    for restore in (egret_restore, litestream_restore):
+        copy = tmp_path / f"{restore.__name__}.db"
+        restore(url, copy)
+        assert content(copy) == expected, restore.__name__
+    caught_up = servers.wait_until(lambda: count_at(follower.port) == expected[0], 20)
+    watcher.stop()
+    assert not watcher.problems, watcher.problems[:5]
+    assert caught_up, f"the follower stays at {watcher.counts[-1]} of {expected[0]}"
+    assert len(set(watcher.counts)) > KILLS, "the follower stood still"
+    with psycopg.connect(host="127.0.0.1", port=follower.port, user="w") as conn:
+        assert conn.execute("SELECT pg_is_in_recovery()").fetchone() == (True,)
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+            conn.execute("DELETE FROM ledger")
+    assert follower.stop() == 0
+    assert content(tmp_path / "follower.db") == expected
+    assert not any("panicked" in text for text in [*logs, follower.text])
+
+
+def check_acknowledged(file, committed, psql):
+    """What either writer was told is committed is in the file."""
+    assert not psql.errors, psql.errors[:3]
+    assert psql.committed, "psql never got through"
+    with contextlib.closing(sqlite3.connect(file)) as db:
+        app = db.execute("SELECT count(*) FROM ledger WHERE source = 'app'").fetchone()[0]
+        seen = {n for (n,) in db.execute("SELECT amount FROM ledger WHERE source = 'psql'")}
+    assert app == 3 * committed
+    assert set(psql.committed) <= seen
+
+
+@RESTORERS
+@pytest.mark.parametrize("where", ["s3", "file"])
+def test_backup_and_restore(store, tmp_path, where, restore):
+    """Commits of a client and of another process are in the store within a second or so."""
+    file = make_ledger(tmp_path / "app.db")
+    url = store.url() if where == "s3" else f"file://{tmp_path}/backup"
+    server = servers.Egret(file, arguments=["--backup", url], env=s3.environment())
+    with psycopg.connect(host="127.0.0.1", port=server.port, user="x", dbname="app") as conn:
+        conn.execute("INSERT INTO ledger (source, amount) VALUES ('egret', 1), ('egret', -1)")
+    with contextlib.closing(sqlite3.connect(file)) as db:
+        db.execute("INSERT INTO ledger (source, amount) VALUES ('app', 0)")
+        db.commit()
+    time.sleep(2)
+    server.stop(9)
+    restore(url, tmp_path / "copy.db")
+    assert content(tmp_path / "copy.db") == content(file)
+
+
+def test_restore_refuses_to_overwrite(tmp_path):
+    """--force is needed, and a failed restore leaves the old file."""
+    file, url = make_ledger(tmp_path / "app.db"), f"file://{tmp_path}/backup"
+    server = servers.Egret(file, arguments=["--backup", url])
+    assert servers.wait_until(lambda: list((tmp_path / "backup").rglob("*.ltx")), 10)
+    server.stop()
+    target = tmp_path / "copy.db"
+    target.write_bytes(b"precious")
+    assert servers.egret("restore", url, "--output", target).returncode != 0
+    assert target.read_bytes() == b"precious"
+    assert servers.egret("restore", f"file://{tmp_path}/nowhere", "--output", target,
+                         "--force").returncode != 0
+    assert target.read_bytes() == b"precious"
+    assert servers.egret("restore", url, "--output", target, "--force").returncode == 0
+    assert content(target) == content(file)
+
+
+def test_restores_what_litestream_wrote(store, tmp_path):
+    """The other way round: the real Litestream ships, egret restores."""
+    file, url = make_ledger(tmp_path / "app.db"), store.url()
+    ship = subprocess.Popen(["litestream", "replicate", file, url], env=s3.environment(),
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run([sys.executable, HERE / "writer.py", file, "4"], check=True, capture_output=True)
+    time.sleep(3)
+    ship.terminate()
+    ship.wait(30)
+    litestream_restore(url, tmp_path / "theirs.db")
+    assert content(tmp_path / "theirs.db") == content(file)
+    egret_restore(url, tmp_path / "ours.db")
+    assert content(tmp_path / "ours.db") == content(file)
+
+
+def test_idle_uploads_nothing(tmp_path):
+    """Nothing committed, nothing written."""
+    file = make_ledger(tmp_path / "app.db")
+    server = servers.Egret(file, arguments=["--backup", f"file://{tmp_path}/backup"])
+    objects = lambda: sorted((str(p), p.stat().st_mtime_ns)  # noqa: E731
+                             for p in (tmp_path / "backup").rglob("*") if p.is_file())
+    assert servers.wait_until(objects, 10)
+    time.sleep(2)
+    before = objects()
+    time.sleep(4)
+    assert objects() == before
+    server.stop()
+
+
+def test_directory(tmp_path):
+    """Each file of a directory is backed up under its own name."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for name in ("a.db", "b.db"):
+        make_ledger(folder / name)
+    server = servers.Egret(folder, arguments=["--backup", f"file://{tmp_path}/backup"])
+    for name in ("a", "b"):
+        with psycopg.connect(host="127.0.0.1", port=server.port, user="x", dbname=name) as conn:
+            conn.execute("INSERT INTO ledger (source, amount) VALUES (%s, 0)", (name,))
+    assert server.stop() == 0
+    for name in ("a.db", "b.db"):
+        egret_restore(f"file://{tmp_path}/backup/{name}", tmp_path / name)
+        assert content(tmp_path / name) == content(folder / name)
+
+
+def test_store_away(tmp_path):
+    """A store that fails does not stop clients; when it is back, all is shipped."""
+    file, backup = make_ledger(tmp_path / "app.db"), tmp_path / "backup"
+    backup.write_text("in the way: a directory cannot be made here")
+    server = servers.Egret(file, arguments=["--backup", f"file://{backup}"])
+    with psycopg.connect(host="127.0.0.1", port=server.port, user="x", dbname="app",
+                         autocommit=True) as conn:
+        for n in range(10):
+            conn.execute("INSERT INTO ledger (source, amount) VALUES ('x', %s)", (n,))
+        failed = servers.wait_until(lambda: conn.execute(
+            "SELECT failed_count FROM pg_stat_archiver").fetchone()[0], 10)
+        assert failed
+        backup.unlink()
+        assert servers.wait_until(lambda: backup.is_dir() and list(backup.rglob("*.ltx")), 60)
+    assert server.stop() == 0
+    egret_restore(f"file://{backup}", tmp_path / "copy.db")
+    assert content(tmp_path / "copy.db") == content(file)
+
+
+def test_restart_without_a_gap(tmp_path):
+    """A killed process goes on where it was, without a second snapshot."""
+    file, backup = make_ledger(tmp_path / "app.db"), tmp_path / "backup"
+    serve = {"arguments": ["--backup", f"file://{backup}"]}
+    for n in range(3):
+        server = servers.Egret(file, **serve)
+        with psycopg.connect(host="127.0.0.1", port=server.port, user="x", dbname="app") as conn:
+            conn.execute("INSERT INTO ledger (source, amount) VALUES ('x', %s)", (n,))
+        time.sleep(1.5)
+        server.stop(9)
+    names = sorted(p.name for p in backup.rglob("*.ltx"))
+    assert len([name for name in names if name.startswith("0" * 15 + "1-")]) <= 2, names
+    egret_restore(f"file://{backup}", tmp_path / "copy.db")
+    assert content(tmp_path / "copy.db") == content(file)
+
+
+def test_litestream_is_here():
+    """Without the real program half of this file would prove nothing."""
+    assert shutil.which("litestream")
