@@ -101,7 +101,8 @@ fn array_in(args: &Args<'_>) -> Outcome {
         return array(Elements::parse(&s)?);
     }
     let read = Reader { s: &s, at: 0 }.read()?;
-    array(Elements::parse(&read)?.map(|value| cast.apply(value))?)
+    let ragged = |_| FunctionError::new("22P02", format!("malformed array literal: \"{s}\""));
+    array(Elements::parse(&read).map_err(ragged)?.map(|value| cast.apply(value))?)
 }
 
 /// Turns `{a,"b c",NULL}` into a JSON array of strings.

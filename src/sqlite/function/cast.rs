@@ -39,7 +39,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ("pg_text_to_oid", 1, Flags::PURE, |a| text_oid(a, "oid")),
     ("pg_text_to_xid", 1, Flags::PURE, |a| text_oid(a, "xid")),
     ("pg_text_to_float8", 1, Flags::PURE, |a| real(parse_float(&a.text(0)?, "double precision")?)),
-    ("pg_text_to_float4", 1, Flags::PURE, |a| narrow(parse_float(&a.text(0)?, "real")?)),
+    ("pg_text_to_float4", 1, Flags::PURE, text_float4),
     ("pg_text_to_numeric", 1, Flags::PURE, text_numeric),
     ("pg_text_to_uuid", 1, Flags::PURE, |a| text(parse_uuid(&a.text(0)?)?)),
     ("pg_text_to_char", 1, Flags::PURE, |a| text(a.text(0)?.chars().take(1).collect::<String>())),
@@ -105,6 +105,12 @@ fn narrow(r: f64) -> Outcome {
         return Err(FunctionError::new("22003", "value out of range: underflow"));
     }
     real(narrowed)
+}
+
+fn text_float4(args: &Args<'_>) -> Outcome {
+    let s = args.text(0)?;
+    let beyond = |_| FunctionError::new("22003", format!("\"{s}\" is out of range for type real"));
+    narrow(parse_float(&s, "real")?).map_err(beyond)
 }
 
 /// A float has that many digits worth keeping.

@@ -228,7 +228,7 @@ impl Decimal {
     }
 
     fn reduced(self, digits: i64, quotient: impl Fn(i128, i128) -> i128) -> Result<Self> {
-        let cut = i64::from(self.scale) - digits;
+        let cut = i64::from(self.scale).saturating_sub(digits);
         let Ok(cut) = u32::try_from(cut) else { return Ok(self) };
         let Some(unit) = 10_i128.checked_pow(cut) else { return Ok(Self::ZERO) };
         Self::with_scale(quotient(self.coefficient, unit), digits)

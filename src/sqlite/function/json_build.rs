@@ -203,7 +203,7 @@ impl Accumulator for Members {
     fn step(&mut self, args: &Args<'_>) -> Result<()> {
         let Some(key) = args.text_if(0)? else {
             let message = "field name must not be null";
-            return Err(FunctionError::new("22004", message));
+            return Err(FunctionError::new("22023", message));
         };
         let mut member = String::new();
         quote(&mut member, &key);

@@ -210,6 +210,8 @@ fn outcome(slot: &HostSlot, outcome: Outcome) -> rusqlite::Result<rusqlite::type
     match outcome {
         Ok(Value::Null) => Ok(rusqlite::types::Value::Null),
         Ok(Value::Integer(i)) => Ok(rusqlite::types::Value::Integer(i)),
+        // SQLite has no NaN and would make it NULL.
+        Ok(Value::Real(r)) if r.is_nan() => Ok(rusqlite::types::Value::Text("NaN".to_owned())),
         Ok(Value::Real(r)) => Ok(rusqlite::types::Value::Real(r)),
         Ok(Value::Text(t)) => Ok(rusqlite::types::Value::Text(t)),
         Ok(Value::Blob(b)) => Ok(rusqlite::types::Value::Blob(b)),

@@ -143,7 +143,8 @@ fn typmod(args: &Args<'_>) -> Outcome {
     }
     let (precision, scale) = (args.int(1)?, args.int_or(2, 0)?);
     let rounded = args.decimal(0)?.round(scale)?;
-    let limit = u32::try_from(precision - scale).ok().and_then(|n| 10_i128.checked_pow(n));
+    let limit =
+        u32::try_from(precision.saturating_sub(scale)).ok().and_then(|n| 10_i128.checked_pow(n));
     if limit.is_some_and(|limit| rounded.abs().compare(Decimal::new(limit, 0)).is_ge()) {
         return Err(FunctionError::new("22003", "numeric field overflow"));
     }

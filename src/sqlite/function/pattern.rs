@@ -2,6 +2,7 @@
 //! <https://www.postgresql.org/docs/15/functions-matching.html>
 
 use super::regex::Pattern;
+use super::text::lower;
 use super::{Args, Flags, Function, Outcome, boolean, text};
 use crate::sqlite::host::FunctionError;
 use crate::types::Value;
@@ -34,7 +35,7 @@ fn like(args: &Args<'_>) -> Result<bool, FunctionError> {
 }
 
 fn ilike(args: &Args<'_>) -> Result<bool, FunctionError> {
-    let (subject, pattern) = (args.text(0)?.to_lowercase(), args.text(1)?.to_lowercase());
+    let (subject, pattern) = (lower(&args.text(0)?), lower(&args.text(1)?));
     let escape = escape(args, 2)?.and_then(|c| c.to_lowercase().next());
     matches(&subject, &pattern, escape)
 }
@@ -53,9 +54,9 @@ fn matches(subject: &str, pattern: &str, escape: Option<char>) -> Result<bool, F
             None => subject.as_str().is_empty(),
             Some(c) => {
                 let literal = Some(c) == escape;
-                let wanted = if literal { pattern.next().ok_or_else(dangling)? } else { c };
                 match subject.next() {
-                    Some(got) => got == wanted || (wanted == '_' && !literal),
+                    Some(got) if literal => got == pattern.next().ok_or_else(dangling)?,
+                    Some(got) => got == c || c == '_',
                     None => false,
                 }
             }

@@ -117,8 +117,21 @@ fn compile(pattern: &str, flags: &str) -> Result<Pattern> {
 fn reason(error: &regex::Error) -> String {
     let all = error.to_string();
     let last = all.lines().last().unwrap_or_default();
-    last.trim_start_matches("error: ").to_owned()
+    let reason = last.trim_start_matches("error: ");
+    let known = REASONS.iter().find(|(theirs, _)| reason.starts_with(theirs));
+    known.map_or(reason, |(_, ours)| ours).to_owned()
 }
+
+/// The crate's words and Postgres's.
+const REASONS: &[(&str, &str)] = &[
+    ("unclosed group", "parentheses () not balanced"),
+    ("unopened group", "parentheses () not balanced"),
+    ("unclosed character class", "brackets [] not balanced"),
+    ("invalid character class range", "invalid character range"),
+    ("repetition operator missing expression", "quantifier operand invalid"),
+    ("invalid repetition count range", "invalid repetition count(s)"),
+    ("unclosed counted repetition", "braces {} not balanced"),
+];
 
 /// `***:`, `***=` and `(?flags)` at the start.
 fn director<'a>(pattern: &'a str, options: &mut Options) -> Result<&'a str> {

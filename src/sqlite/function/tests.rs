@@ -142,7 +142,7 @@ fn every_name_of_the_catalog_is_there() {
     }
     let mut missing = Vec::new();
     for line in names("functions.txt").chain(names("operators.txt")).chain(names("casts.txt")) {
-        let private = line.starts_with("pg_") && !line.contains("_in") && !line.ends_with("_out");
+        let private = line.starts_with("pg_") && !line.ends_with("_in") && !line.ends_with("_out");
         if private && !known.contains(&line) && !missing.contains(&line) {
             missing.push(line);
         }
@@ -234,6 +234,7 @@ fn advisory_locks_exclude_other_sessions_until_released() {
 #[test]
 fn strange_arguments_are_refused_quietly() {
     let (connection, _) = connection(1);
+    let mut panics = Vec::new();
     let strange = ["x'ff00'", "cast(x'ff' as text)", "-9223372036854775808", "1e308", "''", "null"];
     for (name, arity, ..) in TABLES.iter().flat_map(|table| table.iter()) {
         if ["pg_sleep", "pg_advisory_lock", "pg_repeat"].iter().any(|slow| name.starts_with(slow)) {
@@ -246,10 +247,13 @@ fn strange_arguments_are_refused_quietly() {
                 let outcome = connection.query_row(&sql, [], |_| Ok(()));
                 let panicked = matches!(outcome, Err(rusqlite::Error::UnwindingPanic));
                 let shown = outcome.err().map(|error| error.to_string()).unwrap_or_default();
-                assert!(!panicked && !shown.contains("panic"), "{sql}: {shown}");
+                if panicked || shown.contains("panic") {
+                    panics.push(sql);
+                }
             }
         }
     }
+    assert!(panics.is_empty(), "{panics:#?}");
 }
 
 /// Registration is paid by every new connection.

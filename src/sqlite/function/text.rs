@@ -7,8 +7,8 @@ use crate::sqlite::host::FunctionError;
 use crate::types::{Value, ValueRef};
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    ("pg_lower", 1, Flags::PURE, |a| text(a.text(0)?.to_lowercase())),
-    ("pg_upper", 1, Flags::PURE, |a| text(a.text(0)?.to_uppercase())),
+    ("pg_lower", 1, Flags::PURE, |a| text(lower(&a.text(0)?))),
+    ("pg_upper", 1, Flags::PURE, |a| text(upper(&a.text(0)?))),
     ("pg_initcap", 1, Flags::PURE, |a| text(initcap(&a.text(0)?))),
     ("pg_ascii", 1, Flags::PURE, |a| integer(a.text(0)?.chars().next().map_or(0, u32::from))),
     ("pg_chr", 1, Flags::PURE, chr),
@@ -56,17 +56,29 @@ fn size(n: i64) -> usize {
     usize::try_from(n).unwrap_or(if n < 0 { 0 } else { usize::MAX })
 }
 
+/// Letters change one for one, as in C: `ß` has no single capital.
+fn single(c: char, mut changed: impl ExactSizeIterator<Item = char>) -> char {
+    if changed.len() == 1 { changed.next().unwrap_or(c) } else { c }
+}
+
+/// Lower case.
+pub(super) fn lower(s: &str) -> String {
+    s.chars().map(|c| single(c, c.to_lowercase())).collect()
+}
+
+fn upper(s: &str) -> String {
+    s.chars().map(|c| single(c, c.to_uppercase())).collect()
+}
+
 fn initcap(s: &str) -> String {
     let mut inside = false;
-    s.chars().fold(String::with_capacity(s.len()), |mut out, c| {
-        if inside {
-            out.extend(c.to_lowercase());
-        } else {
-            out.extend(c.to_uppercase());
-        }
+    let change = |c: char| {
+        let changed =
+            if inside { single(c, c.to_lowercase()) } else { single(c, c.to_uppercase()) };
         inside = c.is_alphanumeric();
-        out
-    })
+        changed
+    };
+    s.chars().map(change).collect()
 }
 
 fn chr(args: &Args<'_>) -> Outcome {
@@ -148,7 +160,7 @@ fn split_part(args: &Args<'_>) -> Outcome {
     if delimiter.is_empty() {
         return text(if field == 1 || field == -1 { s.as_ref() } else { "" });
     }
-    let n = size(field.abs()) - 1;
+    let n = usize::try_from(field.unsigned_abs()).unwrap_or(usize::MAX) - 1;
     let delimiter = delimiter.as_ref();
     let part = if field > 0 { s.split(delimiter).nth(n) } else { s.rsplit(delimiter).nth(n) };
     text(part.unwrap_or(""))
