@@ -12,12 +12,12 @@ use std::sync::Arc;
 /// Arguments, and the way to the session.
 pub struct Args<'a> {
     values: &'a [ValueRef<'a>],
-    slot: &'a Arc<HostSlot>,
+    slot: &'a HostSlot,
 }
 
 impl<'a> Args<'a> {
     /// The arguments of one call.
-    pub fn new(values: &'a [ValueRef<'a>], slot: &'a Arc<HostSlot>) -> Self {
+    pub fn new(values: &'a [ValueRef<'a>], slot: &'a HostSlot) -> Self {
         Self { values, slot }
     }
 
@@ -32,7 +32,7 @@ impl<'a> Args<'a> {
     }
 
     /// The connection's way to its session.
-    pub fn slot(&self) -> &'a Arc<HostSlot> {
+    pub fn slot(&self) -> &'a HostSlot {
         self.slot
     }
 

@@ -15,8 +15,14 @@ mod array;
 mod array_cast;
 mod array_search;
 mod cast;
+mod datetime;
+mod datetime_cast;
+mod datetime_field;
 mod decimal;
 mod encoding;
+mod format_datetime;
+mod format_number;
+mod interval;
 mod json;
 mod json_build;
 mod json_edit;
@@ -25,12 +31,15 @@ mod json_value;
 mod lock;
 mod math;
 mod numeric;
+mod parse_datetime;
 mod pattern;
 mod regex;
 mod regexp;
+mod series;
 mod session;
 mod statistics;
 mod string;
+mod template;
 mod text;
 mod trigonometry;
 
@@ -98,10 +107,10 @@ pub fn register(connection: &rusqlite::Connection, slot: &Arc<HostSlot>) -> rusq
     for table in TABLES {
         register_table(connection, slot, table)?;
     }
-    for table in [aggregate::AGGREGATES, statistics::AGGREGATES, json_build::AGGREGATES] {
+    for table in AGGREGATES {
         aggregate::register(connection, slot, table)?;
     }
-    Ok(())
+    series::register(connection, slot)
 }
 
 /// Registers the functions of one table.
@@ -157,6 +166,9 @@ fn scalar(name: &str) -> Option<Function> {
     TABLES.iter().find_map(named).or_else(|| added.iter().find_map(named))
 }
 
+const AGGREGATES: &[&[aggregate::Aggregate]] =
+    &[aggregate::AGGREGATES, statistics::AGGREGATES, interval::AGGREGATES, json_build::AGGREGATES];
+
 const TABLES: &[&[Function]] = &[
     text::FUNCTIONS,
     string::FUNCTIONS,
@@ -173,6 +185,13 @@ const TABLES: &[&[Function]] = &[
     array::FUNCTIONS,
     array_cast::FUNCTIONS,
     array_search::FUNCTIONS,
+    datetime::FUNCTIONS,
+    datetime_cast::FUNCTIONS,
+    datetime_field::FUNCTIONS,
+    interval::FUNCTIONS,
+    format_datetime::FUNCTIONS,
+    parse_datetime::FUNCTIONS,
+    format_number::FUNCTIONS,
     session::FUNCTIONS,
     lock::FUNCTIONS,
 ];

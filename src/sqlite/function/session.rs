@@ -171,7 +171,7 @@ fn started() -> Outcome {
     static STARTED: OnceLock<SystemTime> = OnceLock::new();
     let at = STARTED.get_or_init(SystemTime::now);
     let micros = at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
-    integer(i64::try_from(micros).unwrap_or(i64::MAX))
+    super::datetime::moment(i64::try_from(micros).unwrap_or(i64::MAX))
 }
 
 fn column_size(args: &Args<'_>) -> Outcome {
