@@ -26,6 +26,11 @@ impl<'a> Args<'a> {
         self.values.len()
     }
 
+    /// There are none.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
     /// All of them.
     pub fn values(&self) -> &'a [ValueRef<'a>] {
         self.values

@@ -52,11 +52,11 @@ impl Elements {
         let malformed = || FunctionError::new("22P02", format!("malformed array literal: \"{s}\""));
         let mut found = Self::default();
         let mut cursor = Cursor::new(s);
-        let raw = cursor.only_value().map_err(|_| malformed())?;
+        let raw = cursor.only_value().map_err(|_error| malformed())?;
         if Kind::of(raw) != Kind::Array {
             return Err(malformed());
         }
-        found.collect(raw, 0).map_err(|_| malformed())?;
+        found.collect(raw, 0).map_err(|_error| malformed())?;
         if found.values.is_empty() {
             found.lengths.clear();
         }

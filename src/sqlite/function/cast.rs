@@ -155,7 +155,7 @@ pub(super) fn parse_int(s: &str, name: &str) -> Result<i64> {
     if digits.is_empty() || digits.bytes().any(|b| !b.is_ascii_digit()) {
         return Err(invalid(s, name));
     }
-    trimmed.parse().map_err(|_| beyond(s, name))
+    trimmed.parse().map_err(|_error| beyond(s, name))
 }
 
 fn text_int(args: &Args<'_>, (min, max): (i64, i64), name: &str) -> Outcome {
@@ -184,7 +184,7 @@ pub(super) fn parse_float(s: &str, name: &str) -> Result<f64> {
     if !named && !numeric {
         return Err(invalid(s, name));
     }
-    let r: f64 = trimmed.parse().map_err(|_| invalid(s, name))?;
+    let r: f64 = trimmed.parse().map_err(|_error| invalid(s, name))?;
     if r.is_infinite() && !named {
         return Err(FunctionError::new(
             "22003",
@@ -235,7 +235,7 @@ fn char_int(args: &Args<'_>) -> Outcome {
 
 fn int_char(args: &Args<'_>) -> Outcome {
     let code = args.int(0)?;
-    let byte = i8::try_from(code).map_err(|_| out_of_range("\"char\""))?;
+    let byte = i8::try_from(code).map_err(|_error| out_of_range("\"char\""))?;
     let [byte] = byte.to_le_bytes();
     text(if byte == 0 { String::new() } else { char::from(byte).to_string() })
 }

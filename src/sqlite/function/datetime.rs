@@ -16,15 +16,6 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ("pg_statement_timestamp", 0, Flags::STABLE, |a| moment(a.host()?.statement_start_us())),
     ("pg_clock_timestamp", 0, Flags::STABLE, |_| moment(clock())),
     ("pg_timeofday", 0, Flags::STABLE, time_of_day),
-    ("pg_current_date", 0, Flags::STABLE, |a| day(datetime::date_from_timestamp(today(a)?))),
-    ("pg_current_time", -1, Flags::STABLE, current_time),
-    ("pg_current_timestamp", -1, Flags::STABLE, |a| {
-        rounded_now(a, a.host()?.transaction_start_us())
-    }),
-    ("pg_localtimestamp", -1, Flags::STABLE, |a| rounded_now(a, local_now(a)?)),
-    ("pg_localtime", -1, Flags::STABLE, |a| {
-        text(datetime::stored_time(rounded(local_now(a)?, a, 0)?.rem_euclid(DAY)))
-    }),
     ("pg_sleep_for", 1, Flags::STABLE, |a| {
         super::session::sleep(a, seconds(i64::try_from(interval(a, 0)?.total()).unwrap_or(0)))
     }),
@@ -141,26 +132,20 @@ thread_local! {
     static ZONE: RefCell<Option<(String, TimeZone)>> = const { RefCell::new(None) };
 }
 
-/// A zone by name.
-pub(super) fn named_zone(name: &str) -> Result<TimeZone> {
+/// The session's zone; UTC outside a session.
+pub(super) fn session_zone(args: &Args<'_>) -> Result<TimeZone> {
+    let Some(host) = args.slot().host() else { return Ok(TimeZone::UTC) };
+    let name = host.time_zone();
     ZONE.with_borrow_mut(|last| {
         if let Some((known, found)) = last
-            && known == name
+            && *known == name
         {
             return Ok(found.clone());
         }
-        let found = zone::by_name(name)?;
-        *last = Some((name.to_owned(), found.clone()));
+        let found = zone::setting(&name)?;
+        *last = Some((name, found.clone()));
         Ok(found)
     })
-}
-
-/// The session's zone; UTC outside a session.
-pub(super) fn session_zone(args: &Args<'_>) -> Result<TimeZone> {
-    match args.slot().host() {
-        Some(host) => named_zone(&host.time_zone()),
-        None => Ok(TimeZone::UTC),
-    }
 }
 
 /// The session's settings for reading and writing dates.
@@ -179,7 +164,7 @@ pub(super) fn style(args: &Args<'_>) -> Result<Style> {
         () if has("ymd") => DateOrder::Ymd,
         () => DateOrder::Mdy,
     };
-    let (time_zone, now_us) = (named_zone(&host.time_zone())?, Some(host.transaction_start_us()));
+    let (time_zone, now_us) = (session_zone(args)?, Some(host.transaction_start_us()));
     Ok(Style { time_zone, now_us, date_style, date_order, ..Style::default() })
 }
 
@@ -206,11 +191,6 @@ pub(super) fn today(args: &Args<'_>) -> Result<i64> {
     Ok(now - now.rem_euclid(DAY))
 }
 
-/// Rounded to the digits of an argument, if it is given.
-fn rounded(us: i64, args: &Args<'_>, i: usize) -> Result<i64> {
-    Ok(round_to(us, args.int_or(i, 6)?))
-}
-
 /// Rounded to so many digits of a second.
 pub(super) fn round_to(us: i64, digits: i64) -> i64 {
     let unit = 10_i64.pow(u32::try_from(6 - digits.clamp(0, 6)).unwrap_or(0));
@@ -218,17 +198,6 @@ pub(super) fn round_to(us: i64, digits: i64) -> i64 {
         return us;
     }
     us.saturating_add(unit / 2).div_euclid(unit) * unit
-}
-
-fn rounded_now(args: &Args<'_>, us: i64) -> Outcome {
-    moment(rounded(us, args, 0)?)
-}
-
-fn current_time(args: &Args<'_>) -> Outcome {
-    let now = args.host()?.transaction_start_us();
-    let offset = zone::offset_at(now, &session_zone(args)?);
-    let time = rounded(local_now(args)?, args, 0)?.rem_euclid(DAY);
-    text(datetime::stored_timetz(TimeTz { time, offset }))
 }
 
 /// `Wed Feb 26 14:29:07.123456 2020 UTC`

@@ -2,8 +2,8 @@
 //! <https://www.postgresql.org/docs/15/functions-datetime.html#FUNCTIONS-DATETIME-ZONECONVERT>
 
 use super::datetime::{
-    day, interval, midnight, moment, named_zone, round_to, session_zone, span, style, time,
-    timestamp, timestamptz, timetz, today,
+    day, interval, midnight, moment, round_to, session_zone, span, style, time, timestamp,
+    timestamptz, timetz, today,
 };
 use super::json_scan::quote;
 use super::{Args, Flags, Function, Outcome, text};
@@ -107,20 +107,17 @@ fn time_to_timetz(args: &Args<'_>) -> Outcome {
     text(datetime::stored_timetz(TimeTz { time, offset }))
 }
 
-/// A zone given by name, or as an interval east of Greenwich. An offset in a name counts west, as
-/// POSIX has it.
+/// A zone given by name, or as an interval east of Greenwich: `02:00:00`.
 pub(super) fn zone_argument(args: &Args<'_>, i: usize) -> Result<TimeZone> {
     let name = args.text(i)?;
-    let digits = name.strip_prefix(['+', '-']).unwrap_or(&name);
-    if !digits.starts_with(|c: char| c.is_ascii_digit()) {
-        return named_zone(&name);
+    let is_interval = name.bytes().filter(|b| *b == b':').count() == 2;
+    if !is_interval {
+        return Ok(zone::by_name(&name)?);
     }
-    let is_interval = digits.len() >= 8 && digits.bytes().filter(|b| *b == b':').count() == 2;
-    if is_interval {
-        return named_zone(&name);
-    }
-    let west = if name.starts_with('-') { '+' } else { '-' };
-    named_zone(&format!("{west}{digits}"))
+    let seconds = i32::try_from(interval(args, i)?.micros / SECOND).ok();
+    let unknown =
+        || FunctionError::new("22023", format!("interval time zone \"{name}\" is out of range"));
+    seconds.and_then(zone::fixed).ok_or_else(unknown)
 }
 
 fn timezone_timetz(args: &Args<'_>) -> Outcome {

@@ -31,9 +31,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         moment(datetime::trunc(field(a, TIMESTAMP)?, timestamp(a, 1)?)?)
     }),
     ("pg_date_trunc_timestamptz", -1, Flags::STABLE, trunc_timestamptz),
-    ("pg_date_trunc_interval", 2, Flags::PURE, |a| {
-        span(trunc_interval(field(a, INTERVAL)?, interval(a, 1)?)?)
-    }),
+    ("pg_date_trunc_interval", 2, Flags::PURE, |a| trunc_interval(a)),
     ("pg_date_bin", 3, Flags::PURE, bin),
     ("pg_age", -1, Flags::STABLE, |a| {
         let (later, earlier) = if a.len() > 1 {
@@ -55,7 +53,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ("pg_to_timestamp_epoch", 1, Flags::PURE, from_epoch),
     ("pg_overlaps_timestamp", 4, Flags::PURE_NULLS, |a| overlaps(a, timestamp_end)),
     ("pg_overlaps_timestamptz", 4, Flags::STABLE_NULLS, |a| overlaps(a, timestamptz_end)),
-    ("pg_overlaps_time", 4, Flags::PURE_NULLS, |a| overlaps(a, |a, i| time(a, i))),
+    ("pg_overlaps_time", 4, Flags::PURE_NULLS, |a| overlaps(a, time)),
 ];
 
 const TIMESTAMP: &str = "timestamp without time zone";
@@ -110,10 +108,11 @@ fn trunc_timestamptz(args: &Args<'_>) -> Outcome {
     moment(datetime::trunc_tz(field(args, TIMESTAMPTZ)?, timestamptz(args, 1)?, &zone)?)
 }
 
-fn trunc_interval(field: Field, value: Interval) -> Result<Interval> {
+fn trunc_interval(args: &Args<'_>) -> Outcome {
+    let (field, value) = (field(args, INTERVAL)?, interval(args, 1)?);
     let months = |unit: i32| Interval { months: value.months / unit * unit, ..Interval::default() };
     let micros = |unit: i64| Interval { micros: value.micros / unit * unit, ..value };
-    Ok(match field {
+    span(match field {
         Field::Millennium => months(12_000),
         Field::Century => months(1200),
         Field::Decade => months(120),
@@ -130,13 +129,11 @@ fn trunc_interval(field: Field, value: Interval) -> Result<Interval> {
             let message = "unit \"week\" not supported for type interval";
             return Err(FunctionError::new("0A000", message));
         }
-        _ => return Err(field_not_supported(field)),
+        _ => {
+            let unit = args.text(0)?.to_lowercase();
+            return Err(Error::UnknownUnit { unit, ty: INTERVAL }.into());
+        }
     })
-}
-
-fn field_not_supported(field: Field) -> FunctionError {
-    let message = format!("unit \"{field:?}\" not supported for type interval").to_lowercase();
-    FunctionError::new("0A000", message)
 }
 
 fn bin(args: &Args<'_>) -> Outcome {
@@ -167,8 +164,9 @@ fn make_date(args: &Args<'_>) -> Result<i32> {
     };
     // There is no year 0: -1 is the year before 1.
     let astronomical = if year < 0 { year + 1 } else { year };
-    let y = i32::try_from(astronomical).map_err(|_| bad())?;
-    let (m, d) = (u8::try_from(month).map_err(|_| bad())?, u8::try_from(day).map_err(|_| bad())?);
+    let y = i32::try_from(astronomical).map_err(|_error| bad())?;
+    let (m, d) =
+        (u8::try_from(month).map_err(|_error| bad())?, u8::try_from(day).map_err(|_error| bad())?);
     let valid = year != 0 && (1..=12).contains(&m) && d >= 1 && d <= datetime::days_in_month(y, m);
     if !valid {
         return Err(bad());
@@ -206,7 +204,7 @@ fn make_timestamp(args: &Args<'_>) -> Result<i64> {
 
 fn make_timestamptz(args: &Args<'_>) -> Outcome {
     let zone = if args.len() > 6 {
-        super::datetime::named_zone(&args.text(6)?)?
+        super::datetime_cast::zone_argument(args, 6)?
     } else {
         session_zone(args)?
     };

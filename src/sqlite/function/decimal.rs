@@ -56,7 +56,7 @@ impl Decimal {
         }
         let (mantissa, exponent) = match unsigned.find(['e', 'E']) {
             Some(at) => {
-                (&unsigned[..at], unsigned[at + 1..].parse::<i32>().map_err(|_| invalid())?)
+                (&unsigned[..at], unsigned[at + 1..].parse::<i32>().map_err(|_error| invalid())?)
             }
             None => (unsigned, 0),
         };
@@ -70,7 +70,8 @@ impl Decimal {
         });
         let coefficient = magnitude.ok_or_else(overflow)?;
         let signed = if trimmed.starts_with('-') { -coefficient } else { coefficient };
-        let scale = i64::try_from(fraction.len()).map_err(|_| overflow())? - i64::from(exponent);
+        let scale =
+            i64::try_from(fraction.len()).map_err(|_error| overflow())? - i64::from(exponent);
         Self::with_scale(signed, scale)
     }
 
@@ -78,7 +79,7 @@ impl Decimal {
         if let Ok(scale) = u32::try_from(scale) {
             return Ok(Self::new(coefficient, scale));
         }
-        let up = u32::try_from(-scale).map_err(|_| overflow())?;
+        let up = u32::try_from(-scale).map_err(|_error| overflow())?;
         Ok(Self::new(shift(coefficient, up)?, 0))
     }
 
@@ -188,7 +189,7 @@ impl Decimal {
         let (top, bottom) = match u32::try_from(up) {
             Ok(up) => (shift(a.coefficient, up)?, b.coefficient),
             Err(_) => {
-                let down = u32::try_from(-up).map_err(|_| overflow())?;
+                let down = u32::try_from(-up).map_err(|_error| overflow())?;
                 (a.coefficient, shift(b.coefficient, down)?)
             }
         };
@@ -276,7 +277,7 @@ impl Decimal {
         };
         let root = scaled.unsigned_abs().isqrt();
         let nearest = root + u128::from(scaled.unsigned_abs() - root * root > root);
-        Ok(Self::new(i128::try_from(nearest).map_err(|_| overflow())?, scale))
+        Ok(Self::new(i128::try_from(nearest).map_err(|_error| overflow())?, scale))
     }
 
     /// A whole power, exact.

@@ -206,22 +206,19 @@ pub(super) const DAYS: [&str; 7] =
 const ROMAN: [&str; 12] =
     ["I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII"];
 
+/// Fields of a calendar, which an interval has not.
+const NOT_OF_INTERVALS: &[&str] =
+    &["TZ", "TZH", "TZM", "OF", "MONTH", "MON", "DAY", "DY", "AD", "BC", "A.D.", "B.C."];
+
 fn word_field(mark: Mark, m: &Moment) -> Result<Option<String>> {
     let month = usize::try_from(m.month - 1).ok();
     let day = usize::try_from(m.weekday).ok().and_then(|day| DAYS.get(day)).copied();
     Ok(Some(match mark.name {
         "AM" | "PM" => cased(if m.hour() % 24 >= 12 { "PM" } else { "AM" }, mark.case),
         "A.M." | "P.M." => cased(if m.hour() % 24 >= 12 { "P.M." } else { "A.M." }, mark.case),
-        _ if m.is_interval
-            && matches!(
-                mark.name,
-                "TZ" | "TZH" | "TZM" | "OF" | "DAY" | "DY" | "AD" | "BC" | "A.D." | "B.C."
-            ) =>
-        {
-            return Err(FunctionError::new(
-                "22007",
-                "invalid format specification for an interval value",
-            ));
+        name if m.is_interval && NOT_OF_INTERVALS.contains(&name) => {
+            let message = "invalid format specification for an interval value";
+            return Err(FunctionError::new("22007", message));
         }
         "AD" | "BC" => cased(if m.year > 0 { "AD" } else { "BC" }, mark.case),
         "A.D." | "B.C." => cased(if m.year > 0 { "A.D." } else { "B.C." }, mark.case),

@@ -119,7 +119,7 @@ fn edit(json: &mut Json, path: &[String], position: usize, what: &Edit<'_>) -> R
             }
         }
         Json::Array(items) => {
-            let given: i64 = step.parse().map_err(|_| {
+            let given: i64 = step.parse().map_err(|_error| {
                 let message =
                     format!("path element at position {position} is not an integer: \"{step}\"");
                 FunctionError::new("22P02", message)

@@ -259,7 +259,7 @@ pub(super) fn unquote(raw: &str) -> Result<String> {
         let message = "unsupported Unicode escape sequence";
         return Err(FunctionError::new("22P05", message));
     }
-    serde_json::from_str(raw).map_err(|_| invalid())
+    serde_json::from_str(raw).map_err(|_error| invalid())
 }
 
 /// Writes a string in quotes, escaped as Postgres escapes.

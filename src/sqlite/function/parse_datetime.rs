@@ -72,7 +72,7 @@ impl Found {
         }
         let year = self.astronomical_year();
         let start = |year: i64| {
-            let year = i32::try_from(year).map_err(|_| beyond(input))?;
+            let year = i32::try_from(year).map_err(|_error| beyond(input))?;
             Ok::<_, FunctionError>(datetime::days_from_civil(year, 1, 1))
         };
         if let Some(week) = self.iso_week {
@@ -85,7 +85,7 @@ impl Found {
             return Ok(start(year)? + day - 1);
         }
         let (month, day) = (self.month.unwrap_or(1), self.day.unwrap_or(1));
-        let year = i32::try_from(year).map_err(|_| beyond(input))?;
+        let year = i32::try_from(year).map_err(|_error| beyond(input))?;
         let (Ok(month), Ok(day)) = (u8::try_from(month), u8::try_from(day)) else {
             return Err(beyond(input));
         };
@@ -197,9 +197,9 @@ impl<'a> Reader<'a> {
         let digits = self.rest[sign..].bytes().take_while(u8::is_ascii_digit).count();
         let taken = if bounded { digits.min(width(mark.name)) } else { digits };
         let word = &self.rest[..sign + taken];
-        let value = word.parse().map_err(|_| {
+        let value = word.parse().map_err(|_error| {
             let shown: String = self.rest.chars().take(width(mark.name)).collect();
-            bad(&shown, mark.name)
+            bad(&shown, &mark.written())
         })?;
         self.rest = &self.rest[sign + taken..];
         if mark.ordinal.is_some() {
@@ -209,14 +209,14 @@ impl<'a> Reader<'a> {
     }
 
     /// The position of the name the input begins with.
-    fn name(&mut self, names: &[&str], length_min: usize, field: &str) -> Result<i64> {
+    fn name(&mut self, names: &[&str], length_min: usize, mark: Mark) -> Result<i64> {
         let found = names.iter().position(|name| {
             let short = &name[..length_min.min(name.len())];
             self.rest.get(..short.len()).is_some_and(|head| head.eq_ignore_ascii_case(short))
         });
         let Some(at) = found else {
             let shown: String = self.rest.chars().take_while(|c| c.is_alphanumeric()).collect();
-            return Err(bad(&shown, field));
+            return Err(bad(&shown, &mark.written()));
         };
         let whole = names[at];
         let full = self.rest.get(..whole.len()).is_some_and(|h| h.eq_ignore_ascii_case(whole));
@@ -227,19 +227,19 @@ impl<'a> Reader<'a> {
 
     fn field(&mut self, mark: Mark, bounded: bool, found: &mut Found) -> Result<()> {
         match mark.name {
-            "AM" | "PM" => found.afternoon = Some(self.name(&["AM", "PM"], 2, mark.name)? == 1),
+            "AM" | "PM" => found.afternoon = Some(self.name(&["AM", "PM"], 2, mark)? == 1),
             "A.M." | "P.M." => {
-                found.afternoon = Some(self.name(&["A.M.", "P.M."], 4, mark.name)? == 1);
+                found.afternoon = Some(self.name(&["A.M.", "P.M."], 4, mark)? == 1);
             }
-            "AD" | "BC" => found.before_christ = self.name(&["AD", "BC"], 2, mark.name)? == 1,
+            "AD" | "BC" => found.before_christ = self.name(&["AD", "BC"], 2, mark)? == 1,
             "A.D." | "B.C." => {
-                found.before_christ = self.name(&["A.D.", "B.C."], 4, mark.name)? == 1;
+                found.before_christ = self.name(&["A.D.", "B.C."], 4, mark)? == 1;
             }
-            "MONTH" => found.month = Some(self.name(&MONTHS, 9, mark.name)? + 1),
-            "MON" => found.month = Some(self.name(&MONTHS, 3, mark.name)? + 1),
-            "DAY" => drop(self.name(&DAYS, 9, mark.name)?),
-            "DY" => drop(self.name(&DAYS, 3, mark.name)?),
-            "RM" => found.month = Some(self.roman()?),
+            "MONTH" => found.month = Some(self.name(&MONTHS, 9, mark)? + 1),
+            "MON" => found.month = Some(self.name(&MONTHS, 3, mark)? + 1),
+            "DAY" => drop(self.name(&DAYS, 9, mark)?),
+            "DY" => drop(self.name(&DAYS, 3, mark)?),
+            "RM" => found.month = Some(self.roman(mark)?),
             "Y,YYY" => {
                 let (thousands, _) = self.number(mark, false)?;
                 self.skip_one();
@@ -268,10 +268,10 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn roman(&mut self) -> Result<i64> {
+    fn roman(&mut self, mark: Mark) -> Result<i64> {
         let months = ["VIII", "VII", "III", "XII", "II", "IV", "VI", "IX", "XI", "I", "V", "X"];
         let numbers = [8, 7, 3, 12, 2, 4, 6, 9, 11, 1, 5, 10];
-        let at = self.name(&months, 4, "RM")?;
+        let at = self.name(&months, 4, mark)?;
         Ok(usize::try_from(at).ok().and_then(|at| numbers.get(at)).copied().unwrap_or(1))
     }
 }

@@ -51,6 +51,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ("pg_my_temp_schema", 0, Flags::STABLE, |_| integer(0)),
     ("pg_is_other_temp_schema", 1, Flags::STABLE, |_| boolean(false)),
     ("pg_reload_conf", 0, Flags::STABLE, |_| boolean(true)),
+    ("pg_nextval", 1, Flags::STABLE, |_| no_sequences()),
+    ("pg_currval", 1, Flags::STABLE, |_| no_sequences()),
+    ("pg_lastval", 0, Flags::STABLE, |_| no_sequences()),
+    ("pg_setval", -1, Flags::STABLE, |_| no_sequences()),
     ("pg_collation_for", 1, Flags::STABLE_NULLS, |_| text("\"default\"")),
 ];
 
@@ -114,6 +118,10 @@ fn version(args: &Args<'_>) -> Outcome {
     ))
 }
 
+fn no_sequences() -> Outcome {
+    Err(FunctionError::new("0A000", "sequences are not supported"))
+}
+
 fn notify(args: &Args<'_>) -> Outcome {
     let channel = args.text(0)?;
     if channel.is_empty() {
@@ -152,7 +160,7 @@ pub(super) fn sleep(args: &Args<'_>, seconds: f64) -> Outcome {
 
 /// A number that is the same within a transaction and grows from one to the next.
 fn transaction_id(args: &Args<'_>) -> Outcome {
-    integer(args.host()?.transaction_start_us() / 1000 & 0x7fff_ffff)
+    integer(args.host()?.transaction_start_us() / 1000 % 0x7fff_ffff)
 }
 
 fn random_uuid() -> Outcome {
@@ -193,7 +201,7 @@ fn size_bytes(args: &Args<'_>) -> Outcome {
     let (number, unit) = trimmed.split_at(unit_at);
     let unit = if unit.is_empty() { "bytes".to_owned() } else { unit.to_ascii_lowercase() };
     let shift = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(invalid)?.1;
-    let number = super::decimal::Decimal::parse(number).map_err(|_| invalid())?;
+    let number = super::decimal::Decimal::parse(number).map_err(|_error| invalid())?;
     let bytes = number.mul(super::decimal::Decimal::new(1 << shift, 0))?.round(0)?.to_i128();
     let out_of_range = || FunctionError::new("22003", "bigint out of range");
     integer(bytes.and_then(|n| i64::try_from(n).ok()).ok_or_else(out_of_range)?)

@@ -27,6 +27,17 @@ pub(super) struct Mark {
     pub(super) ordinal: Option<Case>,
 }
 
+impl Mark {
+    /// The keyword as it was written.
+    pub(super) fn written(self) -> String {
+        match self.case {
+            Case::Upper => self.name.to_owned(),
+            Case::Lower => self.name.to_lowercase(),
+            Case::Capital => self.name[..1].to_owned() + &self.name[1..].to_lowercase(),
+        }
+    }
+}
+
 /// Upper, lower or capitalised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Case {
@@ -46,6 +57,10 @@ const KEYWORDS: &[&str] = &[
     "TZH", "TZM", "TZ", "US", "WW", "W", "Y,YYY", "YYYY", "YYY", "YY", "Y",
 ];
 
+/// Keywords that can also be written with one capital.
+const CAPITALISED: &[(&str, &str)] =
+    &[("MONTH", "Month"), ("MON", "Mon"), ("DAY", "Day"), ("DY", "Dy")];
+
 /// Takes a template apart.
 pub(super) fn pieces(template: &str) -> Vec<Piece> {
     let mut pieces = Vec::new();
@@ -53,7 +68,8 @@ pub(super) fn pieces(template: &str) -> Vec<Piece> {
     let mut fill = false;
     while let Some(c) = rest.chars().next() {
         if let Some(after) = modifier(rest) {
-            fill |= rest.starts_with(['F', 'f']) && !rest[1..].starts_with(['X', 'x']);
+            // TM takes names as long as they are, like FM.
+            fill |= !rest[1..].starts_with(['X', 'x']);
             rest = after;
         } else if let Some((mut mark, after)) = keyword(rest) {
             (mark.ordinal, rest) = ordinal(after);
@@ -89,7 +105,7 @@ fn keyword(rest: &str) -> Option<(Mark, &str)> {
             Case::Upper
         } else if head == name.to_ascii_lowercase() {
             Case::Lower
-        } else if matches!(head, "Month" | "Mon" | "Day" | "Dy") {
+        } else if CAPITALISED.contains(&(*name, head)) {
             Case::Capital
         } else {
             return None;
