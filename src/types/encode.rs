@@ -298,7 +298,10 @@ impl Codec {
         style: &Style,
     ) -> Result<bool, Error> {
         let ValueRef::Text(text) = value else { return Ok(false) };
-        let Some(array) = Array::from_json(check_text(text)?) else { return Ok(false) };
+        let text = check_text(text)?;
+        // A file may hold Postgres's own form too.
+        let literal = || Array::parse_text(text, element, style).ok();
+        let Some(array) = Array::from_json(text).or_else(literal) else { return Ok(false) };
         let element = &ColumnType { ty: element, storage: Storage::Native, ..self.column };
         let start = out.len();
         let written = match self.format {

@@ -292,6 +292,9 @@ fn what_does_not_fit_is_told() {
         binary(ValueRef::Text(b"1,2"), "point").unwrap_err(),
         "42883 no binary format available for type point"
     );
+    assert_eq!(text(ValueRef::Text(b"[1, null]"), "int4[]").unwrap(), "{1,NULL}");
+    assert_eq!(text(ValueRef::Text(b"{1, NULL}"), "int4[]").unwrap(), "{1,NULL}");
+    assert_eq!(text(ValueRef::Text(b"[1,[2]]"), "int4[]").unwrap(), "[1,[2]]");
     let none = Style { mismatch: Mismatch::Null, ..Style::default() };
     let mut out = Vec::new();
     let codec = Codec::of(&column("int4"), Format::Text);
