@@ -6,6 +6,7 @@
 mod ddl;
 mod declared;
 mod load;
+mod naming;
 mod oid;
 pub mod system;
 
@@ -217,6 +218,32 @@ impl Schema {
         self.by_name.get(&name.to_ascii_lowercase()).map(|&i| &self.relations[i])
     }
 
+    /// The same with types for those columns of views that are expressions, which SQLite knows none
+    /// for: `infer` is given the snapshot so far and a view's query. Views over such views are
+    /// inferred again, until nothing changes.
+    #[must_use]
+    pub fn with_view_types(
+        mut self,
+        infer: impl Fn(&Self, &str) -> Option<Vec<ColumnType>>,
+    ) -> Self {
+        const PASSES_MAX: usize = 4;
+        for _ in 0..PASSES_MAX {
+            let mut changed = false;
+            for i in 0..self.relations.len() {
+                let query = view_query(&self.relations[i].sql);
+                let untyped = self.relations[i].columns.iter().any(|c| c.declared.is_empty());
+                if self.relations[i].kind == RelationKind::View && untyped {
+                    let types = infer(&self, query).unwrap_or_default();
+                    changed |= self.relations[i].take_types(&types);
+                }
+            }
+            if !changed {
+                break;
+            }
+        }
+        self
+    }
+
     /// What another room makes of this snapshot and keeps as long as the snapshot lives.
     pub fn derived<T, F>(&self, make: F) -> Option<Arc<T>>
     where
@@ -229,6 +256,20 @@ impl Schema {
 }
 
 impl Relation {
+    /// Gives types to columns without a declared one; tells whether that changed any.
+    fn take_types(&mut self, types: &[ColumnType]) -> bool {
+        if types.len() != self.columns.len() {
+            return false;
+        }
+        let mut changed = false;
+        for (column, &ty) in self.columns.iter_mut().zip(types) {
+            if column.declared.is_empty() && column.ty != ty {
+                (column.ty, changed) = (ty, true);
+            }
+        }
+        changed
+    }
+
     /// A column's position, found as SQLite finds it: without regard to ASCII case.
     #[must_use]
     pub fn column_position(&self, name: &str) -> Option<usize> {
