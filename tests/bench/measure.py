@@ -1,0 +1,89 @@
+"""What a server's processes cost: CPU, private memory, instructions; and what pgbench reports."""
+
+import os
+import pathlib
+import re
+import subprocess
+import threading
+import time
+
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+def tree(pid):
+    """The process and all that descend from it."""
+    found, todo = [], [pid]
+    while todo:
+        one = todo.pop()
+        found.append(one)
+        try:
+            for task in pathlib.Path(f"/proc/{one}/task").iterdir():
+                todo += map(int, (task / "children").read_text().split())
+        except OSError:
+            continue
+    return found
+
+
+def cpu_seconds(pid):
+    """User and system time of the tree, children that have ended included."""
+    total = 0
+    for one in tree(pid):
+        try:
+            fields = pathlib.Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        total += sum(int(fields[n]) for n in (11, 12, 13, 14))
+    return total / TICK
+
+
+def private_kb(pid):
+    """Private memory of the tree."""
+    total = 0
+    for one in tree(pid):
+        try:
+            text = pathlib.Path(f"/proc/{one}/smaps_rollup").read_text()
+        except OSError:
+            continue
+        total += sum(int(kb) for kb in re.findall(r"^Private_\w+: +(\d+) kB", text, re.M))
+    return total
+
+
+class Peak(threading.Thread):
+    """Samples private memory until told to stop."""
+
+    def __init__(self, pid):
+        super().__init__(daemon=True)
+        self.pid, self.done, self.kb = pid, threading.Event(), 0
+
+    def run(self):
+        """Keeps the highest sample."""
+        while not self.done.is_set():
+            self.kb = max(self.kb, private_kb(self.pid))
+            time.sleep(0.005)
+
+    def stop(self):
+        """Ends the sampling; answers the peak."""
+        self.done.set()
+        self.join()
+        return self.kb
+
+
+def pgbench(program, link, script, *flags, mode="prepared"):
+    """Runs pgbench; answers (transactions, transactions per second)."""
+    argv = [program, "-n", "-M", mode, "-f", script, *map(str, flags), link.database]
+    done = subprocess.run(argv, env=link.environment, capture_output=True, text=True, timeout=600)
+    count = re.search(r"actually processed: (\d+)", done.stdout)
+    rate = re.search(r"^tps = ([\d.]+)", done.stdout, re.M)
+    failed = re.search(r"failed transactions: ([1-9]\d*)", done.stdout)
+    if done.returncode or not count or not rate or failed:
+        raise RuntimeError(f"pgbench: {done.stdout[-500:]}{done.stderr[-1500:]}")
+    return int(count[1]), float(rate[1])
+
+
+def cpu_us(pid, body):
+    """CPU of the tree per transaction while the body runs; the body answers its count."""
+    before = cpu_seconds(pid)
+    count = body()
+    # A backend's time is counted only when its parent has seen it end.
+    time.sleep(0.2)
+    return (cpu_seconds(pid) - before) * 1e6 / count
