@@ -217,13 +217,13 @@ impl SumNumeric {
     fn add(
         &mut self,
         args: &Args<'_>,
-        operation: fn(Decimal, Decimal) -> Result<Decimal, FunctionError>,
+        operation: fn(&Decimal, &Decimal) -> Decimal,
     ) -> Result<bool, FunctionError> {
-        if args.value(0) == ValueRef::Text(b"NaN") {
+        let value = args.decimal(0)?;
+        if !value.is_finite() {
             return Ok(false);
         }
-        let sum = self.sum.unwrap_or(Decimal::ZERO);
-        self.sum = Some(operation(sum, args.decimal(0)?)?);
+        self.sum = Some(operation(self.sum.as_ref().unwrap_or(&Decimal::from(0)), &value));
         Ok(true)
     }
 }
@@ -242,14 +242,12 @@ impl Accumulator for SumNumeric {
     }
 
     fn value(&self) -> Outcome {
-        match self.sum {
+        match &self.sum {
             _ if self.rows == 0 => Ok(Value::Null),
             _ if self.not_numbers > 0 => text("NaN"),
             None => Ok(Value::Null),
-            Some(sum) if self.mean => {
-                Ok(sum.div(Decimal::new(i128::from(self.rows), 0))?.into_nearest())
-            }
-            Some(sum) => Ok(sum.into_value()),
+            Some(sum) if self.mean => Ok(sum.div(&Decimal::from(self.rows))?.into_nearest()),
+            Some(sum) => Ok(sum.clone().into_value()),
         }
     }
 }

@@ -88,7 +88,7 @@ pub(super) fn float_to_int(r: f64, min: i64, max: i64, name: &str) -> Result<i64
 }
 
 fn numeric_int(args: &Args<'_>, (min, max): (i64, i64), name: &str) -> Outcome {
-    let whole = args.decimal(0)?.round(0)?.to_i128();
+    let whole = args.decimal(0)?.round(0).to_i128();
     match whole.and_then(|n| i64::try_from(n).ok()).filter(|n| (min..=max).contains(n)) {
         Some(n) => integer(n),
         None => Err(out_of_range(name)),

@@ -10,7 +10,7 @@ use super::{Args, Flags, Function, Outcome, text};
 use crate::sqlite::host::FunctionError;
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    ("pg_to_char_number", 2, Flags::PURE, |a| text(to_char(a.decimal(0)?, &a.text(1)?)?)),
+    ("pg_to_char_number", 2, Flags::PURE, |a| text(to_char(&a.decimal(0)?, &a.text(1)?)?)),
     ("pg_to_number", 2, Flags::PURE, to_number),
 ];
 
@@ -163,7 +163,7 @@ impl Template {
     }
 }
 
-fn to_char(value: Decimal, source: &str) -> Result<String> {
+fn to_char(value: &Decimal, source: &str) -> Result<String> {
     let template = Template::parse(source)?;
     if template.exponent {
         return scientific(value, &template);
@@ -173,10 +173,10 @@ fn to_char(value: Decimal, source: &str) -> Result<String> {
     {
         return Ok(roman(value, template.fill, *case));
     }
-    let unit = Decimal::new(10, 0).powi(u32::try_from(template.shift).unwrap_or(0))?;
+    let unit = Decimal::from(10).powi(u32::try_from(template.shift).unwrap_or(0))?;
     let digits_after = i64::try_from(template.fraction).unwrap_or(0);
-    let rounded = value.mul(unit)?.round(digits_after)?;
-    let padded = rounded.abs().padded(u32::try_from(template.fraction).unwrap_or(0))?;
+    let rounded = value.mul(&unit).round(digits_after);
+    let padded = rounded.abs();
     Ok(Writer::new(&template, &padded.to_string(), rounded.signum() < 0).run())
 }
 
@@ -374,7 +374,7 @@ fn last_relevant(template: &Template, number: &[char], blanks: usize) -> Option<
     Some(last)
 }
 
-fn scientific(value: Decimal, template: &Template) -> Result<String> {
+fn scientific(value: &Decimal, template: &Template) -> Result<String> {
     let shown = format!("{:.*e}", template.fraction, value.to_float());
     let (mantissa, exponent) = shown.split_once('e').unwrap_or((&shown, "0"));
     let power: i32 = exponent.parse().unwrap_or(0);
@@ -399,8 +399,8 @@ const ROMAN: &[(i128, &str)] = &[
     (1, "I"),
 ];
 
-fn roman(value: Decimal, fill: bool, case: Case) -> String {
-    let whole = value.round(0).ok().and_then(Decimal::to_i128);
+fn roman(value: &Decimal, fill: bool, case: Case) -> String {
+    let whole = value.round(0).to_i128();
     let Some(mut rest) = whole.filter(|n| (1..4000).contains(n)) else { return "#".repeat(15) };
     let mut out = String::new();
     for (unit, letters) in ROMAN {
@@ -431,6 +431,6 @@ fn to_number(args: &Args<'_>) -> Outcome {
         return Err(FunctionError::new("22P02", message));
     }
     let value = Decimal::parse(&format!("{}{digits}", if negative { "-" } else { "" }))?;
-    let unit = Decimal::new(10, 0).powi(u32::try_from(template.shift).unwrap_or(0))?;
-    Ok(value.div(unit)?.into_value())
+    let unit = Decimal::from(10).powi(u32::try_from(template.shift).unwrap_or(0))?;
+    Ok(value.div(&unit)?.into_value())
 }

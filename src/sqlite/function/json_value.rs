@@ -110,12 +110,12 @@ impl Json {
             Self::Number(digits) => out.push_str(digits),
             Self::String(s) => quote(out, s),
             Self::Array(items) => {
-                write_items(out, layout, depth, ['[', ']'], items, |out, item| {
+                write_items(out, (layout, depth), ['[', ']'], items, |out, item| {
                     item.write(out, layout, depth + 1);
                 });
             }
             Self::Object(members) => {
-                write_items(out, layout, depth, ['{', '}'], members, |out, (key, value)| {
+                write_items(out, (layout, depth), ['{', '}'], members, |out, (key, value)| {
                     quote(out, key);
                     out.push_str(if layout == Layout::Compact { ":" } else { ": " });
                     value.write(out, layout, depth + 1);
@@ -165,8 +165,7 @@ impl Json {
 
 fn write_items<T>(
     out: &mut String,
-    layout: Layout,
-    depth: usize,
+    (layout, depth): (Layout, usize),
     [open, close]: [char; 2],
     items: &[T],
     mut item: impl FnMut(&mut String, &T),
@@ -196,7 +195,7 @@ fn key_order(a: &str, b: &str) -> Ordering {
 
 fn compare_numbers(a: &str, b: &str) -> Ordering {
     match (Decimal::parse(a), Decimal::parse(b)) {
-        (Ok(a), Ok(b)) => a.compare(b),
+        (Ok(a), Ok(b)) => a.compare(&b),
         _ => {
             let float = |s: &str| s.parse::<f64>().unwrap_or(f64::NAN);
             float(a).total_cmp(&float(b))

@@ -85,12 +85,12 @@ fn lcm(args: &Args<'_>) -> Outcome {
 fn whole(args: &Args<'_>, operation: fn(i128, i128) -> i128) -> Outcome {
     let (a, b) = (args.decimal(0)?, args.decimal(1)?);
     let scale = a.trimmed().scale().max(b.trimmed().scale());
-    let unit = Decimal::new(1, 0).padded(scale)?;
-    let scaled = |x: Decimal| {
-        let units = x.div_whole(Decimal::new(1, unit.scale()))?;
+    let unit = Decimal::new(1, scale);
+    let scaled = |x: &Decimal| {
+        let units = x.div_whole(&unit)?;
         units.to_i128().ok_or_else(|| out_of_range("bigint"))
     };
-    let result = Decimal::new(operation(scaled(a)?, scaled(b)?), scale).into_value();
+    let result = Decimal::new(operation(scaled(&a)?, scaled(&b)?), scale).into_value();
     let integers =
         matches!((args.value(0), args.value(1)), (ValueRef::Integer(_), ValueRef::Integer(_)));
     if integers && !matches!(result, Value::Integer(_)) {

@@ -5,6 +5,7 @@
 
 use super::array::{Elements, array, elements};
 use super::datetime::{interval, session_zone, timestamp, timestamptz};
+use super::decimal::Decimal;
 use super::json::as_text;
 use super::json_scan::{Cursor, Kind, unquote};
 use super::text::count;
@@ -150,15 +151,16 @@ fn integers(args: &Args<'_>) -> Result<Sequence> {
 
 fn numerics(args: &Args<'_>) -> Result<Sequence> {
     let (start, stop) = (args.decimal(0)?, args.decimal(1)?);
-    let step = if args.len() > 2 { args.decimal(2)? } else { super::decimal::Decimal::new(1, 0) };
+    let step = if args.len() > 2 { args.decimal(2)? } else { Decimal::from(1) };
     if step.is_zero() {
         return Err(zero_step());
     }
-    let inside = move |n: &super::decimal::Decimal| match step.signum() {
-        1 => n.compare(stop).is_le(),
-        _ => n.compare(stop).is_ge(),
+    let direction = step.signum();
+    let inside = move |n: &Decimal| match direction {
+        1 => n.compare(&stop).is_le(),
+        _ => n.compare(&stop).is_ge(),
     };
-    let all = std::iter::successors(Some(start), move |n| n.add(step).ok());
+    let all = std::iter::successors(Some(start), move |n| Some(n.add(&step)));
     Ok(Box::new(all.take_while(inside).map(|n| Ok(vec![n.into_value()]))))
 }
 

@@ -2,6 +2,7 @@
 //! <https://www.postgresql.org/docs/15/functions-info.html>
 
 use super::array::{Elements, array};
+use super::decimal::Decimal;
 use super::{Args, Flags, Function, Outcome, boolean, integer, text};
 use crate::sqlite::host::FunctionError;
 use crate::types::{Value, ValueRef};
@@ -201,8 +202,8 @@ fn size_bytes(args: &Args<'_>) -> Outcome {
     let (number, unit) = trimmed.split_at(unit_at);
     let unit = if unit.is_empty() { "bytes".to_owned() } else { unit.to_ascii_lowercase() };
     let shift = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(invalid)?.1;
-    let number = super::decimal::Decimal::parse(number).map_err(|_error| invalid())?;
-    let bytes = number.mul(super::decimal::Decimal::new(1 << shift, 0))?.round(0)?.to_i128();
+    let number = Decimal::parse(number).map_err(|_error| invalid())?;
+    let bytes = number.mul(&Decimal::from(1 << shift)).round(0).to_i128();
     let out_of_range = || FunctionError::new("22003", "bigint out of range");
     integer(bytes.and_then(|n| i64::try_from(n).ok()).ok_or_else(out_of_range)?)
 }

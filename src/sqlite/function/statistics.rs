@@ -159,7 +159,7 @@ struct Squares {
 
 impl Squares {
     fn boxed(sample: bool, root: bool) -> Box<dyn Accumulator> {
-        Box::new(Self { sample, root, rows: 0, sum: Decimal::ZERO, squares: Decimal::ZERO })
+        Box::new(Self { sample, root, rows: 0, sum: Decimal::from(0), squares: Decimal::from(0) })
     }
 }
 
@@ -167,16 +167,16 @@ impl Accumulator for Squares {
     fn step(&mut self, args: &Args<'_>) -> Result<()> {
         let x = args.decimal(0)?;
         self.rows += 1;
-        self.sum = self.sum.add(x)?;
-        self.squares = self.squares.add(x.mul(x)?)?;
+        self.sum = self.sum.add(&x);
+        self.squares = self.squares.add(&x.mul(&x));
         Ok(())
     }
 
     fn inverse(&mut self, args: &Args<'_>) -> Result<()> {
         let x = args.decimal(0)?;
         self.rows -= 1;
-        self.sum = self.sum.sub(x)?;
-        self.squares = self.squares.sub(x.mul(x)?)?;
+        self.sum = self.sum.sub(&x);
+        self.squares = self.squares.sub(&x.mul(&x));
         Ok(())
     }
 
@@ -184,13 +184,13 @@ impl Accumulator for Squares {
         if self.rows <= i64::from(self.sample) {
             return Ok(Value::Null);
         }
-        let n = Decimal::new(i128::from(self.rows), 0);
-        let top = self.squares.mul(n)?.sub(self.sum.mul(self.sum)?)?;
+        let n = Decimal::from(self.rows);
+        let top = self.squares.mul(&n).sub(&self.sum.mul(&self.sum));
         if top.signum() <= 0 {
             return integer(0);
         }
-        let bottom = n.mul(Decimal::new(i128::from(self.rows - i64::from(self.sample)), 0))?;
-        let variance = top.div(bottom)?;
+        let bottom = n.mul(&Decimal::from(self.rows - i64::from(self.sample)));
+        let variance = top.div(&bottom)?;
         Ok(if self.root { variance.sqrt()? } else { variance }.into_nearest())
     }
 }
