@@ -1,5 +1,6 @@
 #!/bin/sh
-# Writes relations.txt and rows/*.txt from a freshly initialised PostgreSQL 15.
+# Writes the facts kept in this directory, from a PostgreSQL 15 freshly initialised with
+# `initdb -E UTF8 --locale=C`.
 #
 #   catalog/export.sh 'host=/tmp port=5432 user=postgres'
 #
