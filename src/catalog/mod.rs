@@ -28,6 +28,7 @@ use std::sync::Arc;
 /// SQLite's, when it cannot take a function.
 pub fn register_functions(connection: &Connection) -> Result<(), Error> {
     function::TABLES.iter().try_for_each(|table| connection.add_functions(table))?;
+    connection.add_asking(function::ASKING)?;
     function::set::register(connection)
 }
 

@@ -279,6 +279,20 @@ fn the_server() {
 }
 
 #[test]
+fn sizes_and_sequences() {
+    let connection =
+        connection("CREATE TABLE a(id INTEGER PRIMARY KEY AUTOINCREMENT, x UNIQUE);\n");
+    let one = |sql: &str| rows(&connection, sql).join("\n");
+    assert_eq!(one("SELECT pg_relation_size(pg_regclass_in('a'))"), "4096");
+    assert_eq!(one("SELECT pg_total_relation_size(pg_regclass_in('a'))"), "8192");
+    assert_eq!(one("SELECT pg_database_size('shop')"), "16384");
+    let last = "SELECT sequencename, last_value FROM pg_catalog.pg_sequences";
+    assert_eq!(one(last), "a_id_seq|∅");
+    connection.execute("INSERT INTO a(x) VALUES ('x'), ('y')").unwrap();
+    assert_eq!(one(last), "a_id_seq|2");
+}
+
+#[test]
 fn a_type_has_its_functions() {
     let sql = "SELECT p.proname, t.typbyval, t.typarray FROM pg_catalog.pg_type t \
                JOIN pg_catalog.pg_proc p ON p.oid = t.typinput WHERE t.typname = 'int4'";

@@ -314,6 +314,15 @@ impl Connection {
         Ok(())
     }
 
+    /// Adds functions that ask the database itself.
+    ///
+    /// # Errors
+    /// SQLite's, when it cannot take a function.
+    pub fn add_asking(&self, functions: &'static [super::function::Asking]) -> Result<(), Error> {
+        super::function::add_asking(&self.shared.raw, &self.shared.slot, functions)?;
+        Ok(())
+    }
+
     /// The library's connection, for `sqlite`'s own modules.
     #[expect(dead_code, reason = "the catalog's tables register through it")]
     pub(crate) fn raw(&self) -> &rusqlite::Connection {

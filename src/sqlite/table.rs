@@ -95,7 +95,11 @@ pub struct Caller<'a> {
     slot: &'a HostSlot,
 }
 
-impl Caller<'_> {
+impl<'a> Caller<'a> {
+    pub(super) fn new(db: *mut ffi::sqlite3, slot: &'a HostSlot) -> Self {
+        Self { db, slot }
+    }
+
     /// Where the session is found.
     #[must_use]
     pub fn slot(&self) -> &HostSlot {
@@ -328,7 +332,7 @@ unsafe impl VTabCursor for SourceCursor {
                 equals.push((column, declared.affinity.applied(value)));
             }
         }
-        let caller = Caller { db: self.db, slot: &self.registered.slot };
+        let caller = Caller::new(self.db, &self.registered.slot);
         let rows = self.registered.guard(|| self.registered.source.open(&caller, &equals))?;
         self.rows = Some(rows);
         self.next()

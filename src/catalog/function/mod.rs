@@ -13,7 +13,7 @@ mod wal;
 
 use super::objects::Live;
 use crate::sqlite::FunctionError;
-use crate::sqlite::function::{Args, Function, Outcome};
+use crate::sqlite::function::{Args, Asking, Function, Outcome};
 use crate::types::{Oid, Value};
 
 /// All of them, for registration.
@@ -27,6 +27,9 @@ pub(super) const TABLES: &[&[Function]] = &[
     visible::FUNCTIONS,
     wal::FUNCTIONS,
 ];
+
+/// Those that ask the database itself.
+pub(super) const ASKING: &[Asking] = size::ASKING;
 
 fn live(args: &Args<'_>) -> Result<Live, FunctionError> {
     Ok(Live::new(args.host()?.schema()))

@@ -1,19 +1,20 @@
-//! Sizes and counts. What would need a scan of the file is answered from what ANALYZE left.
+//! Sizes and counts.
+//!
+//! A table's pages are counted by the virtual table `dbstat` (<https://www.sqlite.org/dbstat.html>),
+//! which visits each of them; in a large file the size is a share of the file's instead, by the rows
+//! that ANALYZE counted.
 
 use super::{integer, live, null, oid, text, zero};
 use crate::catalog::objects::Object;
-use crate::sqlite::function::{Args, Flags, Function, Outcome};
+use crate::schema::{Index, Relation};
+use crate::sqlite::FunctionError;
+use crate::sqlite::function::{Args, Asking, Flags, Function, Outcome};
+use crate::sqlite::table::Caller;
+use crate::types::Value;
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    ("pg_database_size", 1, Flags::STABLE, zero),
-    ("pg_indexes_size", 1, Flags::STABLE, zero),
-    ("pg_relation_size", 1, Flags::STABLE, zero),
-    ("pg_relation_size", 2, Flags::STABLE, zero),
-    ("pg_table_size", 1, Flags::STABLE, zero),
     ("pg_tablespace_size", 1, Flags::STABLE, zero),
-    ("pg_total_relation_size", 1, Flags::STABLE, zero),
     ("pg_size_pretty", 1, Flags::PURE, pretty),
-    ("pg_sequence_last_value", 1, Flags::STABLE, null),
     ("pg_stat_get_dead_tuples", 1, Flags::STABLE, zero),
     ("pg_stat_get_last_analyze_time", 1, Flags::STABLE, null),
     ("pg_stat_get_last_autoanalyze_time", 1, Flags::STABLE, null),
@@ -23,6 +24,100 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ("pg_stat_get_numscans", 1, Flags::STABLE, zero),
     ("pg_stat_get_tuples_inserted", 1, Flags::STABLE, zero),
 ];
+
+pub(super) const ASKING: &[Asking] = &[
+    ("pg_database_size", 1, |_, caller| integer(database_size(caller)?)),
+    ("pg_indexes_size", 1, |args, caller| sized(args, caller, |of, caller| of.indexes(caller))),
+    ("pg_relation_size", 1, |args, caller| sized(args, caller, |of, caller| of.own(caller))),
+    ("pg_relation_size", 2, relation_fork_size),
+    ("pg_table_size", 1, |args, caller| sized(args, caller, |of, caller| of.own(caller))),
+    ("pg_total_relation_size", 1, |args, caller| {
+        sized(args, caller, |of, caller| Ok(of.own(caller)? + of.indexes(caller)?))
+    }),
+    ("pg_sequence_last_value", 1, last_value),
+];
+
+/// Pages of a file in which tables' pages are still counted one by one.
+const COUNTED_PAGES_MAX: i64 = 16_384;
+
+fn number(caller: &Caller<'_>, sql: &str, values: &[Value]) -> Result<i64, FunctionError> {
+    let rows = caller.rows(sql, values)?;
+    Ok(match rows.first().and_then(|row| row.first()) {
+        Some(Value::Integer(number)) => *number,
+        _ => 0,
+    })
+}
+
+fn database_size(caller: &Caller<'_>) -> Result<i64, FunctionError> {
+    number(caller, "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size", &[])
+}
+
+/// A table or an index whose size is asked for.
+enum Sized<'a> {
+    Table(&'a Relation, f64),
+    Index(&'a Index),
+    None,
+}
+
+type Measure = fn(&Sized<'_>, &Caller<'_>) -> Result<i64, FunctionError>;
+
+fn sized(args: &Args<'_>, caller: &Caller<'_>, measure: Measure) -> Outcome {
+    let (live, oid) = (live(args)?, super::reference::class(args, 0)?);
+    let rows = |relation: &Relation| relation.row_estimate.unwrap_or(0) as f64;
+    let sized = match live.object(oid) {
+        Some(Object::Relation(relation)) => {
+            let all: f64 = live.schema.relations.iter().map(rows).sum();
+            Sized::Table(relation, rows(relation) / all.max(1.0))
+        }
+        Some(Object::Index(_, index)) => Sized::Index(index),
+        _ => Sized::None,
+    };
+    integer(measure(&sized, caller)?)
+}
+
+/// Postgres has other forks, SQLite only the main one.
+fn relation_fork_size(args: &Args<'_>, caller: &Caller<'_>) -> Outcome {
+    match args.text(1)?.as_ref() {
+        "main" => sized(args, caller, |of, caller| of.own(caller)),
+        _ => integer(0),
+    }
+}
+
+impl Sized<'_> {
+    fn own(&self, caller: &Caller<'_>) -> Result<i64, FunctionError> {
+        match self {
+            Self::Table(relation, share) => tree_size(caller, &relation.name, *share),
+            Self::Index(index) => tree_size(caller, &index.name, 0.0),
+            Self::None => Ok(0),
+        }
+    }
+
+    fn indexes(&self, caller: &Caller<'_>) -> Result<i64, FunctionError> {
+        let Self::Table(relation, _) = self else { return Ok(0) };
+        relation.indexes.iter().try_fold(0, |sum, index| {
+            let size = tree_size(caller, &index.name, 0.0)?;
+            Ok(sum + size)
+        })
+    }
+}
+
+/// The size of a b-tree; `share` of the file when it is too large to be counted.
+fn tree_size(caller: &Caller<'_>, name: &str, share: f64) -> Result<i64, FunctionError> {
+    if number(caller, "SELECT page_count FROM pragma_page_count", &[])? > COUNTED_PAGES_MAX {
+        return Ok((share * database_size(caller)? as f64) as i64);
+    }
+    let sql = "SELECT pgsize FROM dbstat WHERE name = ? AND aggregate = TRUE";
+    number(caller, sql, &[Value::Text(name.to_owned())])
+}
+
+/// The last rowid that AUTOINCREMENT gave; NULL before the first.
+fn last_value(args: &Args<'_>, caller: &Caller<'_>) -> Outcome {
+    let (live, oid) = (live(args)?, oid(args, 0)?);
+    let Some(Object::Sequence(relation)) = live.object(oid) else { return Ok(Value::Null) };
+    let name = Value::Text(relation.name.clone());
+    let rows = caller.rows("SELECT seq FROM main.sqlite_sequence WHERE name = ?", &[name])?;
+    Ok(rows.into_iter().flatten().next().unwrap_or_default())
+}
 
 fn live_tuples(args: &Args<'_>) -> Outcome {
     let (live, oid) = (live(args)?, oid(args, 0)?);

@@ -47,6 +47,7 @@ pub use args::Args;
 pub use lock::{release_all, release_transaction};
 
 use super::host::{FunctionError, HostSlot};
+use super::table::Caller;
 use crate::types::{Value, ValueRef};
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::ValueRef as Raw;
@@ -154,6 +155,34 @@ pub fn add(
         }
     }
     register_table(connection, slot, table)
+}
+
+/// A SQL function that asks the database itself: name, number of arguments, and its code.
+pub type Asking = (&'static str, i32, fn(&Args<'_>, &Caller<'_>) -> Outcome);
+
+/// Registers functions that ask the database. A NULL argument makes them NULL.
+///
+/// # Errors
+/// SQLite's, when it cannot take a function.
+pub fn add_asking(
+    connection: &rusqlite::Connection,
+    slot: &Arc<HostSlot>,
+    table: &'static [Asking],
+) -> rusqlite::Result<()> {
+    for &(name, arity, call) in table {
+        let slot = Arc::clone(slot);
+        connection.create_scalar_function(name, arity, Flags::STABLE.sqlite(), move |context| {
+            // SAFETY: the handle is used on this thread, while the function runs on it.
+            let db = unsafe { context.get_connection()?.handle() };
+            with_arguments(context, |values| {
+                if values.contains(&ValueRef::Null) {
+                    return Ok(rusqlite::types::Value::Null);
+                }
+                outcome(&slot, call(&Args::new(values, &slot), &Caller::new(db, &slot)))
+            })
+        })?;
+    }
+    Ok(())
 }
 
 /// Tables of other rooms.
