@@ -29,6 +29,26 @@ pub(super) struct Postgres {
 /// expression depth, below which walking the tree is safe.
 const CHAIN_MAX: usize = 1000;
 
+/// What a statement may begin with; sqlparser knows more, of other dialects and of those read
+/// elsewhere.
+const STATEMENTS: [Keyword; 12] = [
+    Keyword::SELECT,
+    Keyword::WITH,
+    Keyword::VALUES,
+    Keyword::INSERT,
+    Keyword::UPDATE,
+    Keyword::DELETE,
+    Keyword::MERGE,
+    Keyword::TRUNCATE,
+    Keyword::CREATE,
+    Keyword::DROP,
+    Keyword::ALTER,
+    Keyword::PRAGMA,
+];
+
+/// The same before an operator read here: its left operand is lent, and has to be copied.
+const COPIED_MAX: usize = 50;
+
 /// How often the length of a chain is measured.
 const CHAIN_STEP: usize = 64;
 
@@ -64,8 +84,18 @@ fn chain_length(mut expr: &Expr) -> usize {
             Expr::Cast { expr, .. } | Expr::Collate { expr, .. } => expr,
             Expr::AtTimeZone { timestamp, .. } => timestamp,
             Expr::IsNull(expr) | Expr::IsNotNull(expr) => expr,
-            Expr::Like { expr, .. } | Expr::ILike { expr, .. } => expr,
+            Expr::IsTrue(expr) | Expr::IsNotTrue(expr) => expr,
+            Expr::IsFalse(expr) | Expr::IsNotFalse(expr) => expr,
+            Expr::IsUnknown(expr) | Expr::IsNotUnknown(expr) => expr,
+            Expr::IsDistinctFrom(expr, _) | Expr::IsNotDistinctFrom(expr, _) => expr,
+            Expr::Like { expr, .. } | Expr::ILike { expr, .. } | Expr::SimilarTo { expr, .. } => {
+                expr
+            }
             Expr::Between { expr, .. } | Expr::InList { expr, .. } => expr,
+            Expr::InSubquery { expr, .. } | Expr::InUnnest { expr, .. } => expr,
+            Expr::IsNormalized { expr, .. } | Expr::UnaryOp { expr, .. } => expr,
+            Expr::AnyOp { left, .. } | Expr::AllOp { left, .. } => left,
+            Expr::CompoundFieldAccess { root, .. } => root,
             _ => return length,
         };
         length += 1;
@@ -78,8 +108,14 @@ impl Dialect for Postgres {
     }
 
     fn parse_statement(&self, parser: &mut Parser<'_>) -> Parse<Statement> {
-        let token = &parser.peek_token_ref().token;
-        is_keyword(token, Keyword::TABLE).then(|| parser.parse_query().map(Into::into))
+        match &parser.peek_token_ref().token {
+            Token::Word(word) if word.keyword == Keyword::TABLE => {
+                Some(parser.parse_query().map(Into::into))
+            }
+            Token::Word(word) if STATEMENTS.contains(&word.keyword) => None,
+            Token::LParen => None,
+            _ => Some(parser.expected_ref("a statement", parser.peek_token_ref())),
+        }
     }
 
     fn parse_prefix(&self, parser: &mut Parser<'_>) -> Parse<Expr> {
@@ -111,6 +147,12 @@ impl Dialect for Postgres {
             return Some(Err(ParserError::RecursionLimitExceeded));
         }
         let Token::Word(word) = &parser.peek_token_ref().token else { return None };
+        let copies = matches!(word.keyword, Keyword::COLLATE | Keyword::OPERATOR)
+            || is_keyword(&parser.peek_nth_token_ref(1).token, Keyword::SYMMETRIC)
+            || is_keyword(&parser.peek_nth_token_ref(2).token, Keyword::SYMMETRIC);
+        if copies && chain_length(left) > COPIED_MAX {
+            return Some(Err(ParserError::RecursionLimitExceeded));
+        }
         match word.keyword {
             Keyword::COLLATE => {
                 parser.advance_token();

@@ -6,6 +6,7 @@
 
 mod dialect;
 mod left_out;
+mod limits;
 mod operators;
 mod tokens;
 

@@ -193,3 +193,53 @@ fn words_left_out() {
     }
     assert!(parse("insert into t values (1) on conflict (x) do update set a = 1 where b").is_ok());
 }
+
+/// Texts that would overflow the stack if anything recursed without a bound.
+#[test]
+fn hostile_texts() {
+    let repeated = |head: &str, piece: &str| format!("{head}{}", piece.repeat(30_000));
+    for text in [
+        repeated("select * from ", "("),
+        repeated("select * from ", "(select * from "),
+        repeated("select * from ", "a join "),
+        repeated("select ", "case when "),
+        repeated("select ", "not "),
+        repeated("select ", "- "),
+        repeated("select ", "f("),
+        repeated("select ", "array["),
+        repeated("select ", "["),
+        repeated("select ", "cast("),
+        repeated("select ", "coalesce("),
+        repeated("select ", "trim(both from "),
+        repeated("select ", "interval "),
+        repeated("select ", "(select "),
+        repeated("select ", "exists ("),
+        repeated("", "with a as ("),
+        repeated("", "("),
+        repeated("", "explain "),
+        repeated("", "begin "),
+        repeated("create table t (a int check ", "("),
+        repeated("create table t (a ", "array("),
+        repeated("select a::int", "[]"),
+        repeated("select a", "[1]"),
+        repeated("select a", ".b"),
+        repeated("select a", "::int"),
+        repeated("select a", " is true"),
+        repeated("select a", " is null"),
+        repeated("select a", " in (1)"),
+        repeated("select a", " similar to 'x'"),
+        repeated("select a", " = any ('x')"),
+        repeated("select a", " between 1 and 2"),
+        repeated("select a", " collate c"),
+        repeated("select a", " at time zone 'x'"),
+        repeated("select a", " operator(pg_catalog.+) 1"),
+        repeated("select a", " + 1"),
+        repeated("select a", " or b and c"),
+        repeated("select a from t", " union select 1"),
+        repeated("select a from t", " join b on true"),
+        repeated("select a from t", ", b"),
+    ] {
+        eprintln!("{}", &text[..40]);
+        drop(parse(&text));
+    }
+}

@@ -2,19 +2,17 @@
 
 use super::dialect::begins_nothing;
 use super::left_out::Around;
+use super::limits::Limits;
 use super::{operators, syntax_error};
-use crate::statement::error::{Error, ErrorKind};
+use crate::statement::error::Error;
 use crate::statement::lexer::{Kind, Token};
 use crate::statement::literal::{self, Literal};
 use sqlparser::tokenizer::{Location, Span, Token as Parsed, TokenWithSpan};
 
-/// SELECTs joined by UNION, INTERSECT and EXCEPT in one statement; SQLite takes 500 in one SELECT.
-const SET_OPERATIONS_MAX: usize = 1000;
-
 /// Converts a statement's tokens.
 pub(super) fn convert(tokens: &[Token], text: &str) -> Result<Vec<TokenWithSpan>, Error> {
     let mut converted = Vec::with_capacity(tokens.len());
-    let mut set_operations = 0;
+    let mut limits = Limits::default();
     let mut at = 0;
     while let Some(token) = tokens.get(at) {
         let left_out = Around { tokens, at, text }.left_out()?;
@@ -24,11 +22,7 @@ pub(super) fn convert(tokens: &[Token], text: &str) -> Result<Vec<TokenWithSpan>
         }
         deny_adjacent(tokens, at, text)?;
         deny_reserved(tokens, at, text)?;
-        set_operations += usize::from(is_set_operation(*token, text));
-        if set_operations > SET_OPERATIONS_MAX {
-            let what = "number of set operations";
-            return Err(ErrorKind::TooMany { what, limit: SET_OPERATIONS_MAX }.at(token.start));
-        }
+        limits.pass(*token, text)?;
         converted.push(TokenWithSpan { token: convert_one(*token, text)?, span: span(*token) });
         at += 1;
     }
@@ -55,10 +49,6 @@ fn deny_reserved(tokens: &[Token], at: usize, text: &str) -> Result<(), Error> {
         return Err(syntax_error(*token, text));
     }
     Ok(())
-}
-
-fn is_set_operation(token: Token, text: &str) -> bool {
-    ["union", "intersect", "except"].iter().any(|word| token.is_word(text, word))
 }
 
 fn convert_one(token: Token, text: &str) -> Result<Parsed, Error> {

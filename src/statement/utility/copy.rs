@@ -99,6 +99,9 @@ pub(super) fn copy(reader: &mut Reader<'_>) -> Result<Option<Utility>, Error> {
 
 fn target(reader: &mut Reader<'_>) -> Result<CopyTarget, Error> {
     if reader.accept_symbol(b'(') {
+        if !COPIED.iter().any(|word| reader.is(word)) && !reader.is_symbol(b'(') {
+            return Err(reader.unexpected());
+        }
         let query = reader.balanced(false)?;
         reader.expect_symbol(b')')?;
         return Ok(CopyTarget::Query(query));
@@ -110,6 +113,10 @@ fn target(reader: &mut Reader<'_>) -> Result<CopyTarget, Error> {
         if reader.is_symbol(b'(') { reader.parenthesized(Reader::name)? } else { Vec::new() };
     Ok(CopyTarget::Table { name, place, columns })
 }
+
+/// What stands in the parentheses; not COPY itself.
+const COPIED: [&str; 8] =
+    ["select", "with", "values", "table", "insert", "update", "delete", "merge"];
 
 /// STDIN and STDOUT are one to Postgres; files and programs are the server's, which egret keeps to
 /// itself.

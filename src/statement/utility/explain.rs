@@ -46,9 +46,18 @@ pub(super) fn explain(reader: &mut Reader<'_>) -> Result<Option<Utility>, Error>
         explain.analyze = reader.one_of(&["analyze", "analyse"]).is_some();
         reader.accept(&["verbose"]);
     }
+    if !EXPLAINED.iter().any(|word| reader.is(word)) && !reader.is_symbol(b'(') {
+        return Err(reader.unexpected());
+    }
     explain.statement = reader.rest()?;
     Ok(Some(Utility::Explain(explain)))
 }
+
+/// What EXPLAIN takes; not itself.
+const EXPLAINED: [&str; 13] = [
+    "select", "with", "values", "table", "insert", "replace", "update", "delete", "merge",
+    "declare", "execute", "create", "refresh",
+];
 
 fn opens_query(reader: &Reader<'_>) -> bool {
     ["select", "with", "values", "table"].iter().any(|word| reader.is_at(1, word))
