@@ -9,6 +9,8 @@
 
 mod cast;
 mod ddl;
+#[cfg(test)]
+mod depth;
 mod dml;
 mod driver;
 mod expression;
@@ -47,10 +49,17 @@ use typed::Level;
 /// # Errors
 /// What Postgres would say of it before running it.
 pub fn translate(text: &str, env: &Env<'_>) -> Result<Translation, Error> {
-    match utility::parse(text)? {
+    with_room(|| match utility::parse(text)? {
         Some(utility) => driver::utility(utility, text, env),
         None => driver::statement(text, env),
-    }
+    })
+}
+
+/// Runs with a stack on which a tree as deep as the parser lets it be can be walked and dropped.
+fn with_room<T>(run: impl FnOnce() -> T) -> T {
+    /// Only the pages used become real.
+    const STACK_BYTES: usize = 64 << 20;
+    stacker::maybe_grow(STACK_BYTES / 2, STACK_BYTES, run)
 }
 
 /// How deeply sub-selects may nest; expressions between them count too.
