@@ -4,6 +4,8 @@
 //! `----`, what comes of it. `UPDATE=1` rewrites the latter. Every statement that comes out is also
 //! prepared on a SQLite with the same tables.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may fail")]
+
 use egret::schema::{Namespace, Reader, Schema, load};
 use egret::sqlite::Connection;
 use egret::statement::{Env, Options, Plan, Statement, Translation, translate};

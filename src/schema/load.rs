@@ -7,7 +7,7 @@ use super::ddl;
 use super::naming::{finish, unique_name};
 use super::{Check, Column, ForeignKey, Index, IndexKey, IndexOrigin, Namespace, Relation};
 use super::{RelationKind, Schema, Trigger, column_type};
-use crate::types::Value;
+use crate::types::{ColumnType, Type, Value};
 use std::collections::{HashMap, HashSet};
 
 /// Where a schema is read from: a connection.
@@ -418,6 +418,13 @@ impl Relation {
         let column = self.primary_key[0];
         self.rowid_alias = Some(column);
         self.columns[column].not_null = true;
+        // A table made by Postgres's SQL says in a comment what the column was declared as:
+        // SQLite takes no other word than INTEGER for the rowid.
+        for ty in [Type::INT2, Type::INT4] {
+            if self.sql.contains(&format!("INTEGER /* {} */ PRIMARY KEY", ty.name())) {
+                self.columns[column].ty = ColumnType::new(ty);
+            }
+        }
         let key = IndexKey {
             column: Some(column),
             expression: None,

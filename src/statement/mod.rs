@@ -15,7 +15,7 @@ pub mod utility;
 
 pub use cache::{Bound, Cache};
 pub use error::{BadValue, Error, ErrorKind};
-pub use translate::translate;
+pub use translate::{column_types, translate};
 
 use crate::schema::Schema;
 use crate::types::{ColumnType, Oid, Value};

@@ -274,6 +274,8 @@ fn depends_on_session(ty: Type, text: &str) -> bool {
                 && !text.to_ascii_lowercase().ends_with("infinity")
         }
         Type::TIMESTAMPTZ | Type::TIMETZ => true,
+        // Its keys are sorted by the input function.
+        Type::JSONB => !matches!(text, "{}" | "[]"),
         _ if ty.name().starts_with("reg") => true,
         _ => ty.element().is_some_and(|element| depends_on_session(element, "")),
     }

@@ -2,10 +2,10 @@
 //!
 //! <https://www.postgresql.org/docs/15/dml.html>
 
+use super::body::RowColumn;
 use super::expression::row;
 use super::output::Output;
 use super::scope::{Scope, Source};
-use super::select::RowColumn;
 use super::signature::CastContext;
 use super::subquery::as_query;
 use super::typed::{Form, Typed};
@@ -37,7 +37,7 @@ impl<'a> Translator<'a> {
             }
             None => &[],
         };
-        let (from, mut scope) = self.from_clause(from, None)?;
+        let (from, mut scope) = self.sources(from, None)?;
         scope.sources.insert(0, target.source.clone());
         let assignments = self.assignments(&update.assignments, target.relation, &scope)?;
         let or = conflict_word(update.or);
@@ -88,7 +88,7 @@ impl<'a> Translator<'a> {
         using: &[TableWithJoins],
         filter: Option<&Expr>,
     ) -> Result<String, Error> {
-        let (from, mut scope) = self.from_clause(using, None)?;
+        let (from, mut scope) = self.sources(using, None)?;
         scope.sources.insert(0, target.source.clone());
         let keys: Vec<String> = if target.relation.without_rowid {
             let key = target.relation.primary_key.iter();
@@ -188,7 +188,7 @@ impl<'a> Translator<'a> {
             }
             let types: Vec<_> = columns.iter().map(|column| column.ty).collect();
             self.assign(&mut body, &types, CastContext::Assignment)?;
-            let rows = self.finish(query, body, Some(scope), super::select::Labels::None)?;
+            let rows = self.finish(query, body, Some(scope), super::body::Labels::None)?;
             return Ok(format!("({left}) = ({})", rows.sql));
         }
         let items: Vec<&Expr> = match value {

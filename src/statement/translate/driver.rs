@@ -36,7 +36,7 @@ pub(super) fn statement(text: &str, env: &Env<'_>) -> Result<Translation, Error>
     match parse::parse(text) {
         Ok(tree) if is_sqlites_own(&tree) => pass_through(text, env),
         Ok(tree) => Translator::new(text, env)?.statement(&tree),
-        Err(error) if is_sqlite_only(text) => pass_through(text, env).map_err(|_| error),
+        Err(error) if is_sqlite_only(text) => pass_through(text, env).or(Err(error)),
         Err(error) => Err(error),
     }
 }

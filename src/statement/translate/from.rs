@@ -2,8 +2,8 @@
 //!
 //! <https://www.postgresql.org/docs/15/queries-table-expressions.html>
 
+use super::body::Labels;
 use super::scope::{Merged, Scope, Source, SourceColumn};
-use super::select::Labels;
 use super::signature::{self, Kind, Resolved};
 use super::typed::Typed;
 use super::{Translator, quote};
@@ -26,7 +26,7 @@ enum Outer {
 
 impl<'a> Translator<'a> {
     /// The text after FROM, and the names it brings into sight.
-    pub(super) fn from_clause<'s>(
+    pub(super) fn sources<'s>(
         &mut self,
         from: &[TableWithJoins],
         outer: Option<&'s Scope<'s>>,
@@ -121,13 +121,11 @@ impl<'a> Translator<'a> {
         let left = take(scope, name, (start, middle)).ok_or_else(|| missing("left").at(None))?;
         let right = take(scope, name, (middle, end)).ok_or_else(|| missing("right").at(None))?;
         let test = self.binary("=", left.clone(), right.clone())?;
+        let (left, right) = self.matched("JOIN/USING", left, right)?;
         let value = match outer {
             Outer::None | Outer::Left => left,
             Outer::Right => right,
-            Outer::Full => {
-                let (left, right) = self.matched("JOIN/USING", left, right)?;
-                Typed::new(format!("coalesce({}, {})", left.sql, right.sql), left.ty.ty)
-            }
+            Outer::Full => Typed::new(format!("coalesce({}, {})", left.sql, right.sql), left.ty.ty),
         };
         scope.merged.push(Merged { name: name.to_owned(), value, sources: (start, end) });
         Ok(test)

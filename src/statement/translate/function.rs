@@ -71,7 +71,7 @@ impl Translator<'_> {
             return self.explicit(arguments.remove(0), ColumnType::new(target));
         }
         let resolved = self.overload(&name, &arguments, clauses.distinct, at)?;
-        self.finish_call(&resolved, arguments, &clauses, scope, at)
+        self.finish_call(&resolved, arguments, &clauses, (scope, at))
     }
 
     /// A call of a function of a name, without clauses.
@@ -86,7 +86,7 @@ impl Translator<'_> {
         }
         let resolved = self.overload(name, &arguments, false, at)?;
         let scope = Scope::default();
-        self.finish_call(&resolved, arguments, &Clauses::default(), &scope, at)
+        self.finish_call(&resolved, arguments, &Clauses::default(), (&scope, at))
     }
 
     /// A function's name without its schema, in the case Postgres gives it.
@@ -140,23 +140,23 @@ impl Translator<'_> {
             Handed::Json => Type::JSON,
             Handed::Jsonb => Type::JSONB,
         };
-        self.to_json(typed, target)
+        self.json_of(typed, target)
     }
 
     /// What `to_json` and `to_jsonb` make of a value.
-    fn to_json(&mut self, typed: Typed, target: Type) -> Result<Typed, Error> {
+    fn json_of(&mut self, typed: Typed, target: Type) -> Result<Typed, Error> {
         let at = typed.at;
         if let Form::Row(fields) = typed.form {
             let name = |(i, value): (usize, Typed)| (format!("f{}", i + 1), value);
             let fields = fields.into_iter().enumerate().map(name).collect();
             let row = Typed { form: Form::WholeRow(fields), ..Typed::null() };
-            return self.to_json(row, target);
+            return self.json_of(row, target);
         }
         if let Form::WholeRow(fields) = typed.form {
             let mut arguments = Vec::with_capacity(fields.len() * 2);
             for (name, value) in fields {
                 arguments.push(quote::string(&name));
-                arguments.push(self.to_json(value, target)?.sql);
+                arguments.push(self.json_of(value, target)?.sql);
             }
             let function = signature::conversion(signature::RECORD, target).flatten();
             let sql = format!("{}({})", function.unwrap_or("json_object"), arguments.join(", "));
@@ -237,6 +237,11 @@ impl Translator<'_> {
                 Typed::new(ty.0.to_string(), Type::from_name("regtype").unwrap_or(Type::OID))
             }
             ("coalesce", [only]) => only.clone(),
+            // The type is that of the left side of the comparison it makes.
+            ("nullif", [left, right]) => {
+                let (left, right) = self.equal_sides(left.clone(), right.clone())?;
+                Typed::new(format!("nullif({}, {})", left.sql, right.sql), left.ty.ty)
+            }
             ("count", [argument]) if matches!(argument.form, Form::WholeRow(_) | Form::Row(_)) => {
                 Typed { not_null: true, ..Typed::new("count(*)", Type::INT8) }
             }
@@ -276,8 +281,7 @@ impl Translator<'_> {
         resolved: &Resolved,
         arguments: Vec<Typed>,
         clauses: &Clauses<'_>,
-        scope: &Scope<'_>,
-        at: Option<usize>,
+        (scope, at): (&Scope<'_>, Option<usize>),
     ) -> Result<Typed, Error> {
         let signature = resolved.signature;
         let arguments = self.arguments(resolved, arguments)?;

@@ -1,8 +1,8 @@
 //! INSERT. <https://www.postgresql.org/docs/15/sql-insert.html>
 
+use super::body::{Body, Labels};
 use super::dml::{Target, conflict_word, default_of, is_default};
 use super::scope::{Scope, Source};
-use super::select::{Body, Labels};
 use super::signature::CastContext;
 use super::subquery::as_values;
 use super::typed::Typed;

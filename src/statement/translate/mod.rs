@@ -7,6 +7,7 @@
 //! What leaves is [`Translation`]; what SQLite does on its own, such as NULL in a primary key of a
 //! foreign file, is left alone.
 
+mod body;
 mod cast;
 mod ddl;
 #[cfg(test)]
@@ -17,6 +18,7 @@ mod expression;
 mod from;
 mod function;
 mod insert;
+mod literal;
 mod maintenance;
 mod operator;
 mod output;
@@ -32,12 +34,13 @@ mod typename;
 
 use super::lexer::{self, Kind};
 use super::{
-    Access, Env, Error, ErrorKind, LiteralUse, OutputColumn, Plan, Statement, Translation, Verb,
-    parse, utility,
+    Access, Dialect, Env, Error, ErrorKind, LiteralUse, Options, OutputColumn, Plan, Statement,
+    Translation, Verb, parse, utility,
 };
+use crate::schema::Schema;
 use crate::types::{ColumnType, Type};
+use body::{Labels, RowColumn};
 use query::CteInSight;
-use select::{Labels, RowColumn};
 use sqlparser::ast::{self, ObjectName, ObjectNamePart};
 use sqlparser::tokenizer::Span;
 use std::collections::BTreeSet;
@@ -60,6 +63,17 @@ fn with_room<T>(run: impl FnOnce() -> T) -> T {
     /// Only the pages used become real.
     const STACK_BYTES: usize = 64 << 20;
     stacker::maybe_grow(STACK_BYTES / 2, STACK_BYTES, run)
+}
+
+/// The types of a query's columns, as far as Postgres's grammar reads the query: for views that
+/// were written for SQLite.
+#[must_use]
+pub fn column_types(query: &str, schema: &Schema) -> Option<Vec<ColumnType>> {
+    let options = Options { dialect: Dialect::Postgres, read_only: true };
+    let env = Env { schema, temp: None, options: &options, parameter_types: &[] };
+    let tree = parse::parse(query).ok()?;
+    let plan = Translator::new(query, &env).ok()?.query_plan(&tree).ok()?;
+    Some(plan.columns?.into_iter().map(|column| column.ty).collect())
 }
 
 /// How deeply sub-selects may nest; expressions between them count too.

@@ -5,6 +5,7 @@ use super::signature::{self, Resolved, Signature, Unresolved};
 use super::typed::{Form, Level, Typed};
 use crate::statement::{Error, ErrorKind};
 use crate::types::Type;
+use sqlparser::ast::BinaryOperator;
 
 impl Translator<'_> {
     /// `left operator right`
@@ -252,4 +253,54 @@ fn no_operator(op: &str, types: &[Type], why: Unresolved) -> ErrorKind {
         Unresolved::None => ErrorKind::UndefinedOperator(text),
         Unresolved::Ambiguous => ErrorKind::AmbiguousOperator(text),
     }
+}
+
+/// The name Postgres's catalog has for an operator.
+pub(super) fn operator_name(op: &BinaryOperator) -> Result<String, ErrorKind> {
+    let name = match op {
+        BinaryOperator::Plus => "+",
+        BinaryOperator::Minus => "-",
+        BinaryOperator::Multiply => "*",
+        BinaryOperator::Divide => "/",
+        BinaryOperator::Modulo => "%",
+        BinaryOperator::StringConcat => "||",
+        BinaryOperator::Gt => ">",
+        BinaryOperator::Lt => "<",
+        BinaryOperator::GtEq => ">=",
+        BinaryOperator::LtEq => "<=",
+        BinaryOperator::Eq => "=",
+        BinaryOperator::NotEq => "<>",
+        BinaryOperator::BitwiseOr => "|",
+        BinaryOperator::BitwiseAnd => "&",
+        BinaryOperator::PGBitwiseXor => "#",
+        BinaryOperator::PGBitwiseShiftLeft => "<<",
+        BinaryOperator::PGBitwiseShiftRight => ">>",
+        BinaryOperator::PGExp | BinaryOperator::BitwiseXor => "^",
+        BinaryOperator::PGOverlap => "&&",
+        BinaryOperator::PGRegexMatch => "~",
+        BinaryOperator::PGRegexIMatch => "~*",
+        BinaryOperator::PGRegexNotMatch => "!~",
+        BinaryOperator::PGRegexNotIMatch => "!~*",
+        BinaryOperator::PGLikeMatch => "~~",
+        BinaryOperator::PGILikeMatch => "~~*",
+        BinaryOperator::PGNotLikeMatch => "!~~",
+        BinaryOperator::PGNotILikeMatch => "!~~*",
+        BinaryOperator::PGStartsWith => "^@",
+        BinaryOperator::Arrow => "->",
+        BinaryOperator::LongArrow => "->>",
+        BinaryOperator::HashArrow => "#>",
+        BinaryOperator::HashLongArrow => "#>>",
+        BinaryOperator::AtAt => "@@",
+        BinaryOperator::AtArrow => "@>",
+        BinaryOperator::ArrowAt => "<@",
+        BinaryOperator::HashMinus => "#-",
+        BinaryOperator::AtQuestion => "@?",
+        BinaryOperator::Question => "?",
+        BinaryOperator::QuestionAnd => "?&",
+        BinaryOperator::QuestionPipe => "?|",
+        BinaryOperator::Custom(name) => name,
+        BinaryOperator::PGCustomBinaryOperator(parts) => parts.last().map_or("", String::as_str),
+        _ => return Err(ErrorKind::Unsupported("this operator".to_owned())),
+    };
+    Ok(if name == "!=" { "<>".to_owned() } else { name.to_owned() })
 }

@@ -1,9 +1,9 @@
 //! Output columns: what Postgres calls them, and what SQLite must.
 
+use super::body::RowColumn;
 use super::expression::trim_function;
 use super::quote;
 use super::scope::Scope;
-use super::select::RowColumn;
 use super::typed::{Form, Typed};
 use sqlparser::ast::{AccessExpr, Expr, FunctionArguments, Query, SelectItem, SetExpr};
 use std::collections::HashSet;
@@ -152,6 +152,7 @@ fn name_of(expr: &Expr) -> Option<(String, Strength)> {
         Expr::Ceil { .. } => named("ceil"),
         Expr::Floor { .. } => named("floor"),
         Expr::Position { .. } => named("position"),
+        Expr::Substring { shorthand: true, .. } => named("substr"),
         Expr::Substring { .. } => named("substring"),
         Expr::Overlay { .. } => named("overlay"),
         Expr::Trim { trim_where, .. } => named(trim_function(*trim_where)),

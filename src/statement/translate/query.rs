@@ -2,9 +2,10 @@
 //!
 //! <https://www.postgresql.org/docs/15/sql-select.html>
 
+use super::body::{Body, Labels, Parts, RowColumn, Rows};
 use super::output::{Output, labels};
 use super::scope::{Scope, SourceColumn};
-use super::select::{Body, Labels, Parts, RowColumn, Rows, not_an_ordinal, ordinal};
+use super::select::{not_an_ordinal, ordinal};
 use super::typed::{Form, Typed};
 use super::{Translator, quote};
 use crate::statement::{Error, ErrorKind};

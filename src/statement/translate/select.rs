@@ -2,10 +2,11 @@
 //!
 //! <https://www.postgresql.org/docs/15/sql-select.html>
 
-use super::output::{Output, column_name, labels};
-use super::scope::{Scope, SourceColumn};
-use super::signature::{self, CastContext};
-use super::typed::{Form, Origin, Typed};
+use super::body::{Body, Labels, Parts, Rows, common};
+use super::output::{Output, column_name};
+use super::scope::Scope;
+use super::signature::CastContext;
+use super::typed::{Form, Typed};
 use super::{Translator, quote};
 use crate::statement::{Error, ErrorKind};
 use crate::types::{ColumnType, Type};
@@ -13,85 +14,6 @@ use sqlparser::ast::{
     Distinct, Expr, GroupByExpr, NamedWindowExpr, ObjectName, Query, Select, SelectItem,
     SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Spanned, Value, Values,
 };
-
-/// A query's text and columns.
-#[derive(Clone, Debug)]
-pub(super) struct Rows {
-    /// SQLite text.
-    pub(super) sql: String,
-    /// Its columns.
-    pub(super) columns: Vec<RowColumn>,
-}
-
-/// A column of a query.
-#[derive(Clone, Debug)]
-pub(super) struct RowColumn {
-    /// Its label.
-    pub(super) name: String,
-    /// Its name in SQLite, where the query was given labels.
-    pub(super) stored: String,
-    /// Its type.
-    pub(super) ty: ColumnType,
-    /// It is never NULL.
-    pub(super) not_null: bool,
-    /// The table column it is.
-    pub(super) origin: Option<Origin>,
-    /// The fields of a record, which is kept as a JSON array of them.
-    pub(super) fields: Vec<(String, ColumnType)>,
-}
-
-/// Whether SQLite must know the columns by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Labels {
-    /// No: the positions are enough.
-    None,
-    /// By their own, made unique.
-    Own,
-}
-
-/// A query without its ORDER BY and LIMIT.
-pub(super) enum Body<'s> {
-    /// SELECT
-    Select(Box<Parts<'s>>),
-    /// VALUES
-    Values(Vec<Vec<Typed>>),
-    /// UNION and its like.
-    Compound(Box<Body<'s>>, &'static str, Box<Body<'s>>),
-    /// A query in parentheses that has clauses of its own.
-    Query(Rows),
-}
-
-/// A SELECT in pieces.
-pub(super) struct Parts<'s> {
-    /// What it returns.
-    pub(super) outputs: Vec<Output>,
-    /// DISTINCT
-    pub(super) distinct: bool,
-    /// DISTINCT ON: its keys.
-    pub(super) distinct_on: Vec<Typed>,
-    /// From FROM to WINDOW.
-    pub(super) tail: String,
-    /// The names its expressions may use.
-    pub(super) scope: Scope<'s>,
-}
-
-impl RowColumn {
-    /// It is a row of its own.
-    pub(super) fn is_record(&self) -> bool {
-        !self.fields.is_empty()
-    }
-}
-
-impl From<&RowColumn> for SourceColumn {
-    fn from(column: &RowColumn) -> Self {
-        Self {
-            name: column.name.clone(),
-            stored: column.stored.clone(),
-            fields: column.fields.clone(),
-            ..Self::computed("", column.ty, column.not_null)
-        }
-    }
-}
 
 impl Translator<'_> {
     /// What one side of a query is, before its types are settled.
@@ -145,7 +67,7 @@ impl Translator<'_> {
             index_hints: Vec::new(),
         };
         let from = [sqlparser::ast::TableWithJoins { relation: factor, joins: Vec::new() }];
-        let (from, scope) = self.from_clause(&from, outer)?;
+        let (from, scope) = self.sources(&from, outer)?;
         let outputs = scope.star().into_iter().map(|(name, value)| Output { name, value });
         Ok(Body::Select(Box::new(Parts {
             outputs: outputs.collect(),
@@ -164,7 +86,7 @@ impl Translator<'_> {
         if select.into.is_some() {
             return Err(ErrorKind::Unsupported("SELECT INTO".to_owned()).at(None));
         }
-        let (mut from, scope) = self.from_clause(&select.from, outer)?;
+        let (mut from, scope) = self.sources(&select.from, outer)?;
         let sets = std::mem::take(&mut self.sets);
         let outputs = self.outputs(&select.projection, &scope)?;
         for set in std::mem::replace(&mut self.sets, sets) {
@@ -457,93 +379,6 @@ impl Translator<'_> {
     }
 }
 
-impl Body<'_> {
-    /// The columns' types; several rows or arms agree on one.
-    pub(super) fn types(&self, construct: &'static str) -> Result<Vec<ColumnType>, Error> {
-        match self {
-            Self::Select(parts) => Ok(parts.outputs.iter().map(|o| o.value.ty).collect()),
-            Self::Values(rows) => {
-                let width = rows.first().map_or(0, Vec::len);
-                let column = |i: usize| {
-                    let types: Vec<ColumnType> = rows.iter().map(|row| row[i].ty).collect();
-                    common(construct, &types)
-                };
-                (0..width).map(column).collect()
-            }
-            Self::Compound(left, ..) => left.types(construct),
-            Self::Query(rows) => Ok(rows.columns.iter().map(|column| column.ty).collect()),
-        }
-    }
-
-    /// The columns as a client sees them.
-    pub(super) fn columns(&self) -> Vec<RowColumn> {
-        match self {
-            Self::Select(parts) => {
-                let stored = labels(parts.outputs.iter().map(|output| output.name.as_str()));
-                parts.outputs.iter().zip(stored).map(|(o, stored)| o.column(stored)).collect()
-            }
-            Self::Values(rows) => {
-                let first = rows.first().map_or(&[][..], Vec::as_slice);
-                let column = |(i, value): (usize, &Typed)| {
-                    let name = format!("column{}", i + 1);
-                    let not_null = rows.iter().all(|row| row[i].not_null);
-                    let (stored, ty) = (name.clone(), value.ty);
-                    RowColumn { name, stored, ty, not_null, origin: None, fields: Vec::new() }
-                };
-                first.iter().enumerate().map(column).collect()
-            }
-            Self::Compound(left, _, right) => {
-                let right = right.columns();
-                let both = left.columns().into_iter().zip(right);
-                let merge = |(l, r): (RowColumn, RowColumn)| RowColumn {
-                    not_null: l.not_null && r.not_null,
-                    origin: None,
-                    ..l
-                };
-                both.map(merge).collect()
-            }
-            Self::Query(rows) => rows.columns.clone(),
-        }
-    }
-
-    /// SQLite text.
-    pub(super) fn sql(&self, labels: Labels) -> String {
-        match self {
-            Self::Select(parts) => parts.sql(labels),
-            Self::Values(rows) => {
-                let rows = rows.iter().map(|row| format!("({})", super::typed::list(row)));
-                format!("VALUES {}", rows.collect::<Vec<_>>().join(", "))
-            }
-            Self::Compound(left, op, right) => {
-                let right = match **right {
-                    Self::Compound(..) => format!("SELECT * FROM ({})", right.sql(Labels::None)),
-                    _ => right.sql(Labels::None),
-                };
-                format!("{} {op} {right}", left.sql(labels))
-            }
-            Self::Query(rows) => format!("SELECT * FROM ({})", rows.sql),
-        }
-    }
-}
-
-impl Parts<'_> {
-    fn sql(&self, wanted: Labels) -> String {
-        let stored = match wanted {
-            Labels::None => Vec::new(),
-            Labels::Own => labels(self.outputs.iter().map(|output| output.name.as_str())),
-        };
-        let items = self.outputs.iter().enumerate().map(|(i, output)| match stored.get(i) {
-            Some(label) => output.labelled(label),
-            None => output.value.sql.clone(),
-        });
-        let items: Vec<String> = items.collect();
-        // A SELECT of nothing is Postgres's, not SQLite's.
-        let items = if items.is_empty() { "NULL".to_owned() } else { items.join(", ") };
-        let distinct = if self.distinct { "DISTINCT " } else { "" };
-        format!("SELECT {distinct}{items}{}", self.tail)
-    }
-}
-
 /// The position a whole number stands for in GROUP BY and ORDER BY, from 0.
 pub(super) fn ordinal(
     expr: &Expr,
@@ -566,18 +401,6 @@ pub(super) fn ordinal(
 pub(super) fn not_an_ordinal(typed: Typed) -> Typed {
     let bare = matches!(typed.form, Form::Number(..) | Form::Text(..) | Form::Parameter(_));
     if bare { Typed { sql: format!("+{}", typed.sql), ..typed } } else { typed }
-}
-
-fn common(construct: &'static str, types: &[ColumnType]) -> Result<ColumnType, Error> {
-    let [first, rest @ ..] = types else { return Ok(ColumnType::new(Type::UNKNOWN)) };
-    if rest.iter().all(|ty| ty == first) {
-        return Ok(*first);
-    }
-    let ty = signature::common_type(types.iter().map(|ty| ty.ty)).map_err(|(left, right)| {
-        let (left, right) = (left.sql_name().into_owned(), right.sql_name().into_owned());
-        ErrorKind::CannotMatchTypes { construct, left, right }.at(None)
-    })?;
-    Ok(ColumnType::new(ty))
 }
 
 fn set_operator(op: SetOperator, quantifier: SetQuantifier) -> Result<&'static str, Error> {

@@ -2,9 +2,10 @@
 //!
 //! <https://www.postgresql.org/docs/15/functions-subquery.html>
 
-use super::expression::{not, operator_name};
+use super::body::Labels;
+use super::expression::not;
+use super::operator::operator_name;
 use super::scope::Scope;
-use super::select::Labels;
 use super::signature::{CastContext, vector_as_array};
 use super::typed::{Form, Typed};
 use super::{Translator, quote};
@@ -149,7 +150,7 @@ impl Translator<'_> {
                         return Err(ErrorKind::WrongArity("subquery has no columns").at(left.at));
                     };
                     let element = (column.stored.clone(), column.ty.ty);
-                    self.over_rows(left, &op, any, &format!("({})", rows.sql), element)
+                    self.over_rows(left, (&op, any), &format!("({})", rows.sql), element)
                 }
             };
         }
@@ -192,15 +193,14 @@ impl Translator<'_> {
             let sql = format!("{} {word} (SELECT {} FROM {rows})", left.operand(), value.sql);
             return Ok(Typed::operator(sql, Type::BOOL).at(left.at));
         }
-        self.over_rows(left, op, any, &rows, ("value".to_owned(), element))
+        self.over_rows(left, (op, any), &rows, ("value".to_owned(), element))
     }
 
     /// `left operator` any or all values of a column of some rows.
     fn over_rows(
         &mut self,
         left: Typed,
-        op: &str,
-        any: bool,
+        (op, any): (&str, bool),
         rows: &str,
         (column, ty): (String, Type),
     ) -> Result<Typed, Error> {

@@ -100,9 +100,10 @@ impl Translator<'_> {
             },
             ColumnOption::Check(check) => {
                 let sql = self.stored_condition(&check.expr, shape.source.clone())?;
-                let name = check.name.as_ref().map_or(name.clone(), |name| {
-                    format!("CONSTRAINT {} ", quote::name(&name.value))
-                });
+                let name = check
+                    .name
+                    .as_ref()
+                    .map_or(name, |name| format!("CONSTRAINT {} ", quote::name(&name.value)));
                 return Ok(Some(format!("{name}CHECK ({sql})")));
             }
             ColumnOption::ForeignKey(key) => self.references(key)?,

@@ -18,9 +18,8 @@ pub(in super::super) fn native(function: &str, arguments: &[&str]) -> Option<Str
         ("pg_timestamptz_to_date" | "pg_timestamp_to_date", [x]) => format!("date({x})"),
         ("pg_timestamptz_to_timestamp" | "pg_timestamp_to_timestamptz", [x]) => (*x).to_owned(),
         ("pg_timezone_timestamptz", ["'utc'" | "'UTC'", x]) => (*x).to_owned(),
-        ("pg_text_to_timestamptz" | "pg_text_to_timestamp" | "pg_text_to_date", [x]) => {
-            (*x).to_owned()
-        }
+        ("pg_text_to_timestamptz" | "pg_text_to_timestamp" | "pg_text_to_date", [x])
+        | ("pg_text_to_jsonb", [x]) => (*x).to_owned(),
         ("pg_gen_random_uuid", []) => RANDOM_UUID.to_owned(),
         ("pg_lower" | "pg_upper", [x]) => format!("{}({x})", &function[3..]),
         ("pg_substr", arguments) => format!("substr({})", arguments.join(", ")),

@@ -1,6 +1,6 @@
 //! CREATE TABLE. <https://www.postgresql.org/docs/15/sql-createtable.html>
 
-use super::super::select::Labels;
+use super::super::body::Labels;
 use super::super::{Translator, quote, scope, typename};
 use super::{NewName, exists_already, script};
 use crate::statement::{Error, ErrorKind, Statement};

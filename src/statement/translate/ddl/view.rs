@@ -1,6 +1,6 @@
 //! CREATE VIEW. <https://www.postgresql.org/docs/15/sql-createview.html>
 
-use super::super::select::Labels;
+use super::super::body::Labels;
 use super::super::{Translator, quote};
 use super::{exists_already, script, stored};
 use crate::schema::RelationKind;
