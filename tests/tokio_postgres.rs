@@ -4,6 +4,8 @@
 //! `EGRET_TEST_POSTGRES`, a connection string to a database that holds `tests/fixtures/shop.sql`,
 //! sends the cases to that server instead: it proves the cases.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 use futures_util::future::{join_all, poll_fn, try_join_all};
 use futures_util::{SinkExt, StreamExt, TryStreamExt};
 use std::io::{BufRead, BufReader};
