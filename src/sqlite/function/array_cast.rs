@@ -57,7 +57,11 @@ fn array_out(args: &Args<'_>) -> Outcome {
     if args.is_null(0) {
         return Ok(Value::Null);
     }
-    let cast = ElementCast::named_by(args, 1)?;
+    let mut cast = ElementCast::named_by(args, 1)?;
+    // An element is shown by its output function, which for a boolean alone is not its cast.
+    if args.text_if(1)?.as_deref() == Some("pg_bool_to_text") {
+        cast.call = super::scalar("pg_bool_out").map(|row| row.3);
+    }
     let shown = elements(args, 0)?.map(|value| cast.apply(value))?;
     let mut out = String::new();
     shown.write(&mut out, ["{", ",", "}"], &mut write_element);
