@@ -6,6 +6,7 @@
 
 use egret::schema::{Index, Namespace, Relation, Schema, load};
 use egret::sqlite::Connection;
+use egret::types::{ColumnType, Type};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -36,6 +37,30 @@ fn oids_are_the_same_after_unrelated_ddl() {
         assert_eq!(schema(&connection).relation("A").unwrap().oid, oid);
     }
     assert_eq!(describe(&schema(&connection)), before);
+}
+
+#[test]
+fn temporary_tables_have_a_schema_of_their_own() {
+    let connection = connection("CREATE TABLE t(a);\n");
+    connection.execute("CREATE TEMP TABLE t(b INTEGER PRIMARY KEY)").unwrap();
+    let temporary = load(&mut &connection, Namespace::Temp).unwrap();
+    let (ours, theirs) = (temporary.relation("t").unwrap(), schema(&connection));
+    assert_eq!(ours.columns[0].name, "b");
+    assert_eq!(ours.namespace, Namespace::Temp);
+    assert_ne!(ours.oid, theirs.relation("t").unwrap().oid);
+}
+
+#[test]
+fn expressions_of_views_get_the_types_inferred() {
+    let connection = connection(
+        "CREATE TABLE t(a);\nCREATE VIEW u AS SELECT n FROM v;\n\
+         CREATE VIEW v AS SELECT count(*) AS n FROM t;\n",
+    );
+    let schema = schema(&connection).with_view_types(|schema, query| match query {
+        "SELECT n FROM v" => Some(vec![schema.relation("v")?.columns[0].ty]),
+        _ => Some(vec![ColumnType::new(Type::INT8)]),
+    });
+    assert_eq!(schema.relation("u").unwrap().columns[0].ty.ty, Type::INT8);
 }
 
 #[test]

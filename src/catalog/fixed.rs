@@ -26,25 +26,27 @@ pub(super) fn tablespaces(fill: &mut Fill<'_>) {
 
 /// `pg_authid`: the roles that come with Postgres.
 pub(super) fn roles(fill: &mut Fill<'_>) {
-    const ROLES: [(u32, &str); 12] = [
-        (6171, "pg_database_owner"),
-        (6181, "pg_read_all_data"),
-        (6182, "pg_write_all_data"),
-        (3373, "pg_monitor"),
-        (3374, "pg_read_all_settings"),
-        (3375, "pg_read_all_stats"),
-        (3377, "pg_stat_scan_tables"),
-        (4569, "pg_read_server_files"),
-        (4570, "pg_write_server_files"),
-        (4571, "pg_execute_server_program"),
-        (4200, "pg_signal_backend"),
-        (4544, "pg_checkpoint"),
-    ];
     let columns = fill.positions(["oid", "rolname", "rolinherit", "rolconnlimit"]);
     for (oid, name) in ROLES {
         fill.push(columns, row![oid, name, true, -1]);
     }
 }
+
+/// The roles that come with Postgres.
+pub(super) const ROLES: [(Oid, &str); 12] = [
+    (6171, "pg_database_owner"),
+    (6181, "pg_read_all_data"),
+    (6182, "pg_write_all_data"),
+    (3373, "pg_monitor"),
+    (3374, "pg_read_all_settings"),
+    (3375, "pg_read_all_stats"),
+    (3377, "pg_stat_scan_tables"),
+    (4569, "pg_read_server_files"),
+    (4570, "pg_write_server_files"),
+    (4571, "pg_execute_server_program"),
+    (4200, "pg_signal_backend"),
+    (4544, "pg_checkpoint"),
+];
 
 /// `pg_type`: `catalog/types.txt`, whose functions are named and whose first line names columns.
 pub(super) fn types(fill: &mut Fill<'_>) {

@@ -2,8 +2,8 @@
 //!
 //! Every relation of PostgreSQL 15 is a read-only virtual table that exists on a connection from
 //! the first statement that names it; plain statements pay nothing. A relation's rows come from
-//! files exported from a PostgreSQL 15, from the snapshot ([`live`]), from the server, or from a
-//! query over other relations in `catalog/views/`; see [`contents`].
+//! files exported from a PostgreSQL 15, from the snapshot (`live`), from the server, or from a
+//! query over other relations in `catalog/views/`; see `contents`.
 //! <https://www.postgresql.org/docs/15/catalogs.html>
 
 mod contents;

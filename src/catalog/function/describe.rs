@@ -145,29 +145,12 @@ fn method_property(args: &Args<'_>) -> Outcome {
     })
 }
 
-/// OIDs and names of roles: the host's, or that of a session alone, and Postgres's own.
-fn roles(host: &dyn Host) -> Vec<(i64, String)> {
-    let role = |row: Vec<Value>| match row.get(..2) {
-        Some([Value::Integer(oid), Value::Text(name)]) => Some((*oid, name.clone())),
-        _ => None,
-    };
-    let mut roles: Vec<_> = match host.server_rows("pg_authid") {
-        Some(rows) => rows.into_iter().filter_map(role).collect(),
-        None => vec![(OWNER.into(), host.user())],
-    };
-    let builtin = table("pg_catalog.pg_authid").map(|table| table.fixed());
-    let role = |row: &[Cell]| match row {
-        [Cell::Integer(oid), Cell::Static(name), ..] => Some((*oid, (*name).to_owned())),
-        _ => None,
-    };
-    roles.extend(builtin.iter().flat_map(|set| set.rows().filter_map(role)));
-    roles
-}
-
 /// The name of the role with that OID.
 pub(super) fn role_name(args: &Args<'_>, oid: Oid) -> Result<Option<String>, FunctionError> {
-    let roles = roles(&*args.host()?);
-    Ok(roles.into_iter().find(|(other, _)| *other == i64::from(oid)).map(|(_, name)| name))
+    let host = args.host()?;
+    let builtin = builtin_roles().find(|(other, _)| *other == oid);
+    let own = || own_roles(&*host).into_iter().find(|(other, _)| *other == oid);
+    Ok(builtin.map(|(_, name)| name.to_owned()).or_else(|| own().map(|(_, name)| name)))
 }
 
 /// The OID of the role of that name.
@@ -177,6 +160,25 @@ pub(super) fn role_oid(args: &Args<'_>, name: &str) -> Result<Option<Oid>, Funct
 
 /// The OID of the role of that name.
 pub(super) fn oid_of_role(host: &dyn Host, name: &str) -> Option<Oid> {
-    let found = roles(host).into_iter().find(|(_, other)| other == name);
-    found.and_then(|(oid, _)| Oid::try_from(oid).ok())
+    let builtin = builtin_roles().find(|(_, other)| *other == name).map(|(oid, _)| oid);
+    let own = || own_roles(host).into_iter().find(|(_, other)| other == name);
+    builtin.or_else(|| own().map(|(oid, _)| oid))
+}
+
+/// The roles of the server, or the session's alone when the host knows none.
+fn own_roles(host: &dyn Host) -> Vec<(Oid, String)> {
+    let role = |row: Vec<Value>| match row.get(..2) {
+        Some([Value::Integer(oid), Value::Text(name)]) => {
+            Some((Oid::try_from(*oid).ok()?, name.clone()))
+        }
+        _ => None,
+    };
+    match host.server_rows("pg_authid") {
+        Some(rows) => rows.into_iter().filter_map(role).collect(),
+        None => vec![(OWNER, host.user())],
+    }
+}
+
+fn builtin_roles() -> impl Iterator<Item = (Oid, &'static str)> {
+    crate::catalog::fixed::ROLES.into_iter()
 }
