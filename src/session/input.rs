@@ -1,0 +1,241 @@
+//! Frontend messages, taken one by one from the socket:
+//! <https://www.postgresql.org/docs/15/protocol-message-formats.html>.
+
+use super::error::Failure;
+use std::io::{self, Read};
+
+/// The largest message body accepted, in bytes, as in PostgreSQL.
+const MESSAGE_MAX: usize = 0x3fff_ffff;
+/// How much is asked of the socket at once.
+const CHUNK: usize = 8 * 1024;
+/// A larger buffer is given back when it is empty.
+const KEEP: usize = 128 * 1024;
+
+/// Bytes received and not yet taken.
+#[derive(Default)]
+pub struct Input {
+    buffer: Vec<u8>,
+    start: usize,
+}
+
+/// A message: its type, and where its body lies in the buffer.
+#[derive(Clone, Copy, Debug)]
+pub struct Message {
+    /// The type byte.
+    pub tag: u8,
+    start: usize,
+    end: usize,
+}
+
+impl Input {
+    /// Continues with bytes that were received before.
+    #[must_use]
+    pub fn with(buffer: Vec<u8>) -> Self {
+        Self { buffer, start: 0 }
+    }
+
+    /// The type of the next complete message in the buffer.
+    #[must_use]
+    pub fn peek(&self) -> Option<u8> {
+        match self.frame() {
+            Ok(Some(message)) => Some(message.tag),
+            _ => None,
+        }
+    }
+
+    /// Takes the next complete message in the buffer.
+    ///
+    /// # Errors
+    /// 08P01 for a length no message has.
+    pub fn take(&mut self) -> Result<Option<Message>, Failure> {
+        let message = self.frame()?;
+        if let Some(message) = message {
+            self.start = message.end;
+        }
+        Ok(message)
+    }
+
+    fn frame(&self) -> Result<Option<Message>, Failure> {
+        let bytes = &self.buffer[self.start..];
+        let Some((&tag, rest)) = bytes.split_first() else { return Ok(None) };
+        let Some(length) = rest.first_chunk::<4>() else { return Ok(None) };
+        let length = u32::from_be_bytes(*length) as usize;
+        check_frame(tag, length)?;
+        if rest.len() < length {
+            return Ok(None);
+        }
+        let start = self.start + 5;
+        Ok(Some(Message { tag, start, end: start + length - 4 }))
+    }
+
+    /// The body of a message taken last.
+    #[must_use]
+    pub fn body(&self, message: Message) -> Body<'_> {
+        Body { bytes: &self.buffer[message.start..message.end] }
+    }
+
+    /// Reads more from the socket: the number of bytes, 0 at its end. Bytes taken before are forgotten.
+    ///
+    /// # Errors
+    /// Those of the socket.
+    pub fn fill(&mut self, socket: &mut impl Read) -> io::Result<usize> {
+        self.compact();
+        let old = self.buffer.len();
+        self.buffer.resize(old + self.wanted(), 0);
+        let result = socket.read(&mut self.buffer[old..]);
+        self.buffer.truncate(old + result.as_ref().map_or(0, |n| *n));
+        result
+    }
+
+    fn compact(&mut self) {
+        if self.start == self.buffer.len() {
+            self.buffer.clear();
+            if self.buffer.capacity() > KEEP {
+                self.buffer = Vec::new();
+            }
+        } else if self.start > 0 {
+            self.buffer.drain(..self.start);
+        }
+        self.start = 0;
+    }
+
+    /// A chunk, or more of a long message; never as much as a stranger merely announces.
+    fn wanted(&self) -> usize {
+        self.buffer.len().clamp(CHUNK, 256 * 1024)
+    }
+
+    /// Gives memory back; for a session that idles.
+    pub fn release(&mut self) {
+        if self.start == self.buffer.len() {
+            *self = Self::default();
+        }
+    }
+}
+
+fn check_frame(tag: u8, length: usize) -> Result<(), Failure> {
+    const KNOWN: &[u8] = b"BCDEFHPQSXcdfp";
+    if !KNOWN.contains(&tag) {
+        return Err(Failure::protocol(format!("invalid frontend message type {tag}")));
+    }
+    if length < 4 || length - 4 > MESSAGE_MAX {
+        return Err(Failure::protocol("invalid message length"));
+    }
+    // These carry nothing or little: a long one is a mistake, not data worth waiting for.
+    if b"CDEHSXc".contains(&tag) && length > 30_000 {
+        return Err(Failure::protocol("invalid message length"));
+    }
+    Ok(())
+}
+
+/// The body of a message, read field by field.
+pub struct Body<'a> {
+    bytes: &'a [u8],
+}
+
+impl<'a> Body<'a> {
+    /// Over bytes that are not framed by a type, as in start-up packets.
+    #[must_use]
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes }
+    }
+
+    /// All that is left.
+    #[must_use]
+    pub fn rest(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Nothing is left.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// The next `n` bytes.
+    ///
+    /// # Errors
+    /// 08P01 when fewer are left.
+    pub fn bytes(&mut self, n: usize) -> Result<&'a [u8], Failure> {
+        let (head, tail) = self.bytes.split_at_checked(n).ok_or_else(short)?;
+        self.bytes = tail;
+        Ok(head)
+    }
+
+    /// One byte.
+    ///
+    /// # Errors
+    /// 08P01 when none is left.
+    pub fn u8(&mut self) -> Result<u8, Failure> {
+        Ok(self.bytes(1)?[0])
+    }
+
+    /// A 16-bit integer.
+    ///
+    /// # Errors
+    /// 08P01 when fewer than two bytes are left.
+    pub fn i16(&mut self) -> Result<i16, Failure> {
+        let (head, tail) = self.bytes.split_first_chunk().ok_or_else(short)?;
+        self.bytes = tail;
+        Ok(i16::from_be_bytes(*head))
+    }
+
+    /// A 16-bit count.
+    ///
+    /// # Errors
+    /// 08P01 when fewer than two bytes are left.
+    pub fn count(&mut self) -> Result<usize, Failure> {
+        Ok(usize::from(self.i16()?.cast_unsigned()))
+    }
+
+    /// A 32-bit integer.
+    ///
+    /// # Errors
+    /// 08P01 when fewer than four bytes are left.
+    pub fn i32(&mut self) -> Result<i32, Failure> {
+        let (head, tail) = self.bytes.split_first_chunk().ok_or_else(short)?;
+        self.bytes = tail;
+        Ok(i32::from_be_bytes(*head))
+    }
+
+    /// A zero-terminated string.
+    ///
+    /// # Errors
+    /// 08P01 without a terminator, 22021 when it is not UTF-8.
+    pub fn cstr(&mut self) -> Result<&'a str, Failure> {
+        let end = self.bytes.iter().position(|b| *b == 0).ok_or_else(short)?;
+        let (head, tail) = self.bytes.split_at(end);
+        self.bytes = &tail[1..];
+        utf8(head)
+    }
+
+    /// Refuses anything left over.
+    ///
+    /// # Errors
+    /// 08P01
+    pub fn end(&self) -> Result<(), Failure> {
+        if self.bytes.is_empty() {
+            Ok(())
+        } else {
+            Err(Failure::protocol("invalid message format"))
+        }
+    }
+}
+
+/// Bytes as text.
+///
+/// # Errors
+/// 22021, with the first bad bytes as PostgreSQL shows them.
+pub fn utf8(bytes: &[u8]) -> Result<&str, Failure> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let bad = bytes[error.valid_up_to()..].iter().take(4);
+        let shown: Vec<String> = bad.map(|b| format!("0x{b:02x}")).collect();
+        Failure::new(
+            "22021",
+            format!("invalid byte sequence for encoding \"UTF8\": {}", shown.join(" ")),
+        )
+    })
+}
+
+fn short() -> Failure {
+    Failure::protocol("insufficient data left in message")
+}
