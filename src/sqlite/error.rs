@@ -22,6 +22,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// A connection is wanted back that statements still use.
+    pub(crate) fn in_use() -> Self {
+        FunctionError::new("55006", "connection is in use").into()
+    }
+
     /// The primary result code; 1 (`SQLITE_ERROR`) for a function's refusal.
     #[must_use]
     pub fn primary_code(&self) -> i32 {

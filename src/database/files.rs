@@ -1,0 +1,157 @@
+//! The served files, by name.
+
+use super::{Database, Options};
+use crate::sqlite;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tracing::info;
+
+/// File names that are taken for SQLite files in a directory.
+const EXTENSIONS: [&str; 4] = ["db", "sqlite", "sqlite3", "db3"];
+
+/// How deep a directory is searched.
+const DEPTH_MAX: usize = 8;
+
+/// The served files.
+#[derive(Debug)]
+pub struct Files {
+    paths: Vec<PathBuf>,
+    options: Options,
+    databases: Mutex<BTreeMap<String, Arc<Database>>>,
+}
+
+/// Why the files cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Not there, or not to be read.
+    #[error("open {}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: std::io::Error,
+    },
+    /// SQLite cannot use it.
+    #[error("open {}: {source}", path.display())]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: sqlite::Error,
+    },
+    /// Two files would have one name.
+    #[error("\"{}\" and \"{}\" would both be database \"{name}\"", first.display(), second.display())]
+    Ambiguous {
+        /// The name.
+        name: String,
+        /// One file.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
+}
+
+impl Files {
+    /// Opens the files, and those in directories.
+    ///
+    /// # Errors
+    /// A file given by name is not there or is no SQLite file; two have one name.
+    pub fn open(paths: &[PathBuf], options: Options) -> Result<Self, Error> {
+        let files =
+            Self { paths: paths.to_vec(), options, databases: Mutex::default() };
+        files.scan(true)?;
+        Ok(files)
+    }
+
+    /// The database of a name; `app.db` is another name of `app`. If there is one file only and
+    /// the name is the user's (a client that asks for none sends it), that file.
+    pub fn find(&self, name: &str, user: &str) -> Result<Option<Arc<Database>>, Error> {
+        if let Some(found) = self.known(name) {
+            return Ok(Some(found));
+        }
+        // A file may have come since.
+        self.scan(false)?;
+        let only = match self.all().as_slice() {
+            [only] if name == user => Some(Arc::clone(only)),
+            _ => None,
+        };
+        Ok(self.known(name).or(only))
+    }
+
+    /// All of them, by name.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<Database>> {
+        self.lock().values().cloned().collect()
+    }
+
+    fn known(&self, name: &str) -> Option<Arc<Database>> {
+        let databases = self.lock();
+        databases.get(name).or_else(|| databases.get(stem(name))).cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Database>>> {
+        self.databases.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn scan(&self, at_start: bool) -> Result<(), Error> {
+        for path in &self.paths {
+            if path.is_dir() {
+                for file in files_below(path, DEPTH_MAX) {
+                    let relative = file.strip_prefix(path).unwrap_or(&file).to_path_buf();
+                    self.add(&file, &relative)?;
+                }
+            } else if at_start {
+                self.add(path, Path::new(path.file_name().unwrap_or_default()))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&self, path: &Path, relative: &Path) -> Result<(), Error> {
+        let name = stem(&relative.to_string_lossy()).to_owned();
+        let mut databases = self.lock();
+        if let Some(other) = databases.get(&name) {
+            if other.path() == path {
+                return Ok(());
+            }
+            let (first, second) = (other.path().to_owned(), path.to_owned());
+            return Err(Error::Ambiguous { name, first, second });
+        }
+        std::fs::metadata(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
+        let database = Database::open(&name, path, relative, &self.options)
+            .map_err(|source| Error::Sqlite { path: path.to_owned(), source })?;
+        info!(database = name, file = %path.display(), "serving");
+        databases.insert(name, Arc::new(database));
+        Ok(())
+    }
+}
+
+fn stem(name: &str) -> &str {
+    match name.rsplit_once('.') {
+        Some((stem, extension)) if EXTENSIONS.contains(&extension) => stem,
+        _ => name,
+    }
+}
+
+/// SQLite files below a directory, by their names; links and hidden directories are not followed.
+fn files_below(directory: &Path, depth: usize) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let hidden = entry.file_name().to_string_lossy().starts_with('.');
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() && !hidden && depth > 0 => {
+                found.extend(files_below(&path, depth - 1));
+            }
+            Ok(kind) if kind.is_file() && !hidden && has_extension(&path) => found.push(path),
+            _ => {}
+        }
+    }
+    found.sort();
+    found
+}
+
+fn has_extension(path: &Path) -> bool {
+    path.extension().is_some_and(|found| EXTENSIONS.iter().any(|e| found.eq_ignore_ascii_case(e)))
+}

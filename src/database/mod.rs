@@ -1,0 +1,233 @@
+//! One served file: its connections, its writer queue, its schema snapshot, its plans, and its
+//! shipper or follower.
+//!
+//! The two flows meet here: "a transaction was committed" ([`Database::committed`]) and "checkpoint
+//! now", for which the shipper holds the writers ([`shipper::Hooks`]).
+
+mod files;
+mod gate;
+
+pub use files::{Error, Files};
+pub use gate::{Gate, Left, Turn};
+
+use crate::replica::Follower;
+use crate::schema::{self, Namespace, Schema};
+use crate::shipper::{self, Shipper};
+use crate::sqlite::{self, Connection, IdleConnection, OpenOptions};
+use crate::{catalog, statement};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+
+/// Connections kept open that no session uses.
+const IDLE_CONNECTIONS_MAX: usize = 8;
+
+/// How files are served.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Nobody may write.
+    pub read_only: bool,
+    /// Commits are shipped.
+    pub shipped: bool,
+    /// The files follow a backup.
+    pub follower: bool,
+}
+
+/// One served file.
+pub struct Database {
+    name: String,
+    path: PathBuf,
+    relative: PathBuf,
+    options: Options,
+    idle: Mutex<Vec<IdleConnection>>,
+    /// Never used: as long as it is open, no other connection is the last one to close.
+    _keeper: Mutex<IdleConnection>,
+    gate: Arc<Gate>,
+    schema: RwLock<Arc<Schema>>,
+    plans: statement::Cache,
+    shipper: OnceLock<Arc<Shipper>>,
+    follower: OnceLock<Arc<Follower>>,
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Database").field("name", &self.name).field("path", &self.path).finish()
+    }
+}
+
+impl Database {
+    /// Opens a file; `relative` is its path in the directory that is served.
+    fn open(
+        name: &str,
+        path: &Path,
+        relative: &Path,
+        options: &Options,
+    ) -> Result<Self, sqlite::Error> {
+        let keeper = open(path, options)?;
+        // Reads the first page: what is no SQLite file is found out here.
+        keeper.schema_version()?;
+        let keeper = keeper.idle().map_err(|_| sqlite::Error::in_use())?;
+        Ok(Self {
+            name: name.to_owned(),
+            path: path.to_owned(),
+            relative: relative.to_owned(),
+            options: *options,
+            idle: Mutex::default(),
+            _keeper: Mutex::new(keeper),
+            gate: Arc::default(),
+            schema: RwLock::new(Arc::new(Schema::new(u32::MAX, Vec::new()))),
+            plans: statement::Cache::default(),
+            shipper: OnceLock::new(),
+            follower: OnceLock::new(),
+        })
+    }
+
+    /// The name clients connect to.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file's path in the directory that is served.
+    #[must_use]
+    pub fn relative(&self) -> &Path {
+        &self.relative
+    }
+
+    /// Nobody may write, whoever it is.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.options.read_only || self.options.follower
+    }
+
+    /// The file follows a backup: `pg_is_in_recovery()`.
+    #[must_use]
+    pub fn is_follower(&self) -> bool {
+        self.options.follower
+    }
+
+    /// A connection for a session, from the pool or new.
+    ///
+    /// # Errors
+    /// The file cannot be opened.
+    pub fn take(&self) -> Result<Connection, sqlite::Error> {
+        let idle = self.lock_idle().pop();
+        idle.map_or_else(|| open(&self.path, &self.options), |idle| Ok(idle.take()))
+    }
+
+    /// Takes a connection back that is in no transaction and belongs to nobody.
+    pub fn give_back(&self, connection: Connection) {
+        connection.slot().set(None);
+        if let Ok(connection) = connection.idle() {
+            let mut idle = self.lock_idle();
+            if idle.len() < IDLE_CONNECTIONS_MAX {
+                idle.push(connection);
+            }
+        }
+    }
+
+    fn lock_idle(&self) -> MutexGuard<'_, Vec<IdleConnection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The writer queue.
+    #[must_use]
+    pub fn gate(&self) -> &Arc<Gate> {
+        &self.gate
+    }
+
+    /// Translations of statements.
+    #[must_use]
+    pub fn plans(&self) -> &statement::Cache {
+        &self.plans
+    }
+
+    /// The schema as the connection sees it now.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn schema(&self, connection: &Connection) -> Result<Arc<Schema>, sqlite::Error> {
+        let version = connection.schema_version()?;
+        let known = Arc::clone(&self.schema.read().unwrap_or_else(PoisonError::into_inner));
+        if known.version == version {
+            return Ok(known);
+        }
+        let loaded = schema::load(&mut &*connection, Namespace::Public)?;
+        let loaded = Arc::new(loaded.with_view_types(statement::view_types));
+        *self.schema.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&loaded);
+        Ok(loaded)
+    }
+
+    /// The schema as it was when it was last looked at.
+    #[must_use]
+    pub fn last_schema(&self) -> Arc<Schema> {
+        Arc::clone(&self.schema.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A transaction was committed.
+    pub fn committed(&self) {
+        if let Some(shipper) = self.shipper.get() {
+            shipper.committed();
+        }
+    }
+
+    /// Ships every commit from now on.
+    ///
+    /// # Errors
+    /// The local log cannot be made.
+    pub fn ship(
+        &self,
+        destinations: Vec<shipper::Destination>,
+        runtime: &tokio::runtime::Handle,
+    ) -> Result<(), shipper::Error> {
+        let hooks = Arc::new(HoldWriters(Arc::clone(&self.gate)));
+        let options = shipper::Options::default();
+        let shipper = Shipper::start(&self.path, destinations, options, hooks, runtime)?;
+        // A second one would be a mistake of the caller's: the first stays.
+        drop(self.shipper.set(shipper));
+        Ok(())
+    }
+
+    /// The shipper, if commits are shipped.
+    #[must_use]
+    pub fn shipper(&self) -> Option<&Arc<Shipper>> {
+        self.shipper.get()
+    }
+
+    /// What keeps the file up with a backup.
+    pub fn set_follower(&self, follower: Arc<Follower>) {
+        drop(self.follower.set(follower));
+    }
+
+    /// The follower, if there is one.
+    #[must_use]
+    pub fn follower(&self) -> Option<&Arc<Follower>> {
+        self.follower.get()
+    }
+}
+
+fn open(path: &Path, options: &Options) -> Result<Connection, sqlite::Error> {
+    let connection = Connection::open(
+        path,
+        OpenOptions {
+            read_only: false,
+            checkpoints_elsewhere: options.shipped || options.follower,
+        },
+    )?;
+    catalog::register_functions(&connection)?;
+    Ok(connection)
+}
+
+/// Lets the shipper make this process's writers wait.
+struct HoldWriters(Arc<Gate>);
+
+impl shipper::Hooks for HoldWriters {
+    fn hold_writers(&self) -> Box<dyn shipper::Guard + '_> {
+        Box::new(self.0.enter(None, || false))
+    }
+}
