@@ -58,8 +58,7 @@ impl Files {
     /// # Errors
     /// A file given by name is not there or is no SQLite file; two have one name.
     pub fn open(paths: &[PathBuf], options: Options) -> Result<Self, Error> {
-        let files =
-            Self { paths: paths.to_vec(), options, databases: Mutex::default() };
+        let files = Self { paths: paths.to_vec(), options, databases: Mutex::default() };
         files.scan(true)?;
         Ok(files)
     }

@@ -158,7 +158,9 @@ impl Database {
             return Ok(known);
         }
         let loaded = schema::load(&mut &*connection, Namespace::Public)?;
-        let loaded = Arc::new(loaded.with_view_types(statement::view_types));
+        let loaded = Arc::new(
+            loaded.with_view_types(|schema, query| statement::column_types(query, schema)),
+        );
         *self.schema.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&loaded);
         Ok(loaded)
     }

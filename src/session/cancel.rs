@@ -164,9 +164,8 @@ impl Clock {
         let clock = Arc::new(Self::default());
         let running = Arc::clone(&clock);
         // Without the thread no time limit would act: that is worse than not to start.
-        let started = std::thread::Builder::new()
-            .name("timeouts".to_owned())
-            .spawn(move || running.run());
+        let started =
+            std::thread::Builder::new().name("timeouts".to_owned()).spawn(move || running.run());
         if let Err(error) = started {
             tracing::error!(%error, "time limits will not act: start a thread");
         }
@@ -190,7 +189,8 @@ impl Clock {
                     alarm.cancel.raise(Reason::StatementTimeout);
                 }
             }
-            let wait = alarms.peek().map(|Reverse(alarm)| alarm.deadline.saturating_duration_since(now));
+            let wait =
+                alarms.peek().map(|Reverse(alarm)| alarm.deadline.saturating_duration_since(now));
             alarms = match wait {
                 Some(wait) => {
                     let woken = self.changed.wait_timeout(alarms, wait);

@@ -2,8 +2,7 @@
 //!
 //! What enters: any room's error. What leaves: the fields of an ErrorResponse.
 
-use crate::schema::Schema;
-use crate::{sqlite, statement, types};
+use crate::sqlite;
 
 /// How bad it is, in the protocol's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

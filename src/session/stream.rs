@@ -126,7 +126,8 @@ impl Stream {
             return Ok(true);
         }
         let socket = self.socket.fd();
-        let mut fds = [PollFd::from_borrowed_fd(socket, PollFlags::IN), PollFd::new(&wake.0, PollFlags::IN)];
+        let mut fds =
+            [PollFd::from_borrowed_fd(socket, PollFlags::IN), PollFd::new(&wake.0, PollFlags::IN)];
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
         match poll(&mut fds, timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
