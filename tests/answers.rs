@@ -1,5 +1,5 @@
 //! The same statements on PostgreSQL 15 and here: names, types and values of the columns, or the
-//! refusal. `tests/translate/answers.py` writes PostgreSQL's answers; where ours differ on purpose,
+//! refusal. `tests/answers/answers.py` writes PostgreSQL's answers; where ours differ on purpose,
 //! `differences.txt` has ours, after the reason.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may fail")]
@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 #[test]
 fn as_postgres_answers() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/translate");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/answers");
     let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
     let (answers, differences) = (read("answers.txt"), read("differences.txt"));
     let differences: HashMap<&str, &str> = blocks(&differences).collect();
