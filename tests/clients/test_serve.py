@@ -1,0 +1,182 @@
+"""`egret serve` itself: names of databases, sockets, refusals, and an application beside it."""
+
+import signal
+import sqlite3
+import threading
+
+import psycopg
+import pytest
+import servers
+
+pytestmark = pytest.mark.skipif(servers.TARGET != "egret", reason="egret only")
+
+
+@pytest.fixture
+def serve():
+    """Starts servers that end with the case."""
+    started = []
+
+    def start(*files, arguments=(), **options):
+        server = servers.Egret(*files, arguments=arguments, **options)
+        started.append(server)
+        return server
+
+    yield start
+    for server in started:
+        server.stop()
+        assert "panicked" not in server.text, server.text[-3000:]
+
+
+def connect(server, **more):
+    """A session in autocommit mode."""
+    options = {"host": "127.0.0.1", "port": server.port, "user": "someone"} | more
+    return psycopg.connect(autocommit=True, **options)
+
+
+def refused(*arguments):
+    """Runs `egret serve` that must not start; answers what it said."""
+    done = servers.egret("serve", *arguments, timeout=15)
+    assert done.returncode not in (0, 101), done.stderr
+    assert "panicked" not in done.stderr
+    return done.stderr
+
+
+def test_one_database(serve, tmp_path):
+    """The only database is the default; it answers to its name with and without `.db`."""
+    server = serve(servers.make_shop(tmp_path / "shop.db"))
+    for options in ({}, {"dbname": "shop"}, {"dbname": "shop.db"}):
+        with connect(server, **options) as conn:
+            assert conn.execute("SELECT current_database()").fetchone() == ("shop",)
+    with pytest.raises(psycopg.OperationalError, match='database "else" does not exist'):
+        connect(server, dbname="else")
+
+
+def test_directory(serve, tmp_path):
+    """A directory serves each SQLite file in it, and nothing else."""
+    for name in ("one", "two"):
+        with sqlite3.connect(tmp_path / f"{name}.db") as db:
+            db.execute(f"CREATE TABLE {name} (a)")
+    (tmp_path / "notes.txt").write_text("not a database")
+    server = serve(tmp_path)
+    with connect(server, dbname="one") as conn:
+        assert conn.execute("SELECT count(*) FROM one").fetchone() == (0,)
+        names = {name for (name,) in conn.execute("SELECT datname FROM pg_database")}
+        assert {"one", "two"} <= names and "notes" not in names
+    with pytest.raises(psycopg.OperationalError, match='database "notes" does not exist'):
+        connect(server, dbname="notes")
+
+
+def test_socket(serve, tmp_path):
+    """--socket-dir adds a socket with PostgreSQL's name."""
+    server = serve(servers.make_shop(tmp_path / "shop.db"), arguments=["--socket-dir", tmp_path])
+    assert servers.wait_until(lambda: list(tmp_path.glob(".s.PGSQL.*")), 5)
+    with connect(server, host=str(tmp_path)) as conn:
+        assert conn.execute('SELECT count(*) FROM "Invoice"').fetchone() == (412,)
+
+
+def test_config_file(tmp_path):
+    """egret.toml says what flags say; unknown keys are refused."""
+    config = tmp_path / "egret.toml"
+    config.write_text("nothing = 1\n")
+    assert "nothing" in refused("--config", config, servers.make_shop(tmp_path / "shop.db"))
+
+
+def test_refuses_what_is_no_database(tmp_path):
+    """A file that is not SQLite's, and one that is not there."""
+    junk = tmp_path / "junk.db"
+    junk.write_bytes(b"this is not a database at all" * 100)
+    assert "junk.db" in refused(junk, "--listen", "127.0.0.1:0")
+    assert "gone.db" in refused(tmp_path / "gone.db", "--listen", "127.0.0.1:0")
+    assert not (tmp_path / "gone.db").exists()
+
+
+def test_refuses_to_be_reached_from_outside(tmp_path):
+    """Beyond loopback there must be TLS and users, or --insecure."""
+    shop = servers.make_shop(tmp_path / "shop.db")
+    said = refused(shop, "--listen", "0.0.0.0:0")
+    assert "tls" in said.lower() or "insecure" in said.lower()
+
+
+def test_unsupported_is_named(serve, tmp_path):
+    """SQL that egret cannot run is refused with 0A000, naming the construct."""
+    server = serve(servers.make_shop(tmp_path / "shop.db"))
+    with connect(server) as conn:
+        for query in ("CREATE FUNCTION f() RETURNS int AS $$ SELECT 1 $$ LANGUAGE sql",
+                      "PREPARE TRANSACTION 'x'", "CREATE PUBLICATION p"):
+            with pytest.raises(psycopg.errors.FeatureNotSupported):
+                conn.execute(query)
+
+
+def test_application_beside(serve, tmp_path):
+    """Another process writes and changes the schema of the same file; clients see it at once."""
+    file = servers.make_shop(tmp_path / "shop.db")
+    server = serve(file)
+    app = sqlite3.connect(file, timeout=10, isolation_level=None)
+    with connect(server) as conn:
+        conn.execute("INSERT INTO audit_log (message) VALUES ('from egret')")
+        app.execute("INSERT INTO audit_log (message) VALUES ('from the application')")
+        assert conn.execute("SELECT count(*) FROM audit_log").fetchone() == (4,)
+        app.execute("CREATE TABLE fresh (a INTEGER)")
+        app.execute("INSERT INTO fresh VALUES (1)")
+        assert conn.execute("SELECT a FROM fresh").fetchall() == [(1,)]
+        app.execute("ALTER TABLE fresh ADD COLUMN b TEXT DEFAULT 'x'")
+        assert conn.execute("SELECT * FROM fresh").fetchall() == [(1, "x")]
+    app.close()
+
+
+def test_both_write(serve, tmp_path):
+    """Many writers on both sides: none is turned away, none is lost."""
+    file = servers.make_shop(tmp_path / "shop.db")
+    server = serve(file)
+    problems = []
+
+    def client(number):
+        try:
+            with connect(server) as conn:
+                for n in range(50):
+                    conn.execute("INSERT INTO audit_log (message) VALUES (%s)", (f"{number}-{n}",))
+        except psycopg.Error as e:
+            problems.append(repr(e))
+
+    threads = [threading.Thread(target=client, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    app = sqlite3.connect(file, timeout=30, isolation_level=None)
+    for n in range(50):
+        app.execute("INSERT INTO audit_log (message) VALUES (?)", (f"app-{n}",))
+    for thread in threads:
+        thread.join()
+    assert not problems, problems[:3]
+    assert app.execute("SELECT count(*) FROM audit_log").fetchone() == (2 + 9 * 50,)
+    app.close()
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_drain(serve, tmp_path, how):
+    """A signal ends idle sessions with 57P01 and the process with 0, and leaves no WAL behind."""
+    server = serve(servers.make_shop(tmp_path / "shop.db"))
+    conn = connect(server)
+    conn.execute("SELECT 1")
+    assert server.stop(how) == 0
+    with pytest.raises(psycopg.OperationalError):
+        conn.execute("SELECT 1")
+
+
+def test_killed_in_a_transaction(serve, tmp_path):
+    """kill -9 loses only what was not committed."""
+    file = servers.make_shop(tmp_path / "shop.db")
+    server = servers.Egret(file)
+    conn = connect(server)
+    conn.execute("INSERT INTO audit_log (message) VALUES ('kept')")
+    conn.execute("BEGIN; INSERT INTO audit_log (message) VALUES ('lost')")
+    server.stop(signal.SIGKILL)
+    with connect(serve(file)) as again:
+        assert again.execute("SELECT count(*), max(message) FROM audit_log WHERE id > 2"
+                             ).fetchone() == (1, "kept")
+
+
+def test_demo():
+    """The first thing a newcomer runs."""
+    done = servers.egret("demo", "--once", timeout=50)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "psql" in done.stdout and 6 <= len(done.stdout.splitlines()) <= 30
