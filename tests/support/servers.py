@@ -24,6 +24,7 @@ TARGET = os.environ.get("EGRET_TARGET", "egret")
 EGRET = os.environ.get("EGRET_BIN", str(ROOT / "target/release/egret"))
 PG_BIN = pathlib.Path(os.environ.get("PG_BIN", "/usr/lib/postgresql/15/bin"))
 FIXTURE = ROOT / "tests/fixtures/shop.sql"
+CERTIFICATE = ROOT / "tests/fixtures/tls/server.crt"
 SQLITE_ONLY = "-- sqlite only"
 PASSWORD = "p:ss w%rd-é"
 
@@ -137,15 +138,11 @@ def add_user(users, name, *flags):
 
 
 def certificate(folder):
-    """A self-signed certificate for localhost: paths of certificate and key."""
-    cert, key = folder / "server.crt", folder / "server.key"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30",
-         "-keyout", key, "-out", cert, "-subj", "/CN=localhost",
-         "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
-        check=True, capture_output=True)
-    key.chmod(0o600)
-    return cert, key
+    """The tests' self-signed certificate and its key, copied to where only the server reads them."""
+    paths = [pathlib.Path(shutil.copy(CERTIFICATE.with_suffix(suffix), folder))
+             for suffix in (".crt", ".key")]
+    paths[1].chmod(0o600)
+    return paths
 
 
 def make_shop(path):

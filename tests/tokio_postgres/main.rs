@@ -1,55 +1,71 @@
 //! tokio-postgres against the program itself: prepared statements with binary values, portals,
-//! pipelining, COPY, errors by SQLSTATE, cancel, notifications.
+//! pipelining, COPY, errors by SQLSTATE, cancel, notifications; in clear and over TLS with SCRAM.
 //!
 //! `EGRET_TEST_POSTGRES`, a connection string to a database that holds `tests/fixtures/shop.sql`,
 //! sends the cases to that server instead: it proves the cases.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod tls;
+
+use self::tls::Tls;
 use futures_util::future::{join_all, poll_fn, try_join_all};
 use futures_util::{SinkExt, StreamExt, TryStreamExt};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::pin::pin;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::types::{FromSql, ToSql, Type};
-use tokio_postgres::{AsyncMessage, Client, Error, NoTls, SimpleQueryMessage};
+use tokio_postgres::{AsyncMessage, Client, Error, SimpleQueryMessage};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Runs every case in clear, then over TLS with SCRAM.
+macro_rules! cases {
+    ($($name:ident)*) => {
+        mod clear {
+            $(#[tokio::test] async fn $name() { super::$name(super::Shop::new(false)).await; })*
+        }
+        mod encrypted {
+            $(#[tokio::test] async fn $name() { super::$name(super::Shop::new(true)).await; })*
+        }
+    };
+}
+
+cases! {
+    values binary_forms prepared pipelined portals transactions errors simple_queries copies cancel notifications
+}
+
+const CERTIFICATE: &[u8] = include_bytes!("../fixtures/tls/server.crt");
 
 /// A server over a fresh shop; ends with the test.
 struct Shop {
     config: String,
+    tls: Tls,
     server: Option<(Child, tempfile::TempDir)>,
 }
 
 impl Shop {
-    fn new() -> Self {
-        if let Ok(config) = std::env::var("EGRET_TEST_POSTGRES") {
-            return Self { config, server: None };
-        }
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("shop.db");
-        let script = include_str!("fixtures/shop.sql");
-        let db = rusqlite::Connection::open(&file).expect("a file");
-        db.execute_batch(script).expect("the fixture");
-        drop(db);
-        let mut child = Command::new(env!("CARGO_BIN_EXE_egret"))
-            .arg("serve")
-            .arg(&file)
-            .args(["--listen", "127.0.0.1:0"])
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("egret starts");
-        let port = port_of(&mut child);
-        let config = format!("host=127.0.0.1 port={port} user=tester dbname=shop");
-        Self { config, server: Some((child, folder)) }
+    fn new(tls: bool) -> Self {
+        let (mut config, server) = match std::env::var("EGRET_TEST_POSTGRES") {
+            Ok(config) => (config, None),
+            Err(_) => {
+                let (port, server) = serve(tls);
+                (format!("host=127.0.0.1 port={port} user=tester dbname=shop"), Some(server))
+            }
+        };
+        config.push_str(match tls {
+            true => " sslmode=require channel_binding=require password=secret",
+            false => " sslmode=disable",
+        });
+        Self { config, tls: Tls::trusting(CERTIFICATE), server }
     }
 
     async fn connect(&self) -> Client {
         let (client, connection) =
-            tokio_postgres::connect(&self.config, NoTls).await.expect("connects");
+            tokio_postgres::connect(&self.config, self.tls.clone()).await.expect("connects");
         tokio::spawn(connection);
         client
     }
@@ -62,6 +78,36 @@ impl Drop for Shop {
             drop(child.wait());
         }
     }
+}
+
+fn serve(tls: bool) -> (u16, (Child, tempfile::TempDir)) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("shop.db");
+    let db = rusqlite::Connection::open(&file).expect("a file");
+    db.execute_batch(include_str!("../fixtures/shop.sql")).expect("the fixture");
+    drop(db);
+    let mut egret = Command::new(env!("CARGO_BIN_EXE_egret"));
+    egret.arg("serve").arg(&file).args(["--listen", "127.0.0.1:0"]).stderr(Stdio::piped());
+    if tls {
+        let users = folder.path().join("users");
+        add_user(&users);
+        egret.args(["--tls-cert", "tests/fixtures/tls/server.crt"]);
+        egret.args(["--tls-key", "tests/fixtures/tls/server.key"]);
+        egret.arg("--users").arg(users);
+    }
+    let mut child = egret.spawn().expect("egret starts");
+    (port_of(&mut child), (child, folder))
+}
+
+fn add_user(users: &Path) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_egret"))
+        .args(["user", "add", "tester", "--password-stdin", "--users"])
+        .arg(users)
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("egret starts");
+    child.stdin.take().expect("a pipe").write_all(b"secret\n").expect("a reader");
+    assert!(child.wait().expect("an end").success());
 }
 
 /// Reads the log up to the line that names the port; the rest is read so that the pipe stays open.
@@ -105,9 +151,7 @@ where
     assert_eq!(row.get::<_, Option<T>>(1), None, "{kind}");
 }
 
-#[tokio::test]
-async fn values() {
-    let shop = Shop::new();
+async fn values(shop: Shop) {
     let client = shop.connect().await;
     round_trip(&client, "bool", true).await;
     round_trip(&client, "int2", i16::MIN).await;
@@ -125,9 +169,7 @@ async fn values() {
     round_trip(&client, "timestamptz", moment).await;
 }
 
-#[tokio::test]
-async fn binary_forms() {
-    let shop = Shop::new();
+async fn binary_forms(shop: Shop) {
     let client = shop.connect().await;
     let row = client
         .query_one(
@@ -151,9 +193,7 @@ async fn binary_forms() {
     }
 }
 
-#[tokio::test]
-async fn prepared() {
-    let shop = Shop::new();
+async fn prepared(shop: Shop) {
     let client = shop.connect().await;
     let sql = "SELECT \"Name\", \"Stock\" FROM \"Product\" WHERE \"Stock\" > $1 \
                AND \"Name\" LIKE $2 ORDER BY \"ProductId\" LIMIT $3";
@@ -173,9 +213,7 @@ async fn prepared() {
     assert_eq!(rows.len(), 2);
 }
 
-#[tokio::test]
-async fn pipelined() {
-    let shop = Shop::new();
+async fn pipelined(shop: Shop) {
     let client = shop.connect().await;
     let statement = client.prepare("SELECT $1::int4 + 1").await.expect("prepares");
     let numbers: Vec<i32> = (0..200).collect();
@@ -185,9 +223,7 @@ async fn pipelined() {
     }
 }
 
-#[tokio::test]
-async fn portals() {
-    let shop = Shop::new();
+async fn portals(shop: Shop) {
     let mut client = shop.connect().await;
     let transaction = client.transaction().await.expect("begins");
     let portal = transaction
@@ -206,9 +242,7 @@ async fn portals() {
     transaction.commit().await.expect("commits");
 }
 
-#[tokio::test]
-async fn transactions() {
-    let shop = Shop::new();
+async fn transactions(shop: Shop) {
     let mut client = shop.connect().await;
     client
         .batch_execute("DROP TABLE IF EXISTS tp_t; CREATE TABLE tp_t (id int4 PRIMARY KEY)")
@@ -231,9 +265,7 @@ async fn transactions() {
     client.batch_execute("DROP TABLE tp_t").await.expect("drops");
 }
 
-#[tokio::test]
-async fn errors() {
-    let shop = Shop::new();
+async fn errors(shop: Shop) {
     let client = shop.connect().await;
     let cases = [
         ("SELECT * FROM nowhere", SqlState::UNDEFINED_TABLE),
@@ -261,9 +293,7 @@ async fn errors() {
     assert_eq!((error.table(), error.constraint()), (Some("Country"), Some("Country_pkey")));
 }
 
-#[tokio::test]
-async fn simple_queries() {
-    let shop = Shop::new();
+async fn simple_queries(shop: Shop) {
     let client = shop.connect().await;
     let messages = client.simple_query("SELECT 1 AS one; SELECT 'x;'").await.expect("answers");
     let values: Vec<_> = messages
@@ -276,9 +306,7 @@ async fn simple_queries() {
     assert_eq!(values, ["1", "x;"]);
 }
 
-#[tokio::test]
-async fn copies() {
-    let shop = Shop::new();
+async fn copies(shop: Shop) {
     let client = shop.connect().await;
     client
         .batch_execute("DROP TABLE IF EXISTS tp_c; CREATE TABLE tp_c (id int4 PRIMARY KEY, n text)")
@@ -300,15 +328,13 @@ async fn copies() {
     client.batch_execute("DROP TABLE tp_c").await.expect("drops");
 }
 
-#[tokio::test]
-async fn cancel() {
-    let shop = Shop::new();
+async fn cancel(shop: Shop) {
     let (client, other) = (shop.connect().await, shop.connect().await);
-    let token = client.cancel_token();
+    let (token, tls) = (client.cancel_token(), shop.tls.clone());
     let started = Instant::now();
     tokio::spawn(async move {
         tokio::time::sleep(Duration::from_millis(300)).await;
-        token.cancel_query(NoTls).await.expect("the request is sent");
+        token.cancel_query(tls).await.expect("the request is sent");
     });
     let endless = "WITH RECURSIVE n(i) AS (SELECT 1::int8 UNION ALL SELECT i + 1 FROM n \
                    WHERE i < 10000000000) SELECT count(*) FROM n";
@@ -323,11 +349,9 @@ async fn cancel() {
     client.query_one("SELECT 1", &[]).await.expect("still works");
 }
 
-#[tokio::test]
-async fn notifications() {
-    let shop = Shop::new();
+async fn notifications(shop: Shop) {
     let (listener, mut connection) =
-        tokio_postgres::connect(&shop.config, NoTls).await.expect("connects");
+        tokio_postgres::connect(&shop.config, shop.tls.clone()).await.expect("connects");
     let (sender, mut heard) = tokio::sync::mpsc::unbounded_channel();
     tokio::spawn(async move {
         let mut messages = futures_util::stream::poll_fn(|cx| connection.poll_message(cx));
