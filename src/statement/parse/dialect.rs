@@ -19,8 +19,6 @@ use std::cell::Cell;
 #[derive(Debug, Default)]
 pub(super) struct Postgres {
     base: PostgreSqlDialect,
-    /// Infix operators seen.
-    operators: Cell<usize>,
     /// How far expressions were read, as a byte offset.
     furthest: Cell<Option<usize>>,
 }
@@ -28,6 +26,9 @@ pub(super) struct Postgres {
 /// Operators may follow one another to this length (`a OR b OR c ...`): SQLite's limit of
 /// expression depth, below which walking the tree is safe.
 const CHAIN_MAX: usize = 1000;
+
+/// The same before an operator read here: its left operand is lent, and has to be copied.
+const COPIED_MAX: usize = 50;
 
 /// What a statement may begin with; sqlparser knows more, of other dialects and of those read
 /// elsewhere.
@@ -46,12 +47,6 @@ const STATEMENTS: [Keyword; 12] = [
     Keyword::PRAGMA,
 ];
 
-/// The same before an operator read here: its left operand is lent, and has to be copied.
-const COPIED_MAX: usize = 50;
-
-/// How often the length of a chain is measured.
-const CHAIN_STEP: usize = 64;
-
 /// Binds tighter than COLLATE and AT TIME ZONE, looser than a subscript.
 const UNARY_MINUS: u8 = 120;
 
@@ -68,14 +63,9 @@ impl Postgres {
         let at = super::offset(parser.peek_token_ref().span).unwrap_or(usize::MAX);
         self.furthest.set(self.furthest.get().max(Some(at)));
     }
-
-    fn chain_is_too_long(&self, left: &Expr) -> bool {
-        let operators = self.operators.get() + 1;
-        self.operators.set(operators);
-        operators.is_multiple_of(CHAIN_STEP) && chain_length(left) > CHAIN_MAX
-    }
 }
 
+/// How many operators hang to the left of an expression, as far as that matters.
 fn chain_length(mut expr: &Expr) -> usize {
     let mut length = 0;
     loop {
@@ -99,6 +89,9 @@ fn chain_length(mut expr: &Expr) -> usize {
             _ => return length,
         };
         length += 1;
+        if length > CHAIN_MAX {
+            return length;
+        }
     }
 }
 
@@ -143,7 +136,7 @@ impl Dialect for Postgres {
     }
 
     fn parse_infix(&self, parser: &mut Parser<'_>, left: &Expr, precedence: u8) -> Parse<Expr> {
-        if self.chain_is_too_long(left) {
+        if chain_length(left) > CHAIN_MAX {
             return Some(Err(ParserError::RecursionLimitExceeded));
         }
         let Token::Word(word) = &parser.peek_token_ref().token else { return None };
