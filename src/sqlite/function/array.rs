@@ -33,6 +33,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
 
 type Result<T> = std::result::Result<T, FunctionError>;
 
+/// Dimensions an array may have.
+const DIMENSIONS_MAX: usize = 6;
+
 /// An array taken apart: its elements in storage order and the length of each dimension.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Elements {
@@ -64,6 +67,10 @@ impl Elements {
     }
 
     fn collect(&mut self, raw: &str, depth: usize) -> Result<()> {
+        if depth >= DIMENSIONS_MAX {
+            let message = "number of array dimensions exceeds the maximum allowed (6)";
+            return Err(FunctionError::new("54000", message));
+        }
         let items = Cursor::new(raw).elements()?;
         match self.lengths.get(depth) {
             None => self.lengths.push(items.len()),

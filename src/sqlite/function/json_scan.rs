@@ -78,8 +78,36 @@ impl<'a> Cursor<'a> {
     /// The one value the text holds, without the spaces around it.
     pub(super) fn only_value(&mut self) -> Result<&'a str> {
         let value = self.value()?;
+        self.end()?;
+        Ok(value)
+    }
+
+    /// What comes next.
+    pub(super) fn kind(&mut self) -> Kind {
         self.spaces();
-        if self.at == self.text.len() { Ok(value) } else { Err(invalid()) }
+        Kind::of(&self.text[self.at..])
+    }
+
+    /// Nothing comes after.
+    pub(super) fn end(&mut self) -> Result<()> {
+        self.spaces();
+        if self.at == self.text.len() { Ok(()) } else { Err(invalid()) }
+    }
+
+    /// Goes through an array; the callee reads each item.
+    pub(super) fn each_item(&mut self, item: impl FnMut(&mut Self) -> Result<()>) -> Result<()> {
+        self.each(b'[', b']', item)
+    }
+
+    /// Goes through an object; the callee reads the value of each key.
+    pub(super) fn each_member(
+        &mut self,
+        mut member: impl FnMut(&mut Self, &'a str) -> Result<()>,
+    ) -> Result<()> {
+        self.each(b'{', b'}', |cursor| {
+            let key = cursor.key()?;
+            member(cursor, key)
+        })
     }
 
     /// The items of an array.
@@ -103,11 +131,15 @@ impl<'a> Cursor<'a> {
     }
 
     fn member(&mut self) -> Result<(&'a str, &'a str)> {
+        Ok((self.key()?, self.value()?))
+    }
+
+    fn key(&mut self) -> Result<&'a str> {
         self.spaces();
         let key = self.string()?;
         self.spaces();
         self.expect(b':')?;
-        Ok((key, self.value()?))
+        Ok(key)
     }
 
     fn each(
@@ -140,7 +172,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    fn value(&mut self) -> Result<&'a str> {
+    /// The next value, skipped.
+    pub(super) fn value(&mut self) -> Result<&'a str> {
         self.spaces();
         let start = self.at;
         match self.peek() {

@@ -39,39 +39,47 @@ pub(super) enum Layout {
 impl Json {
     /// Reads text, normalising.
     pub(super) fn parse(text: &str) -> Result<Self> {
-        Self::from_raw(Cursor::new(text).only_value()?, true)
+        Self::whole(text, true)
     }
 
     /// Reads text, members as they stand: for `json`.
     pub(super) fn parse_as_written(text: &str) -> Result<Self> {
-        Self::from_raw(Cursor::new(text).only_value()?, false)
+        Self::whole(text, false)
     }
 
-    fn from_raw(raw: &str, normal: bool) -> Result<Self> {
-        Ok(match Kind::of(raw) {
-            Kind::Null => Self::Null,
+    fn whole(text: &str, normal: bool) -> Result<Self> {
+        let mut cursor = Cursor::new(text);
+        let value = Self::read(&mut cursor, normal)?;
+        cursor.end()?;
+        Ok(value)
+    }
+
+    fn read(cursor: &mut Cursor<'_>, normal: bool) -> Result<Self> {
+        let kind = cursor.kind();
+        if kind == Kind::Array {
+            let mut items = Vec::new();
+            cursor.each_item(|cursor| {
+                items.push(Self::read(cursor, normal)?);
+                Ok(())
+            })?;
+            return Ok(Self::Array(items));
+        }
+        if kind == Kind::Object {
+            let mut members = Vec::new();
+            cursor.each_member(|cursor, key| {
+                members.push((unquote(key)?, Self::read(cursor, normal)?));
+                Ok(())
+            })?;
+            return Ok(if normal { Self::object(members) } else { Self::Object(members) });
+        }
+        let raw = cursor.value()?;
+        Ok(match kind {
             Kind::False => Self::Bool(false),
             Kind::True => Self::Bool(true),
             Kind::Number if normal => Self::Number(number(raw)),
             Kind::Number => Self::Number(raw.to_owned()),
             Kind::String => Self::String(unquote(raw)?),
-            Kind::Array => {
-                let items = Cursor::new(raw).elements()?;
-                Self::Array(
-                    items
-                        .into_iter()
-                        .map(|raw| Self::from_raw(raw, normal))
-                        .collect::<Result<_>>()?,
-                )
-            }
-            Kind::Object => {
-                let members = Cursor::new(raw)
-                    .members()?
-                    .into_iter()
-                    .map(|(key, raw)| Ok((unquote(key)?, Self::from_raw(raw, normal)?)));
-                let members: Vec<_> = members.collect::<Result<_>>()?;
-                if normal { Self::object(members) } else { Self::Object(members) }
-            }
+            _ => Self::Null,
         })
     }
 
