@@ -42,7 +42,7 @@ impl Translator<'_> {
             (Form::Null, true) => return Ok(typed.with_type(target)),
             (Form::Text(text, _), true) => {
                 let text = text.clone();
-                let typed = self.literal_as(typed, &text, target)?;
+                let typed = self.literal_as(typed, &text, target, context)?;
                 return self.fit(typed, target, context);
             }
             (Form::Parameter(index), true) => {
@@ -70,18 +70,29 @@ impl Translator<'_> {
     }
 
     /// A string literal as a value of a type.
-    fn literal_as(&mut self, typed: Typed, text: &str, target: ColumnType) -> Result<Typed, Error> {
+    fn literal_as(
+        &mut self,
+        typed: Typed,
+        text: &str,
+        target: ColumnType,
+        context: CastContext,
+    ) -> Result<Typed, Error> {
         let ty = target.ty;
         if signature::string_as_text(ty) == Type::TEXT || is_opaque(ty) {
             return Ok(typed.with_type(ColumnType::new(ty)));
         }
-        if let Some(value) = input(text, ty) {
+        // Rows written one after the other differ in their values only: one plan serves them all
+        // if the values are read when it runs.
+        let lifted = context == CastContext::Assignment
+            && matches!(typed.form, Form::Text(_, Some(_)))
+            && ty.element().is_none();
+        if let Some(value) = input(text, ty).filter(|_| !lifted) {
             let value = value.map_err(|bad| ErrorKind::Literal(bad).at(typed.at))?;
             let sql = quote::value(&value);
             return Ok(Typed { not_null: true, ..Typed::new(sql, ty).at(typed.at) });
         }
         let at = typed.at;
-        let text = typed.with_type(ColumnType::new(Type::TEXT));
+        let text = self.lift(typed.with_type(ColumnType::new(Type::TEXT)));
         self.carry(text, ty, CastContext::Explicit).map_err(|kind| kind.at(at))
     }
 
@@ -112,8 +123,8 @@ impl Translator<'_> {
         if let (Some(a), Some(b)) = (signature::vector_as_array(from).element(), to.element()) {
             return array_cast(typed, a, b, to);
         }
-        if let (Form::Number(index, _), Type::FLOAT4 | Type::FLOAT8) = (&typed.form, to) {
-            return Ok(number_as_real(&typed, *index, to));
+        if let (Form::Number(..), Type::FLOAT4 | Type::FLOAT8) = (&typed.form, to) {
+            return Ok(number_as_real(&typed, to));
         }
         let Some((_, function)) = find(from, to).filter(|cast| cast.0 <= context) else {
             return Err(cannot_cast(from, to));
@@ -246,12 +257,12 @@ fn array_cast(typed: Typed, from: Type, to: Type, target: Type) -> Result<Typed,
     Ok(Typed { not_null: typed.not_null, ..Typed::new(sql, target).at(typed.at) })
 }
 
-fn number_as_real(typed: &Typed, index: Option<usize>, to: Type) -> Typed {
+fn number_as_real(typed: &Typed, to: Type) -> Typed {
     let integer = typed.sql.chars().all(|c| c.is_ascii_digit() || c == '-');
     let sql = if integer { format!("{}.0", typed.sql) } else { typed.sql.clone() };
     // A literal lifted out of the text would be bound as what it looks like.
-    let form = if integer { Form::Plain } else { Form::Number(index, sql.starts_with('-')) };
-    Typed { sql, form, ..typed.clone() }.with_type(ColumnType::new(to))
+    Typed { sql, form: Form::Number(None, typed.sql.starts_with('-')), ..typed.clone() }
+        .with_type(ColumnType::new(to))
 }
 
 /// The value a literal says, where it needs neither clock nor zone nor catalog; the others are read

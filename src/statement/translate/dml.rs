@@ -50,7 +50,14 @@ impl<'a> Translator<'a> {
             let filter = self.condition(filter, "WHERE")?;
             sql.push_str(&format!(" WHERE {}", filter.sql));
         }
-        let columns = self.returning(update.returning.as_deref(), &target, &mut sql)?;
+        let columns = self.returning(update.returning.as_deref(), &target, &mut sql);
+        let columns = columns.map_err(|error| match error.kind {
+            ErrorKind::MissingFrom(_) if !from.is_empty() => {
+                let what = "RETURNING of another table than the one updated".to_owned();
+                ErrorKind::Unsupported(what).at(error.position)
+            }
+            _ => error,
+        })?;
         Ok(self.write_plan(sql, columns, Verb::Update))
     }
 

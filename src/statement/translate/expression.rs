@@ -99,6 +99,14 @@ impl Translator<'_> {
                 let name = if *negated { "icnlike" } else { "iclike" };
                 self.pattern(name, [expr, pattern], escape_char.as_deref(), scope)
             }
+            Expr::Like { negated, any: true, expr, pattern, .. } => {
+                let op = if *negated { "!~~" } else { "~~" };
+                self.any_pattern(op, expr, pattern, scope)
+            }
+            Expr::ILike { negated, any: true, expr, pattern, .. } => {
+                let op = if *negated { "!~~*" } else { "~~*" };
+                self.any_pattern(op, expr, pattern, scope)
+            }
             Expr::SimilarTo { negated, expr, pattern, escape_char } => {
                 let typed =
                     self.pattern("similar", [expr, pattern], escape_char.as_deref(), scope)?;
@@ -336,6 +344,18 @@ impl Translator<'_> {
         self.call(name, arguments, at)
     }
 
+    /// `value LIKE ANY (array)`
+    fn any_pattern(
+        &mut self,
+        op: &str,
+        expr: &Expr,
+        pattern: &Expr,
+        scope: &Scope<'_>,
+    ) -> Result<Typed, Error> {
+        let (left, right) = (self.expr(expr, scope)?, self.expr(pattern, scope)?);
+        self.over_array(left, op, true, right)
+    }
+
     fn substring(
         &mut self,
         expr: &Expr,
@@ -524,7 +544,6 @@ fn construct_name(expr: &Expr) -> String {
         Expr::GroupingSets(_) => "GROUPING SETS",
         Expr::Cube(_) => "CUBE",
         Expr::Rollup(_) => "ROLLUP",
-        Expr::Like { .. } | Expr::ILike { .. } => "LIKE ANY",
         Expr::IsNormalized { .. } => "IS NORMALIZED",
         Expr::IsJson { .. } => "IS JSON",
         _ => "this expression",

@@ -86,7 +86,6 @@ fn number(digits: &str, literal: Option<usize>) -> Typed {
         Some(i) => (i.to_string(), Type::INT8),
         None => (numeric(&plain), Type::NUMERIC),
     };
-    let literal = literal.filter(|_| ty != Type::NUMERIC);
     Typed { form: Form::Number(literal, false), not_null: true, ..Typed::new(sql, ty) }
 }
 

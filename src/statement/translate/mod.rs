@@ -148,12 +148,33 @@ impl<'a> Translator<'a> {
     /// The plan of a statement that reads or changes rows.
     fn query_plan(&mut self, tree: &ast::Statement) -> Result<Plan, Error> {
         match tree {
-            ast::Statement::Query(query) => self.select_plan(query),
+            ast::Statement::Query(query) => match &*query.body {
+                ast::SetExpr::Insert(inner)
+                | ast::SetExpr::Update(inner)
+                | ast::SetExpr::Delete(inner) => self.write_with(query.with.as_ref(), inner),
+                _ => self.select_plan(query),
+            },
             ast::Statement::Insert(insert) => self.insert(insert),
             ast::Statement::Update(update) => self.update(update),
             ast::Statement::Delete(delete) => self.delete(delete),
             _ => Err(ErrorKind::Unsupported("this statement".to_owned()).at(None)),
         }
+    }
+
+    /// INSERT, UPDATE or DELETE behind WITH.
+    fn write_with(
+        &mut self,
+        with: Option<&ast::With>,
+        inner: &ast::Statement,
+    ) -> Result<Plan, Error> {
+        let in_sight = self.ctes.len();
+        let with = match with {
+            Some(with) => self.with(with, None)?,
+            None => String::new(),
+        };
+        let plan = self.query_plan(inner)?;
+        self.ctes.truncate(in_sight);
+        Ok(Plan { sql: format!("{with}{}", plan.sql), ..plan })
     }
 
     fn select_plan(&mut self, query: &ast::Query) -> Result<Plan, Error> {

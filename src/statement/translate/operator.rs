@@ -81,8 +81,14 @@ impl Translator<'_> {
         let at = operands.first().and_then(|operand| operand.at);
         let not_null = operands.iter().all(|operand| operand.not_null);
         let mut operands = self.arguments(resolved, operands)?;
-        if is_comparison(op) && !operands.iter().all(is_literal) {
-            operands = operands.into_iter().map(|operand| self.lift(operand)).collect();
+        // Division looks at its divisor, the others serve any number.
+        let liftable = |typed: &Typed| {
+            is_comparison(op)
+                || matches!(op, "+" | "-" | "*") && matches!(typed.form, Form::Number(..))
+        };
+        if !operands.iter().all(is_literal) {
+            let lift = |typed| if liftable(&typed) { self.lift(typed) } else { typed };
+            operands = operands.into_iter().map(lift).collect();
         }
         if needs_no_guard(resolved.signature, &operands) {
             return Ok(infix(op, &operands, resolved.result).at(at));

@@ -34,6 +34,9 @@ impl Output {
             origin: self.value.origin,
             fields: match &self.value.form {
                 Form::WholeRow(fields) => fields.iter().map(|(n, v)| (n.clone(), v.ty)).collect(),
+                Form::Row(fields) => {
+                    (1..).zip(fields).map(|(i, v)| (format!("f{i}"), v.ty)).collect()
+                }
                 _ => Vec::new(),
             },
         }
@@ -46,6 +49,9 @@ impl Output {
             Form::WholeRow(fields) if !fields.is_empty() => {
                 let values: Vec<&str> = fields.iter().map(|(_, v)| v.sql.as_str()).collect();
                 return format!("json_array({}) AS {label}", values.join(", "));
+            }
+            Form::Row(fields) => {
+                return format!("json_array({}) AS {label}", super::typed::list(fields));
             }
             _ => &self.value.sql,
         };

@@ -158,7 +158,7 @@ impl Translator<'_> {
         self.over_array(left, &op, any, right)
     }
 
-    fn over_array(
+    pub(super) fn over_array(
         &mut self,
         left: Typed,
         op: &str,
