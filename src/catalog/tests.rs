@@ -293,6 +293,28 @@ fn sizes_and_sequences() {
 }
 
 #[test]
+fn the_log_and_modifiers() {
+    let connection = fixture();
+    let one = |sql: &str| rows(&connection, sql).join("\n");
+    let sql = "SELECT pg_walfile_name('1/0'), pg_wal_lsn_diff('1/10', '0/0'), \
+               pg_current_wal_lsn()";
+    assert_eq!(one(sql), "0000000100000000000000FF|4294967312|0/0");
+    let error = connection.rows("SELECT pg_promote()", &[]).unwrap_err();
+    assert_eq!(error.to_string(), "recovery is not in progress");
+    let sql = "SELECT _pg_char_max_length(1043, 14), _pg_char_max_length(25, -1), \
+               _pg_numeric_precision(1700, 786438), _pg_numeric_scale(1700, 786438), \
+               _pg_datetime_precision(1114, -1)";
+    assert_eq!(one(sql), "10|∅|12|2|6");
+    let sql = "SELECT x, n FROM _pg_expandarray('7 9') UNION ALL \
+               SELECT x, n FROM _pg_expandarray('[\"a\"]')";
+    assert_eq!(one(sql), "7|1\n9|2\na|1");
+    let sql =
+        "SELECT grantor, grantee, privilege_type, is_grantable FROM aclexplode('[\"=r*/ann\"]')";
+    assert_eq!(one(sql), "10|0|SELECT|1");
+    assert_eq!(one("SELECT count(*) FROM pg_timezone_names WHERE name = 'UTC'"), "1");
+}
+
+#[test]
 fn a_type_has_its_functions() {
     let sql = "SELECT p.proname, t.typbyval, t.typarray FROM pg_catalog.pg_type t \
                JOIN pg_catalog.pg_proc p ON p.oid = t.typinput WHERE t.typname = 'int4'";

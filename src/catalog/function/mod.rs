@@ -4,6 +4,7 @@
 mod acl;
 mod definition;
 mod describe;
+mod information;
 mod proc;
 mod reference;
 pub(super) mod set;
@@ -21,6 +22,7 @@ pub(super) const TABLES: &[&[Function]] = &[
     acl::FUNCTIONS,
     definition::FUNCTIONS,
     describe::FUNCTIONS,
+    information::FUNCTIONS,
     proc::FUNCTIONS,
     reference::FUNCTIONS,
     size::FUNCTIONS,

@@ -14,7 +14,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ("pg_last_wal_receive_lsn", 0, Flags::STABLE, null),
     ("pg_last_wal_replay_lsn", 0, Flags::STABLE, null),
     ("pg_last_xact_replay_timestamp", 0, Flags::STABLE, null),
+    ("pg_create_restore_point", 1, Flags::STABLE, |_| unsupported("pg_create_restore_point")),
+    ("pg_promote", -1, Flags::STABLE, |args| in_recovery(args, "pg_promote")),
     ("pg_read_file", -1, Flags::STABLE, denied),
+    ("pg_switch_wal", 0, Flags::STABLE, position),
+    ("pg_wal_replay_pause", 0, Flags::STABLE, |args| in_recovery(args, "pg_wal_replay_pause")),
+    ("pg_wal_replay_resume", 0, Flags::STABLE, |args| in_recovery(args, "pg_wal_replay_resume")),
+    ("pg_walfile_name", 1, Flags::PURE, file_name),
     ("pg_wal_lsn_diff", 2, Flags::PURE, lsn_difference),
 ];
 
@@ -24,6 +30,24 @@ fn position(args: &Args<'_>) -> Outcome {
         return Err(FunctionError::new("55000", "recovery is in progress"));
     }
     text("0/0")
+}
+
+/// What a follower alone could do.
+fn in_recovery(args: &Args<'_>, name: &str) -> Outcome {
+    if args.host()?.in_recovery() {
+        return unsupported(name);
+    }
+    Err(FunctionError::new("55000", "recovery is not in progress"))
+}
+
+fn unsupported(name: &str) -> Outcome {
+    Err(FunctionError::new("0A000", format!("{name} is not supported")))
+}
+
+/// Postgres cuts its log into files of 16 MiB, numbered behind the timeline.
+fn file_name(args: &Args<'_>) -> Outcome {
+    let segment = (lsn(&args.text(0)?)?.max(1) - 1) >> 24;
+    text(format!("{:08X}{:08X}{:08X}", 1, segment >> 8, segment & 0xff))
 }
 
 fn denied(_: &Args<'_>) -> Outcome {
