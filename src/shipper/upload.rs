@@ -8,7 +8,7 @@ use super::Error;
 use super::log::remove;
 use super::progress::{Job, Shared};
 use crate::ltx::{Name, TRAILER_LEN, Txid};
-use crate::store::{self, Body, Level, PutMode, Replica, SNAPSHOT_LEVEL};
+use crate::store::{self, Body, Put, PutMode, Replica, SNAPSHOT_LEVEL};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -98,38 +98,28 @@ impl Upload {
         }
         let name = job.name();
         let body = Body::File(self.shared.log.path(name));
-        match self.put(0, name, body, PutMode::IfAbsent).await {
-            Err(Error::Store(store::Error::AlreadyExists { .. })) => self.compare(name).await,
-            done => done,
+        let put = self.put(name, PutMode::IfAbsent)?;
+        match self.replica.put_ltx(0, name, body, put).await {
+            Err(store::Error::AlreadyExists { .. }) => self.compare(name).await,
+            done => Ok(done.map(|_| ())?),
         }
     }
 
     async fn store_snapshot(&self, full: Name) -> Result<(), Error> {
         let (log, index) = (self.shared.log.clone(), self.index);
         let made = tokio::task::spawn_blocking(move || log.as_snapshot(full, index)).await;
-        let (name, path) = made.map_err(|_| Error::Stopped)??;
+        let (name, path) = made.unwrap_or(Err(Error::Stopped))?;
+        let put = self.put(full, PutMode::Overwrite)?;
         let body = Body::File(path.clone());
-        let done = self.put_timed(SNAPSHOT_LEVEL, name, full, body, PutMode::Overwrite).await;
+        let done = self.replica.put_ltx(SNAPSHOT_LEVEL, name, body, put).await;
         remove(&path)?;
-        done
-    }
-
-    async fn put(&self, level: Level, name: Name, body: Body, mode: PutMode) -> Result<(), Error> {
-        self.put_timed(level, name, name, body, mode).await
-    }
-
-    async fn put_timed(
-        &self,
-        level: Level,
-        name: Name,
-        source: Name,
-        body: Body,
-        mode: PutMode,
-    ) -> Result<(), Error> {
-        let timestamp_ms = self.shared.log.timestamp_ms(source)?.unwrap_or_default();
-        let put = store::Put { mode, timestamp_ms: Some(timestamp_ms) };
-        self.replica.put_ltx(level, name, body, put).await?;
+        done?;
         Ok(())
+    }
+
+    /// How a file is put that was taken when the local file `source` was.
+    fn put(&self, source: Name, mode: PutMode) -> Result<Put, Error> {
+        Ok(Put { mode, timestamp_ms: self.shared.log.timestamp_ms(source)? })
     }
 
     /// The object was there already. It is ours if a reply was lost: then its length and its

@@ -1,7 +1,9 @@
 //! Real files shipped to a directory, restored and compared, by this program and, where the program
 //! `litestream` is on the PATH, by the real one.
+#![expect(clippy::unwrap_used, reason = "a test ends at what it did not expect")]
 
 mod commits;
 mod crashes;
 mod destinations;
+mod followers;
 mod ground;

@@ -1,0 +1,67 @@
+//! Puts the pages of LTX files into the followed file.
+//!
+//! What enters: files of a replica that follow one another. What leaves: the same as one
+//! transaction of the file, committed only after every file was found whole.
+
+use super::Error;
+use crate::ltx::{self, Decoder, Merge};
+use crate::sqlite::Applier;
+use crate::store::{LtxFile, ReaderOptions, Replica};
+use std::path::Path;
+use std::sync::Arc;
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+
+/// What one request fetches.
+const PIECE_LEN: u64 = 1 << 20;
+/// Requests that run at once.
+const REQUESTS_MAX: usize = 8;
+/// Files that are made one transaction; a longer chain becomes several.
+pub(super) const FILES_MAX: usize = 64;
+
+/// The followed file, open.
+pub(super) struct Target {
+    applier: Applier,
+    runtime: Handle,
+}
+
+impl Target {
+    /// Opens a file that exists.
+    pub(super) fn open(path: &Path, runtime: &Handle) -> Result<Self, Error> {
+        let applier = Applier::open(path)?;
+        if !applier.is_able()? {
+            return Err(Error::NoPages);
+        }
+        Ok(Self { applier, runtime: runtime.clone() })
+    }
+
+    /// Applies files that follow one another in one transaction; the header of all of them.
+    pub(super) fn apply(
+        &mut self,
+        replica: &Replica,
+        files: &[LtxFile],
+    ) -> Result<ltx::Header, Error> {
+        let mut merge = self.merge(replica, files)?;
+        let header = merge.header().clone();
+        let page_size = self.applier.page_size()?;
+        if page_size != header.page_size {
+            return Err(Error::PageSize { file: page_size, store: header.page_size });
+        }
+        self.applier.apply(header.commit, |page| Ok::<_, Error>(merge.next_page(page)?))?;
+        Ok(header)
+    }
+
+    fn merge(
+        &self,
+        replica: &Replica,
+        files: &[LtxFile],
+    ) -> Result<Merge<crate::store::Reader>, Error> {
+        // Readers are made inside the runtime and read outside of it.
+        let _inside = self.runtime.enter();
+        let requests = Arc::new(Semaphore::new(REQUESTS_MAX));
+        let options = ReaderOptions { piece_len: PIECE_LEN, pieces_ahead: 1, requests };
+        let open = |file| Decoder::new(replica.open_ltx(file, options.clone()));
+        let decoders = files.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+        Ok(Merge::new(decoders)?)
+    }
+}

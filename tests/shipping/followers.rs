@@ -1,0 +1,136 @@
+//! A followed file, its readers, and what its store may do meanwhile.
+
+use crate::ground::{Ground, PATIENCE, content, eventually, options, transfer};
+use egret::ltx::{Name, Txid};
+use egret::replica::{Follower, Options, Source};
+use rusqlite::Connection;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+fn follow(ground: &Ground) -> (Arc<Follower>, PathBuf) {
+    let source = Source { name: "store".to_owned(), replica: ground.replica("store") };
+    let path = ground.directory.path().join("followed.db");
+    let quick = Options {
+        interval: Duration::from_millis(10),
+        list_interval: Duration::from_millis(300),
+        ..Options::default()
+    };
+    let follower = Follower::start(source, &path, quick, ground.runtime.handle()).unwrap();
+    (follower, path)
+}
+
+fn assert_follows(ground: &Ground, follower: &Follower, path: &PathBuf, txid: Txid) {
+    let applied = follower.wait_applied(txid, Instant::now() + PATIENCE);
+    assert!(applied, "{txid}: {:?}", follower.status());
+    assert!(content(&ground.database()) == content(path), "followed differs");
+}
+
+#[test]
+fn a_reader_sees_only_committed_states() {
+    let ground = Ground::new().with_accounts(4096);
+    let shipper = ground.start();
+    let connection = ground.connect();
+    let deadline = || Some(Instant::now() + PATIENCE);
+    let first = shipper.wait_stored(&[], deadline()).unwrap();
+    let (follower, path) = follow(&ground);
+    assert_follows(&ground, &follower, &path, first);
+    let reader = Connection::open(&path).unwrap();
+    let sum = || -> (i64, i64) {
+        let sql = "SELECT sum(balance), (SELECT count(*) FROM entries) FROM accounts";
+        reader.query_row(sql, (), |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
+    };
+    reader.execute_batch("BEGIN").unwrap();
+    let held = sum();
+    for round in 0..20 {
+        transfer(&connection, 40);
+        if round == 10 {
+            connection.execute_batch("DELETE FROM entries WHERE id > 20; VACUUM").unwrap();
+        }
+        let txid = shipper.wait_stored(&[], deadline()).unwrap();
+        if round < 5 {
+            assert_eq!(sum(), held);
+        }
+        if round == 5 {
+            reader.execute_batch("COMMIT").unwrap();
+        }
+        assert_eq!(sum().0, 0);
+        assert_follows(&ground, &follower, &path, txid);
+    }
+    follower.stop();
+}
+
+#[test]
+fn it_continues_after_a_restart_and_over_gaps() {
+    let ground = Ground::new().with_accounts(4096);
+    let shipper = ground.start();
+    let connection = ground.connect();
+    let deadline = || Some(Instant::now() + PATIENCE);
+    let mut txid = shipper.wait_stored(&[], deadline()).unwrap();
+    for _ in 0..3 {
+        let (follower, path) = follow(&ground);
+        assert_follows(&ground, &follower, &path, txid);
+        follower.stop();
+        for _ in 0..5 {
+            transfer(&connection, 10);
+            txid = shipper.wait_stored(&[], deadline()).unwrap();
+        }
+    }
+    // What is gone from level 0 is bridged by a snapshot.
+    let full = txid;
+    std::fs::remove_dir_all(ground.state()).unwrap();
+    assert!(shipper.stop(PATIENCE));
+    std::fs::remove_dir_all(ground.state()).unwrap_or_default();
+    let shipper = ground.start();
+    txid = shipper.wait_stored(&[], deadline()).unwrap();
+    let replica = ground.replica("store");
+    for gone in 1..=full.0 {
+        let name = Name::single(Txid(gone));
+        ground.runtime.block_on(replica.delete_ltx(0, name)).unwrap();
+    }
+    let name = Name { min: Txid(1), max: txid };
+    let whole = ground.runtime.block_on(replica.get_ltx(0, Name::single(txid))).unwrap();
+    let mut decoder = egret::ltx::Decoder::new(whole.as_ref()).unwrap();
+    let header = egret::ltx::Header { min_txid: Txid(1), ..decoder.header().clone() };
+    let encoding = egret::ltx::PageEncoding::Block;
+    let mut encoder = egret::ltx::Encoder::new(Vec::new(), header, encoding).unwrap();
+    let mut page = Vec::new();
+    while let Some(pgno) = decoder.next_page(&mut page).unwrap() {
+        encoder.page(pgno, &page).unwrap();
+    }
+    let snapshot = encoder.finish().unwrap().0;
+    let put = egret::store::Put::default();
+    ground.runtime.block_on(replica.put_ltx(9, name, snapshot.into(), put)).unwrap();
+    let (follower, path) = follow(&ground);
+    assert_follows(&ground, &follower, &path, txid);
+}
+
+#[test]
+fn a_file_of_somebody_else_is_left_alone() {
+    let ground = Ground::new().with_accounts(4096);
+    let shipper = ground.start();
+    ground.assert_stored(&shipper);
+    std::fs::copy(ground.database(), ground.directory.path().join("followed.db")).unwrap();
+    let (follower, _) = follow(&ground);
+    eventually("refused", || follower.status().error.is_some_and(|e| e.contains("not made by")));
+}
+
+#[test]
+fn a_transaction_applied_twice_changes_nothing() {
+    let ground = Ground::new().with_accounts(512);
+    let shipper = ground.start_with(&["store"], options());
+    let connection = ground.connect();
+    transfer(&connection, 20);
+    let first = shipper.wait_stored(&[], Some(Instant::now() + PATIENCE)).unwrap();
+    let (follower, path) = follow(&ground);
+    assert_follows(&ground, &follower, &path, first);
+    let position = ground.directory.path().join(".followed.db-egret/position");
+    let before = std::fs::read(&position).unwrap();
+    transfer(&connection, 20);
+    let txid = shipper.wait_stored(&[], Some(Instant::now() + PATIENCE)).unwrap();
+    assert_follows(&ground, &follower, &path, txid);
+    follower.stop();
+    std::fs::write(&position, before).unwrap();
+    let (follower, path) = follow(&ground);
+    assert_follows(&ground, &follower, &path, txid);
+}
