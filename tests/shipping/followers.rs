@@ -4,7 +4,7 @@ use crate::ground::{Ground, PATIENCE, content, eventually, options, transfer};
 use egret::ltx::{Name, Txid};
 use egret::replica::{Follower, Options, Source};
 use rusqlite::Connection;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ fn follow(ground: &Ground) -> (Arc<Follower>, PathBuf) {
     (follower, path)
 }
 
-fn assert_follows(ground: &Ground, follower: &Follower, path: &PathBuf, txid: Txid) {
+fn assert_follows(ground: &Ground, follower: &Follower, path: &Path, txid: Txid) {
     let applied = follower.wait_applied(txid, Instant::now() + PATIENCE);
     assert!(applied, "{txid}: {:?}", follower.status());
     assert!(content(&ground.database()) == content(path), "followed differs");

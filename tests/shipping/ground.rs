@@ -1,4 +1,5 @@
 //! A database, a store, and ways to compare what is in them.
+#![expect(clippy::print_stderr, reason = "says what was left out")]
 #![expect(unreachable_pub, reason = "for the tests beside it")]
 
 use egret::ltx::Txid;
