@@ -39,7 +39,7 @@ fn golden_files() {
 fn corpus() {
     let Some(file) = std::env::var_os("EGRET_CORPUS") else { return };
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/translate");
-    let fixture = Fixture::open(&std::fs::read_to_string(folder.join("fixture.sql")).unwrap());
+    let mut fixture = Fixture::open(&std::fs::read_to_string(folder.join("fixture.sql")).unwrap());
     let (mut good, mut bad) = (0, 0);
     for line in std::fs::read_to_string(file).unwrap().lines() {
         let line: serde_json::Value = serde_json::from_str(line).unwrap();
@@ -48,6 +48,7 @@ fn corpus() {
         match fixture.translate(sql) {
             Ok(translation) => {
                 fixture.prepare(sql, &translation, &mut failures);
+                fixture.define(&translation, &mut failures);
                 compare_columns(&line, &translation, &mut failures);
             }
             Err(error) => failures.push(format!("{} {error}\n  {sql}", error.sqlstate())),
@@ -103,6 +104,17 @@ impl Fixture {
         egret::catalog::register_functions(&sqlite).unwrap();
         let schema = load(&mut Rows(&sqlite), Namespace::Public).unwrap();
         Self { sqlite, schema }
+    }
+
+    /// Runs a definition, for the statements that follow it.
+    fn define(&mut self, translation: &Translation, failures: &mut Vec<String>) {
+        let Statement::Script(script) = &translation.statement else { return };
+        for text in &script.statements {
+            if let Err(error) = self.sqlite.execute(text) {
+                failures.push(format!("{error}: {text}"));
+            }
+        }
+        self.schema = load(&mut Rows(&self.sqlite), Namespace::Public).unwrap();
     }
 
     fn translate(&self, sql: &str) -> Result<Translation, egret::statement::Error> {
@@ -195,4 +207,38 @@ fn difference(file: &Path, before: &str, after: &str) -> String {
     let first = blocks.into_iter().find(|(a, b)| a != b);
     let (old, new) = first.unwrap_or((before, after));
     format!("{}:\n{old}\n==== now ====\n{new}", file.display())
+}
+
+/// However deep a statement nests, it is translated or refused, on the stack a session has.
+#[test]
+fn deep_statements_are_refused() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/translate");
+    let fixture = Fixture::open(&std::fs::read_to_string(folder.join("fixture.sql")).unwrap());
+    let nest = |open: &str, inner: &str, close: &str, depth: usize| {
+        format!("SELECT {}{inner}{}", open.repeat(depth), close.repeat(depth))
+    };
+    for depth in [10, 50, 100, 200, 290, 500, 5000] {
+        let statements = [
+            nest("1 + (", "1", ")", depth),
+            nest("(", "1", ")", depth),
+            nest("(SELECT ", "1", ")", depth),
+            nest("coalesce(", "1", ", 2)", depth),
+            nest("CASE WHEN true THEN ", "1", " END", depth),
+            nest("NOT ", "true", "", depth),
+            nest("- ", "1", "", depth),
+            format!("SELECT {}1", "1 + ".repeat(depth)),
+            format!("SELECT true{}", " AND true".repeat(depth)),
+            format!(
+                "SELECT * FROM {}(SELECT 1) t{}",
+                "(SELECT * FROM ".repeat(depth),
+                ") t".repeat(depth)
+            ),
+            format!("{}SELECT 1{}", "(".repeat(depth), ")".repeat(depth)),
+        ];
+        for sql in &statements {
+            let result = fixture.translate(sql);
+            let shown = &sql[..sql.len().min(30)];
+            assert!(depth > 10 || result.is_ok(), "{shown}: {:?}", result.err());
+        }
+    }
 }

@@ -81,7 +81,7 @@ impl Translator<'_> {
                 statements.push(format!("{table} RENAME TO {}", quote::name(&name)));
             }
             AlterTableOperation::AddConstraint { constraint, .. } => {
-                statements.push(self.add_constraint(&table, constraint, relation)?);
+                statements.extend(self.add_constraint(&table, constraint, relation)?);
             }
             AlterTableOperation::DropConstraint { name, if_exists, .. } => {
                 match drop_constraint(&table, &name.value, relation)? {
@@ -148,19 +148,33 @@ impl Translator<'_> {
         table: &str,
         constraint: &TableConstraint,
         relation: &Relation,
-    ) -> Result<String, Error> {
+    ) -> Result<Vec<String>, Error> {
+        let index = |name: Option<&Ident>, made_up: &str, columns: &[String]| {
+            let name = name.map_or(made_up, |name| &name.value);
+            let (name, own) = (quote::name(name), quote::name(&relation.name));
+            format!("CREATE UNIQUE INDEX {name} ON {own} ({})", quoted(columns))
+        };
         match constraint {
             TableConstraint::Check(check) => {
                 let source = Source::relation(relation, None, relation.name.clone());
                 let sql = self.stored_condition(&check.expr, source)?;
-                Ok(format!("{table} ADD {}CHECK ({sql})", named(check.name.as_ref())))
+                Ok(vec![format!("{table} ADD {}CHECK ({sql})", named(check.name.as_ref()))])
             }
             TableConstraint::Unique(unique) => {
                 let columns = key_columns(&unique.columns)?;
-                let made_up = || format!("{}_{}_key", relation.name, columns.join("_"));
-                let name = unique.name.as_ref().map_or_else(made_up, |name| name.value.clone());
-                let (name, own) = (quote::name(&name), quote::name(&relation.name));
-                Ok(format!("CREATE UNIQUE INDEX {name} ON {own} ({})", quoted(&columns)))
+                let made_up = format!("{}_{}_key", relation.name, columns.join("_"));
+                Ok(vec![index(unique.name.as_ref(), &made_up, &columns)])
+            }
+            // A table cannot get a key later, but what a key demands: uniqueness and no NULLs.
+            TableConstraint::PrimaryKey(key) if relation.primary_key.is_empty() => {
+                let columns = key_columns(&key.columns)?;
+                let not_null = columns.iter().map(|column| {
+                    format!("{table} ALTER COLUMN {} SET NOT NULL", quote::name(column))
+                });
+                let mut statements: Vec<String> = not_null.collect();
+                let made_up = format!("{}_pkey", relation.name);
+                statements.push(index(key.name.as_ref(), &made_up, &columns));
+                Ok(statements)
             }
             TableConstraint::ForeignKey(_) => Err(unsupported("ADD FOREIGN KEY")),
             TableConstraint::PrimaryKey(_) => Err(unsupported("ADD PRIMARY KEY")),
