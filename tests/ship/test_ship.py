@@ -68,7 +68,7 @@ def litestream_restore(url, output):
 def egret_restore(url, output):
     """Restores by egret."""
     done = servers.egret("restore", url, "--output", output, env=s3.environment())
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == 0 and pathlib.Path(output).exists(), done.stdout + done.stderr
 
 
 RESTORERS = pytest.mark.parametrize("restore", [egret_restore, litestream_restore],
