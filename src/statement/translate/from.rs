@@ -2,7 +2,7 @@
 //!
 //! <https://www.postgresql.org/docs/15/queries-table-expressions.html>
 
-use super::body::Labels;
+use super::body::{Labels, RowColumn};
 use super::scope::{Merged, Scope, Source, SourceColumn};
 use super::signature::{self, Kind, Resolved};
 use super::typed::Typed;
@@ -241,18 +241,40 @@ impl<'a> Translator<'a> {
         lateral: bool,
         scope: &mut Scope<'_>,
     ) -> Result<String, Error> {
-        let rows = self.query(query, scope.parent, Labels::Own).map_err(|error| {
-            let reaches_out =
-                matches!(error.kind, ErrorKind::UndefinedColumn { .. } | ErrorKind::MissingFrom(_));
-            if lateral && reaches_out {
-                return ErrorKind::Unsupported("LATERAL".to_owned()).at(error.position);
+        let rows = match self.query(query, scope.parent, Labels::Own) {
+            Err(error) if lateral && reaches_out(&error) => {
+                return self.lateral(query, alias, scope);
             }
-            error
-        })?;
+            rows => rows?,
+        };
         let name = alias.map_or_else(|| self.fresh("subquery"), |alias| alias.name.value.clone());
         let columns = rows.columns.iter().map(SourceColumn::from).collect();
         self.push_source(Source::derived(&name, columns), alias, scope)?;
         Ok(format!("({}) AS {}", rows.sql, quote::name(&name)))
+    }
+
+    /// A sub-select that sees its neighbours. SQLite's see none, its table-valued functions do: the
+    /// rows come through one of those, as JSON arrays.
+    fn lateral(
+        &mut self,
+        query: &Query,
+        alias: Option<&TableAlias>,
+        scope: &mut Scope<'_>,
+    ) -> Result<String, Error> {
+        let rows = self.query(query, Some(&*scope), Labels::Own)?;
+        if rows.columns.iter().any(|column| column.ty.ty == Type::BYTEA) {
+            return Err(ErrorKind::Unsupported("bytea in LATERAL".to_owned()).at(None));
+        }
+        let name = alias.map_or_else(|| self.fresh("lateral"), |alias| alias.name.value.clone());
+        let place = |(i, column): (usize, &RowColumn)| SourceColumn {
+            place: Some(i),
+            ..SourceColumn::from(column)
+        };
+        let columns = rows.columns.iter().enumerate().map(place).collect();
+        self.push_source(Source::derived(&name, columns), alias, scope)?;
+        let row = quote::names(rows.columns.iter().map(|column| column.stored.as_str()));
+        let array = format!("SELECT json_group_array(json_array({row})) FROM ({})", rows.sql);
+        Ok(format!("json_each(({array})) AS {}", quote::name(&name)))
     }
 
     fn push_source(
@@ -405,6 +427,11 @@ fn plain(arguments: &[FunctionArg]) -> Result<Vec<&Expr>, Error> {
         _ => Err(ErrorKind::Unsupported("this argument".to_owned()).at(None)),
     };
     arguments.iter().map(expr).collect()
+}
+
+/// A name is wanted that this query does not have; perhaps a neighbour has it.
+fn reaches_out(error: &Error) -> bool {
+    matches!(error.kind, ErrorKind::UndefinedColumn { .. } | ErrorKind::MissingFrom(_))
 }
 
 fn with_alias(sql: String, own: &str, alias: Option<&TableAlias>) -> String {
