@@ -10,6 +10,11 @@
 //!   own.
 //! * Nothing happens while nothing is committed.
 //!
+//! To a foreign process the shipper is a reader that never ends: its PASSIVE checkpoints do little,
+//! and one that waits for readers (FULL, RESTART, TRUNCATE with a busy timeout) keeps writers out for
+//! as long as it waits, in vain. An application should leave checkpoints to egret
+//! (`PRAGMA wal_autocheckpoint = 0`).
+//!
 //! Nothing is ever written into the database for this purpose. What is kept locally lies in
 //! `.<file>-egret/` beside it and may be deleted at any moment: the numbers continue after those of
 //! the destination, with a file that holds the whole database.

@@ -13,6 +13,9 @@ use std::time::Duration;
 
 /// How long the keeper waits for a lock that a foreign process holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
+/// How the gate waits for writers to leave: about half a second.
+const GATE_PAUSE: Duration = Duration::from_millis(1);
+const GATE_TRIES: i32 = 500;
 /// How long an apply waits for a foreign writer or checkpoint.
 const APPLY_BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -68,8 +71,8 @@ impl Keeper {
     /// # Errors
     /// `SQLITE_CANTOPEN`, `SQLITE_NOTADB`, `SQLITE_BUSY` if it is not in WAL mode and in use ...
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let gate = open(path)?;
-        gate.busy_timeout(BUSY_TIMEOUT)?;
+        let mut gate = open(path)?;
+        gate.busy_handler(Some(insist))?;
         let mode: String = gate.query_row("PRAGMA main.journal_mode", (), |row| row.get(0))?;
         let converted = !mode.eq_ignore_ascii_case("wal");
         if converted {
@@ -123,7 +126,7 @@ impl Keeper {
     /// says.
     ///
     /// # Errors
-    /// `SQLITE_BUSY` if a writer stays in for longer than a second.
+    /// `SQLITE_BUSY` if writers leave no room for half a second.
     pub fn keep_out(&self) -> Result<(), Error> {
         Ok(self.gate.execute_batch("BEGIN IMMEDIATE")?)
     }
@@ -292,6 +295,13 @@ impl Applier {
         }
         Ok(())
     }
+}
+
+/// SQLite's own handler sleeps ever longer; against writers that come one after another it would
+/// hardly ever win.
+fn insist(tries: i32) -> bool {
+    std::thread::sleep(GATE_PAUSE);
+    tries < GATE_TRIES
 }
 
 fn open(path: &Path) -> Result<Connection, Error> {

@@ -99,7 +99,7 @@ fn foreign_processes_may_do_what_they_like() {
     let status = shipper.status();
     assert_eq!(status.fulls, 1, "a run of the log was missed: {status:?}");
     assert!(status.checkpoints > 0);
-    assert!(status.txid > Txid(10), "{status:?}");
+    assert!(status.txid > Txid(3), "{status:?}");
     assert!(shipper.stop(PATIENCE));
     ground.assert_every_moment_adds_up(Txid(1), status.txid.min(Txid(60)));
 }
@@ -180,6 +180,38 @@ fn a_commit_that_its_writer_did_not_live_to_enter_is_not_shipped() {
     shipper.committed();
     ground.assert_stored(&shipper);
     assert_eq!(shipper.status().fulls, 1);
+}
+
+/// What shipping costs, as processor time of the whole process for each commit; `--release` tells.
+#[test]
+#[ignore = "a measurement"]
+fn cost_of_a_commit() {
+    let measure = |shipped: bool| {
+        let ground = Ground::new().with_accounts(4096);
+        let shipper = shipped.then(|| ground.start_with(&["store"], Options::default()));
+        let connection = ground.connect();
+        connection.execute_batch("PRAGMA synchronous = FULL").unwrap();
+        if !shipped {
+            connection.execute_batch("PRAGMA wal_autocheckpoint = 1000").unwrap();
+        }
+        let (wall, before) = (Instant::now(), processor_ms());
+        let count = 4000;
+        for _ in 0..count {
+            transfer(&connection, 1);
+            shipper.iter().for_each(|shipper| shipper.committed());
+        }
+        let each = |ms: u64| ms * 1000 / count;
+        let wall_ms = u64::try_from(wall.elapsed().as_millis()).unwrap();
+        println!("{shipped}: {} us cpu, {} us", each(processor_ms() - before), each(wall_ms));
+    };
+    [false, true, false, true].into_iter().for_each(measure);
+}
+
+/// Processor time of this process so far, in steps of 10 ms.
+fn processor_ms() -> u64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let fields = stat.rsplit(')').next().unwrap().split_whitespace().skip(11).take(2);
+    fields.map(|ticks| ticks.parse::<u64>().unwrap() * 10).sum()
 }
 
 /// Appends what a writer that was killed before it could change the index leaves behind.
