@@ -158,7 +158,8 @@ impl Shipper {
 
     /// Waits until what was committed before the call is in the destinations of these names, or
     /// in all if none is named, and returns its number. Callers that wait together are served
-    /// by one upload. Blocks the thread.
+    /// by one upload. Blocks the thread, which must not keep writers out meanwhile
+    /// ([`Hooks::hold_writers`] would wait for it).
     ///
     /// # Errors
     /// [`Error::Late`] at the deadline, [`Error::Stopped`] when the shipper is stopped.

@@ -109,17 +109,23 @@ impl Worker<'_> {
         let asked = self.shared.begin_look();
         self.looked = Instant::now();
         self.seen = self.tail.as_ref().map(Tail::glance);
-        match self.take_all() {
-            Ok(wrote) => self.succeeded(asked, wrote),
+        let looked = self.take_all().and_then(|wrote| {
+            // Whoever waits for this look has not to wait for a checkpoint, too.
+            let wal_len = self.tail.as_ref().map_or(0, Tail::wal_len);
+            self.shared.looked(asked, wal_len);
+            self.warn_of_long_log(wal_len);
+            self.checkpoint()?;
+            self.prune()?;
+            Ok(wrote)
+        });
+        match looked {
+            Ok(wrote) => self.succeeded(wrote),
             Err(error) => self.failed(&error),
         }
     }
 
-    fn succeeded(&mut self, asked: u64, wrote: bool) {
-        let wal_len = self.tail.as_ref().map_or(0, Tail::wal_len);
-        self.shared.looked(asked, wal_len);
+    fn succeeded(&mut self, wrote: bool) {
         (self.failures, self.not_before) = (0, None);
-        self.warn_of_long_log(wal_len);
         let rearmed = match &mut self.watch {
             Some(watch) if wrote => {
                 watch.disarm();
@@ -159,8 +165,6 @@ impl Worker<'_> {
             wrote = true;
         }
         wrote |= drain(shared, tail)?;
-        self.checkpoint()?;
-        self.prune()?;
         Ok(wrote)
     }
 
