@@ -1,0 +1,51 @@
+//! Events in, lines on standard error out.
+
+use std::io::{self, IsTerminal};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
+
+/// A level (`error`, `warn`, `info`, `debug`, `trace`, `off`) or directives by module.
+const VARIABLE: &str = "EGRET_LOG";
+
+/// Libraries say less.
+const DEFAULT: &str = "warn,egret=info";
+
+/// The level cannot be understood.
+#[derive(Debug, thiserror::Error)]
+#[error("{VARIABLE}=\"{value}\": {source}")]
+pub struct Error {
+    value: String,
+    source: ParseError,
+}
+
+/// Writes events from now on.
+///
+/// # Errors
+/// `EGRET_LOG` cannot be understood.
+pub fn start() -> Result<(), Error> {
+    let started = tracing_subscriber::fmt()
+        .with_env_filter(filter()?)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .with_target(false)
+        // A log that cannot be written is no reason to panic.
+        .log_internal_errors(false)
+        .try_init();
+    // A log that is there already is the log.
+    drop(started);
+    std::panic::set_hook(Box::new(|panic| {
+        let thread = std::thread::current();
+        tracing::error!(thread = thread.name(), "panicked: {panic}");
+    }));
+    Ok(())
+}
+
+fn filter() -> Result<EnvFilter, Error> {
+    let value = std::env::var(VARIABLE).unwrap_or_default();
+    let directives = match value.as_str() {
+        "" => DEFAULT.to_owned(),
+        level if level.chars().all(char::is_alphabetic) => format!("warn,egret={level}"),
+        directives => directives.to_owned(),
+    };
+    EnvFilter::builder().parse(directives).map_err(|source| Error { value, source })
+}

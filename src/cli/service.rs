@@ -1,0 +1,180 @@
+//! A checked [`Config`] in, a running server out: its files, its doors, its shippers.
+
+use crate::config::{self, Config};
+use crate::database::{self, Database, Files, Options};
+use crate::listener::{self, Listener};
+use crate::session::Server;
+use crate::shipper::{self, Destination};
+use crate::store::{Location, Replica};
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
+
+/// How long sessions may take to end their transactions when the server stops.
+const DRAIN_TIME: Duration = Duration::from_secs(10);
+/// How long the last uploads may take.
+const UPLOAD_TIME: Duration = Duration::from_secs(30);
+/// So many files are brought to their end at once.
+const STOPS_MAX: usize = 16;
+/// How often it is looked for files that came since and are to be shipped.
+const SHIP_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Why nothing is served.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The flags, or egret.toml.
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    /// A file.
+    #[error(transparent)]
+    Files(#[from] database::Error),
+    /// A door.
+    #[error(transparent)]
+    Listener(#[from] listener::Error),
+    /// A file cannot be shipped.
+    #[error("ship {}: {source}", path.display())]
+    Ship {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: shipper::Error,
+    },
+    /// Signals cannot be waited for.
+    #[error("wait for signals: {0}")]
+    Signals(#[source] io::Error),
+}
+
+/// A server with open doors, through which nobody has been let in yet.
+pub struct Service {
+    server: Arc<Server>,
+    listener: Listener,
+    backups: Backups,
+}
+
+impl Service {
+    /// Opens files and doors, and begins to ship.
+    ///
+    /// # Errors
+    /// A file, an address, the certificate or the users file cannot be used.
+    pub async fn start(config: &Config) -> Result<Self, Error> {
+        let options = Options {
+            read_only: config.read_only,
+            shipped: !config.backups.is_empty(),
+            follower: config.follow.is_some(),
+        };
+        let files = Files::open(&config.paths, options)?;
+        let listener = Listener::bind(&config.listener).await?;
+        let server = Server::new(files, config.listener.connections_max);
+        let backups = Backups::new(config);
+        backups.ship(&server).await?;
+        Ok(Self { server, listener, backups })
+    }
+
+    /// Where clients connect to.
+    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        self.listener.addresses()
+    }
+
+    /// The Unix socket.
+    #[must_use]
+    pub fn socket(&self) -> Option<&Path> {
+        self.listener.socket()
+    }
+
+    /// Lets clients in until the future is ready; then the doors are closed. What is to be done
+    /// before the program ends is [`stop`].
+    pub async fn run(self, until: impl Future<Output = ()>) -> Arc<Server> {
+        tokio::select! {
+            () = self.listener.run(Arc::clone(&self.server)) => {}
+            () = self.backups.ship_new(&self.server) => {}
+            () = until => {}
+        }
+        self.server
+    }
+}
+
+/// Ends all sessions, then ships the rest: true if all is stored.
+pub async fn stop(server: Arc<Server>) -> bool {
+    tracing::info!("stopping");
+    let stopped = spawn_blocking(move || {
+        server.drain(Instant::now() + DRAIN_TIME);
+        stop_shippers(&server.files().all())
+    });
+    stopped.await.unwrap_or(false)
+}
+
+fn stop_shippers(databases: &[Arc<Database>]) -> bool {
+    let until = Instant::now() + UPLOAD_TIME;
+    let chunk_len = databases.len().div_ceil(STOPS_MAX).max(1);
+    std::thread::scope(|scope| {
+        let stops: Vec<_> = databases
+            .chunks(chunk_len)
+            .map(|chunk| scope.spawn(move || chunk.iter().filter(|d| !stop_one(d, until)).count()))
+            .collect();
+        stops.into_iter().all(|stop| stop.join().is_ok_and(|failures| failures == 0))
+    })
+}
+
+fn stop_one(database: &Database, until: Instant) -> bool {
+    let Some(shipper) = database.shipper() else { return true };
+    let is_stored = shipper.stop(until.saturating_duration_since(Instant::now()));
+    if !is_stored {
+        tracing::error!(database = database.name(), "not all commits are stored");
+    }
+    is_stored
+}
+
+/// Where each file is shipped to.
+struct Backups {
+    locations: Vec<Location>,
+    /// One file was named: its backup lies at the location itself, not below it.
+    is_single: bool,
+}
+
+impl Backups {
+    fn new(config: &Config) -> Self {
+        let is_single = matches!(config.paths.as_slice(), [path] if !path.is_dir());
+        Self { locations: config.backups.clone(), is_single }
+    }
+
+    /// Ships the files that are not shipped yet.
+    async fn ship(&self, server: &Server) -> Result<(), Error> {
+        if self.locations.is_empty() {
+            return Ok(());
+        }
+        for database in server.files().all() {
+            if database.shipper().is_none() {
+                let destinations = self.destinations(&database).await;
+                database
+                    .ship(destinations, &Handle::current())
+                    .map_err(|source| Error::Ship { path: database.path().to_owned(), source })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ships files that come later, for ever.
+    async fn ship_new(&self, server: &Server) {
+        loop {
+            tokio::time::sleep(SHIP_INTERVAL).await;
+            if let Err(error) = self.ship(server).await {
+                tracing::error!("{error}");
+            }
+        }
+    }
+
+    async fn destinations(&self, database: &Database) -> Vec<Destination> {
+        let mut destinations = Vec::new();
+        for location in &self.locations {
+            let relative = database.relative().to_string_lossy();
+            let place = if self.is_single { location.clone() } else { location.join(&relative) };
+            let replica = Replica::open(&place).await;
+            destinations.push(Destination { name: location.to_string(), replica });
+        }
+        destinations
+    }
+}
