@@ -19,6 +19,7 @@ mod rowset;
 mod server;
 
 use crate::sqlite::{Connection, Error};
+use crate::types::Oid;
 use std::sync::Arc;
 
 /// Registers the functions that read the catalog: `pg_get_indexdef`, `format_type`, the casts of
@@ -45,6 +46,12 @@ pub fn attach(connection: &Connection, relations: &[&'static str]) -> Result<(),
 #[must_use]
 pub fn default_setting(name: &str) -> Option<&'static str> {
     server::default_setting(name)
+}
+
+/// The OID of a database, the same whenever its name is.
+#[must_use]
+pub fn database_oid(name: &str) -> Oid {
+    server::database_oid(name)
 }
 
 fn attach_one(connection: &Connection, qualified_name: &'static str) -> Result<(), Error> {

@@ -2,7 +2,9 @@
 //!
 //! What enters: any room's error. What leaves: the fields of an ErrorResponse.
 
-use crate::sqlite;
+use super::cancel::Reason;
+use crate::schema::{Relation, Schema};
+use crate::{sqlite, statement, types};
 
 /// How bad it is, in the protocol's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,4 +133,222 @@ impl From<sqlite::FunctionError> for Failure {
     fn from(error: sqlite::FunctionError) -> Self {
         Self::new(error.sqlstate, error.message)
     }
+}
+
+/// A statement that does not translate.
+pub(super) fn from_statement(error: &statement::Error, text: &str) -> Failure {
+    let mut failure = Failure::new(error.sqlstate(), error.kind.to_string());
+    failure.hint = error.kind.hint();
+    failure.position = error.position_in(text);
+    failure
+}
+
+/// A value that does not convert.
+pub(super) fn from_types(error: &types::Error) -> Failure {
+    let mut failure = Failure::new(error.sqlstate(), error.to_string());
+    failure.detail = error.detail();
+    failure
+}
+
+/// The statement was stopped.
+pub(super) fn cancelled(reason: Reason) -> Failure {
+    match reason {
+        Reason::User => Failure::new("57014", "canceling statement due to user request"),
+        Reason::StatementTimeout => {
+            Failure::new("57014", "canceling statement due to statement timeout")
+        }
+        Reason::Terminate => {
+            Failure::fatal("57P01", "terminating connection due to administrator command")
+        }
+    }
+}
+
+/// What SQLite refuses, where no schema is at hand.
+pub(super) fn from_sqlite(error: &sqlite::Error) -> Failure {
+    from_sqlite_in(error, &Schema::default())
+}
+
+/// What SQLite refuses, with the names of constraints from the schema.
+pub(super) fn from_sqlite_in(error: &sqlite::Error, schema: &Schema) -> Failure {
+    let (code, message) = match error {
+        sqlite::Error::Function(error) => return error.clone().into(),
+        sqlite::Error::Engine { code, message, .. } => (*code, message.as_str()),
+    };
+    if error.primary_code() == codes::CONSTRAINT {
+        return constraint(code, message, schema);
+    }
+    match error.primary_code() {
+        codes::INTERRUPT => cancelled(Reason::User),
+        _ if code == codes::BUSY_SNAPSHOT => {
+            Failure::new("40001", "could not serialize access due to concurrent update")
+        }
+        codes::BUSY | codes::LOCKED => {
+            Failure::new("55P03", "canceling statement due to lock timeout")
+                .detail("Another process holds the lock of the file.")
+        }
+        codes::READONLY => {
+            Failure::new("25006", "cannot write: the file or the session is read-only")
+        }
+        codes::AUTH => {
+            Failure::new("42501", "permission denied: the statement is not allowed here")
+        }
+        codes::FULL => {
+            Failure::new("53100", "could not write to the file: no space left on device")
+        }
+        codes::IOERR => Failure::new("58030", "could not read or write the file"),
+        codes::CANTOPEN => Failure::new("58P01", "could not open the file"),
+        codes::CORRUPT | codes::NOTADB => {
+            Failure::new("XX001", "the file is corrupt or is not a SQLite database")
+                .hint("Restore it from its backup with: egret restore URL --output FILE")
+        }
+        codes::NOMEM => Failure::new("53200", "out of memory"),
+        codes::TOOBIG => Failure::new("54000", "value or statement is too large"),
+        codes::RANGE => Failure::new("08P01", "wrong number of parameters"),
+        codes::MISMATCH => Failure::new("42804", "datatype mismatch"),
+        _ => engine(message),
+    }
+}
+
+/// SQLite's result codes: <https://www.sqlite.org/rescode.html>.
+mod codes {
+    pub(super) const BUSY: i32 = 5;
+    pub(super) const LOCKED: i32 = 6;
+    pub(super) const NOMEM: i32 = 7;
+    pub(super) const READONLY: i32 = 8;
+    pub(super) const INTERRUPT: i32 = 9;
+    pub(super) const IOERR: i32 = 10;
+    pub(super) const CORRUPT: i32 = 11;
+    pub(super) const FULL: i32 = 13;
+    pub(super) const CANTOPEN: i32 = 14;
+    pub(super) const TOOBIG: i32 = 18;
+    pub(super) const CONSTRAINT: i32 = 19;
+    pub(super) const MISMATCH: i32 = 20;
+    pub(super) const AUTH: i32 = 23;
+    pub(super) const RANGE: i32 = 25;
+    pub(super) const NOTADB: i32 = 26;
+    pub(super) const BUSY_SNAPSHOT: i32 = 5 | (2 << 8);
+    pub(super) const CHECK: i32 = 19 | (1 << 8);
+    pub(super) const FOREIGN_KEY: i32 = 19 | (3 << 8);
+    pub(super) const NOT_NULL: i32 = 19 | (5 << 8);
+    pub(super) const PRIMARY_KEY: i32 = 19 | (6 << 8);
+    pub(super) const TRIGGER: i32 = 19 | (7 << 8);
+    pub(super) const UNIQUE: i32 = 19 | (8 << 8);
+    pub(super) const ROWID: i32 = 19 | (10 << 8);
+    pub(super) const DATATYPE: i32 = 19 | (12 << 8);
+}
+
+/// SQLite's plain errors, by the words it has used for them for many years.
+fn engine(message: &str) -> Failure {
+    let after = |prefix: &str| message.strip_prefix(prefix).map(str::trim);
+    if let Some(name) = after("no such table:").or_else(|| after("no such view:")) {
+        return Failure::new("42P01", format!("relation \"{name}\" does not exist"));
+    }
+    if let Some(name) = after("no such column:") {
+        return Failure::new("42703", format!("column \"{name}\" does not exist"));
+    }
+    if let Some(name) = after("no such function:") {
+        return Failure::new("42883", format!("function {name} does not exist"));
+    }
+    if let Some(rest) = message.strip_suffix(": syntax error") {
+        let token = rest.strip_prefix("near ").unwrap_or(rest);
+        return Failure::new("42601", format!("syntax error at or near {token}"));
+    }
+    let sqlstate = match message {
+        m if m.ends_with("already exists") => "42P07",
+        m if m.contains("not authorized") || m.contains("prohibited") => "42501",
+        m if m.contains("incomplete input") => "42601",
+        m if m.contains("integer overflow") => "22003",
+        m if m.contains("malformed JSON") => "22P02",
+        m if m.contains("within a transaction") => "25001",
+        m if m.contains("may not be modified") || m.contains("cannot modify") => "42809",
+        _ => "XX000",
+    };
+    Failure::new(sqlstate, message)
+}
+
+fn constraint(code: i32, message: &str, schema: &Schema) -> Failure {
+    let subject = message.split_once("failed: ").map_or("", |(_, subject)| subject);
+    match code {
+        codes::UNIQUE | codes::PRIMARY_KEY | codes::ROWID => unique(subject, schema),
+        codes::NOT_NULL => not_null(subject),
+        codes::CHECK => check(subject, schema),
+        codes::FOREIGN_KEY => {
+            Failure::new("23503", "insert, update or delete violates a foreign key constraint")
+        }
+        codes::DATATYPE => Failure::new("42804", message),
+        codes::TRIGGER => Failure::new("P0001", message),
+        _ => Failure::new("23000", message),
+    }
+}
+
+/// `table.column, table.column`, or `index 'name'` for an index with an expression.
+fn unique(subject: &str, schema: &Schema) -> Failure {
+    let index = subject.strip_prefix("index '").and_then(|rest| rest.strip_suffix('\''));
+    let (table, columns) = tables_columns(subject);
+    let relation = schema.relation(&table);
+    let name = match (index, relation) {
+        (Some(index), _) => index.to_owned(),
+        (None, Some(relation)) => unique_name(relation, &columns),
+        (None, None) => format!("{table}_pkey"),
+    };
+    let message = format!("duplicate key value violates unique constraint \"{name}\"");
+    let mut failure = Failure::new("23505", message);
+    if index.is_none() {
+        failure.detail = Some(format!("Key ({}) already exists.", columns.join(", ")));
+        failure.table = Some(table);
+    }
+    failure.schema = Some("public".to_owned());
+    failure.constraint = Some(name);
+    failure
+}
+
+fn unique_name(relation: &Relation, columns: &[String]) -> String {
+    let names = |keys: &[usize]| keys.iter().map(|k| relation.columns[*k].name.clone()).collect();
+    let found = relation.indexes.iter().find(|index| {
+        let keys: Option<Vec<usize>> = index.keys.iter().map(|key| key.column).collect();
+        index.unique && keys.is_some_and(|keys| Vec::<String>::eq(&names(&keys), &columns))
+    });
+    found.map_or_else(|| format!("{}_pkey", relation.name), |index| index.shown_name.clone())
+}
+
+fn tables_columns(subject: &str) -> (String, Vec<String>) {
+    let split = |part: &str| {
+        let (table, column) = part.rsplit_once('.').unwrap_or(("", part));
+        (table.to_owned(), column.to_owned())
+    };
+    let pairs: Vec<(String, String)> = subject.split(", ").map(split).collect();
+    let table = pairs.first().map(|(table, _)| table.clone()).unwrap_or_default();
+    (table, pairs.into_iter().map(|(_, column)| column).collect())
+}
+
+fn not_null(subject: &str) -> Failure {
+    let (table, columns) = tables_columns(subject);
+    let column = columns.into_iter().next().unwrap_or_default();
+    let message = format!(
+        "null value in column \"{column}\" of relation \"{table}\" violates not-null constraint"
+    );
+    let mut failure = Failure::new("23502", message);
+    failure.schema = Some("public".to_owned());
+    failure.table = Some(table);
+    failure.column = Some(column);
+    failure
+}
+
+/// The constraint's name, or its expression when it has none.
+fn check(subject: &str, schema: &Schema) -> Failure {
+    let found = schema.relations.iter().find_map(|relation| {
+        let mut checks = relation.checks.iter();
+        let check = checks.find(|c| c.name == subject || c.expression.trim() == subject.trim())?;
+        Some((relation.name.clone(), check.name.clone()))
+    });
+    let (table, name) =
+        found.map_or((None, subject.to_owned()), |(table, name)| (Some(table), name));
+    let relation = table.as_deref().unwrap_or_default();
+    let message =
+        format!("new row for relation \"{relation}\" violates check constraint \"{name}\"");
+    let mut failure = Failure::new("23514", message);
+    failure.schema = Some("public".to_owned());
+    failure.table = table;
+    failure.constraint = Some(name);
+    failure
 }

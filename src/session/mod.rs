@@ -2,21 +2,48 @@
 //! <https://www.postgresql.org/docs/15/protocol-flow.html>
 //!
 //! A session begins authenticated ([`Startup`]) and runs on a thread of its own, which reads the
-//! socket, calls SQLite and writes the answer: nothing it does can stall another session.
+//! socket, calls SQLite and writes the answer: nothing it does can stall another session. A round
+//! trip costs one read and one write: output is flushed at Sync, at Flush, or when the buffer is full.
 
 pub mod cancel;
+mod copy;
+mod cursor;
 pub mod error;
+mod execute;
+mod extended;
+mod greet;
+mod host;
 pub mod input;
+mod portal;
 pub mod reply;
 pub mod server;
+mod settings;
+mod simple;
 pub mod stream;
+mod transaction;
+mod utility;
 
 pub use error::Failure;
 pub use server::{Backend, Server};
+pub use settings::SERVER_VERSION;
 pub use stream::{Socket, Stream};
 
 use crate::database::Database;
+use crate::schema::{Namespace, Schema};
+use crate::sqlite::{self, Connection, Role};
+use cancel::Reason;
+use error::cancelled;
+use host::Shared;
+use input::{Input, Message};
+use portal::{Portal, Prepared};
+use reply::{Reply, Status};
+use server::State;
+use settings::Effective;
+use std::collections::HashMap;
+use std::io::{self, Write};
 use std::sync::Arc;
+use std::time::Duration;
+use transaction::Block;
 
 /// What an authenticated client asked for.
 pub struct Startup {
@@ -36,7 +63,394 @@ pub struct Startup {
     pub peer: Option<std::net::SocketAddr>,
 }
 
+/// Output is sent when it is this long, in bytes.
+const OUTPUT_MAX: usize = 64 * 1024;
+
+/// A session that idles this long gives its SQLite connection and its buffers back.
+const IDLE_KEEPS: Duration = Duration::from_millis(500);
+
 /// Runs a session until the client leaves. Blocks: the caller gives it a thread.
-pub fn run(server: &Arc<Server>, stream: Stream, startup: Startup) {
-    drop((server, stream, startup));
+pub fn run(server: &Arc<Server>, mut stream: Stream, startup: Startup) {
+    let backend = match server.join(&startup, stream.socket()) {
+        Ok(backend) => backend,
+        Err(failure) => return refuse(&mut stream, &failure),
+    };
+    let session = Session::new(server, &backend, stream, startup);
+    session.serve();
+    server.leave(&backend);
+}
+
+/// Sends an error to a client that gets no session.
+fn refuse(stream: &mut Stream, failure: &Failure) {
+    let mut reply = Reply::default();
+    reply.error(failure);
+    // A client that is gone needs no explanation.
+    drop(stream.write_all(reply.as_bytes()).and_then(|()| stream.flush()));
+}
+
+/// A client's session.
+pub struct Session {
+    server: Arc<Server>,
+    backend: Arc<Backend>,
+    shared: Arc<Shared>,
+    stream: Stream,
+    input: Input,
+    reply: Reply,
+    /// Writing to the client failed: nothing more is sent.
+    broken: bool,
+    /// After an error in the extended protocol: messages are skipped until Sync.
+    skipping: bool,
+    read_only: bool,
+    /// Held while the session is busy, in a transaction, or has temporary tables.
+    connection: Option<Connection>,
+    temp: Option<Arc<Schema>>,
+    effective: Effective,
+    /// Settings as the client asked for them at start-up.
+    startup_settings: Vec<(String, String)>,
+    /// Settings as the client knows them.
+    reported: HashMap<&'static str, String>,
+    block: Block,
+    prepared: HashMap<String, Arc<Prepared>>,
+    portals: HashMap<String, Portal>,
+}
+
+/// Why a session ends.
+enum End {
+    /// The client said so or is gone.
+    Client,
+    /// With a last word to the client.
+    Fatal(Failure),
+}
+
+impl From<io::Error> for End {
+    fn from(_: io::Error) -> Self {
+        Self::Client
+    }
+}
+
+impl Session {
+    fn new(
+        server: &Arc<Server>,
+        backend: &Arc<Backend>,
+        stream: Stream,
+        mut startup: Startup,
+    ) -> Self {
+        let read_only = startup.read_only || startup.database.is_read_only();
+        let settings = greet::settings(&startup);
+        let shared = Shared::new(server, backend, settings);
+        let effective = shared.read_settings().effective(read_only);
+        Self {
+            server: Arc::clone(server),
+            backend: Arc::clone(backend),
+            shared,
+            stream,
+            input: Input::with(std::mem::take(&mut startup.input)),
+            reply: Reply::default(),
+            broken: false,
+            skipping: false,
+            read_only,
+            connection: None,
+            temp: None,
+            effective,
+            startup_settings: std::mem::take(&mut startup.settings),
+            reported: HashMap::new(),
+            block: Block::default(),
+            prepared: HashMap::new(),
+            portals: HashMap::new(),
+        }
+    }
+
+    fn serve(mut self) {
+        self.backend.cancel.adopt_thread();
+        let end = self.greet().and_then(|()| self.converse());
+        if let Err(End::Fatal(failure)) = end {
+            self.reply.error(&failure);
+            drop(self.flush());
+        }
+        self.rollback();
+        self.portals.clear();
+        self.release_connection();
+    }
+
+    fn converse(&mut self) -> Result<(), End> {
+        loop {
+            let message = self.next_message()?;
+            self.handle(message)?;
+        }
+    }
+
+    /// The next message, waiting for it if need be.
+    fn next_message(&mut self) -> Result<Message, End> {
+        loop {
+            match self.input.take() {
+                Ok(Some(message)) => return Ok(message),
+                Ok(None) => self.wait_for_input()?,
+                Err(failure) => return Err(End::Fatal(failure)),
+            }
+        }
+    }
+
+    fn wait_for_input(&mut self) -> Result<(), End> {
+        if self.backend.is_listening() {
+            return self.wait_listening();
+        }
+        let patience = self.patience();
+        self.stream.socket().set_read_timeout(patience)?;
+        loop {
+            match self.input.fill(&mut self.stream) {
+                Ok(0) => return Err(self.input_ended()),
+                Ok(_) => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if is_timeout(&error) => {
+                    self.idle()?;
+                    self.stream.socket().set_read_timeout(self.patience())?;
+                }
+                Err(_) => return Err(End::Client),
+            }
+        }
+    }
+
+    fn wait_listening(&mut self) -> Result<(), End> {
+        loop {
+            self.deliver_mail()?;
+            let timeout = self.patience();
+            if self.stream.wait(self.backend.wake(), timeout)? {
+                return match self.input.fill(&mut self.stream) {
+                    Ok(0) => Err(self.input_ended()),
+                    Ok(_) => Ok(()),
+                    Err(error) if is_timeout(&error) => Ok(()),
+                    Err(_) => Err(End::Client),
+                };
+            }
+            if timeout.is_some() && !self.backend.has_mail() {
+                self.idle()?;
+            }
+        }
+    }
+
+    /// How long to wait for the client before [`Self::idle`] has something to do.
+    fn patience(&self) -> Option<Duration> {
+        let limit = if self.block.is_block() {
+            self.effective.idle_in_transaction_timeout
+        } else {
+            self.effective.idle_timeout
+        };
+        let may_release = self.connection.is_some() && !self.block.is_block();
+        if may_release {
+            Some(limit.map_or(IDLE_KEEPS, |limit| limit.min(IDLE_KEEPS)))
+        } else {
+            limit
+        }
+    }
+
+    /// The client said nothing for as long as [`Self::patience`].
+    fn idle(&mut self) -> Result<(), End> {
+        if self.block.is_block() && self.effective.idle_in_transaction_timeout.is_some() {
+            return Err(End::Fatal(Failure::fatal(
+                "25P03",
+                "terminating connection due to idle-in-transaction timeout",
+            )));
+        }
+        if self.connection.is_some() && self.temp.is_none() && self.portals.is_empty() {
+            self.release_connection();
+            self.input.release();
+            self.reply.release();
+        } else if self.effective.idle_timeout.is_some() && !self.block.is_block() {
+            return Err(End::Fatal(Failure::fatal(
+                "57P05",
+                "terminating connection due to idle-session timeout",
+            )));
+        }
+        Ok(())
+    }
+
+    fn input_ended(&self) -> End {
+        match self.backend.cancel.reason() {
+            Some(Reason::Terminate) if self.server.is_stopping() || !self.broken => {
+                End::Fatal(cancelled(Reason::Terminate))
+            }
+            _ => End::Client,
+        }
+    }
+
+    /// Sends the notifications that came, unless a transaction is open.
+    fn deliver_mail(&mut self) -> io::Result<()> {
+        if self.block.is_block() {
+            return Ok(());
+        }
+        let mail = self.backend.take_mail();
+        if mail.is_empty() {
+            return Ok(());
+        }
+        for message in mail {
+            self.reply.notification(message.pid, &message.channel, &message.payload);
+        }
+        self.flush()
+    }
+
+    fn handle(&mut self, message: Message) -> Result<(), End> {
+        match message.tag {
+            b'X' => return Err(End::Client),
+            b'S' => return self.sync(),
+            _ if self.skipping => return Ok(()),
+            _ => {}
+        }
+        let handled = match message.tag {
+            b'Q' => return self.simple_query(message),
+            b'P' => self.parse_message(message),
+            b'B' => self.bind_message(message),
+            b'D' => self.describe_message(message),
+            b'E' => self.execute_message(message),
+            b'C' => self.close_message(message),
+            b'H' => {
+                self.flush()?;
+                Ok(())
+            }
+            b'F' => Err(Failure::new("0A000", "function calls are not supported")
+                .hint("Call the function in a SELECT.")),
+            // Left over from a COPY that failed: ignored, as the protocol asks.
+            b'd' | b'c' | b'f' => Ok(()),
+            _ => Err(Failure::protocol("unexpected message type")),
+        };
+        match handled {
+            Ok(()) => Ok(()),
+            Err(failure) if failure.is_fatal() => Err(End::Fatal(failure)),
+            Err(failure) => {
+                self.fail(&failure);
+                if message.tag == b'F' {
+                    return self.ready();
+                }
+                self.skipping = true;
+                Ok(())
+            }
+        }
+    }
+
+    /// Tells the client of an error; its transaction has failed.
+    fn fail(&mut self, failure: &Failure) {
+        self.backend.cancel.end();
+        self.statement_failed();
+        self.reply.error(failure);
+    }
+
+    /// Sync: the end of a series of messages.
+    fn sync(&mut self) -> Result<(), End> {
+        self.skipping = false;
+        if let Err(failure) = self.end_implicit() {
+            if failure.is_fatal() {
+                return Err(End::Fatal(failure));
+            }
+            self.fail(&failure);
+        }
+        if !self.block.is_block() && !self.portals.is_empty() {
+            self.portals.retain(|_, portal| portal.held);
+        }
+        self.ready()
+    }
+
+    /// ReadyForQuery, sent at once unless the client has sent more already.
+    fn ready(&mut self) -> Result<(), End> {
+        if self.backend.cancel.reason() == Some(Reason::Terminate) {
+            return Err(End::Fatal(cancelled(Reason::Terminate)));
+        }
+        if self.shared.take_changed() {
+            self.settings_changed();
+        }
+        if !self.block.is_block() && self.backend.is_listening() {
+            self.deliver_mail()?;
+        }
+        self.backend.set_state(match self.block.status {
+            Status::Idle => State::Idle,
+            Status::InBlock => State::IdleInTransaction,
+            Status::Failed => State::IdleInFailedTransaction,
+        });
+        self.reply.ready_for_query(self.block.status);
+        if self.input.peek().is_none() || self.reply.len() >= OUTPUT_MAX {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Sends what was gathered.
+    fn flush(&mut self) -> io::Result<()> {
+        if self.broken {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        let sent = self.stream.write_all(self.reply.as_bytes()).and_then(|()| self.stream.flush());
+        self.reply.sent();
+        self.broken = sent.is_err();
+        sent
+    }
+
+    /// Sends what was gathered when it has become much.
+    fn flush_if_full(&mut self) -> Result<(), Failure> {
+        if self.reply.len() >= OUTPUT_MAX && self.flush().is_err() {
+            return Err(Failure::fatal("08006", "connection to client lost"));
+        }
+        Ok(())
+    }
+
+    fn database(&self) -> &Arc<Database> {
+        &self.backend.database
+    }
+
+    /// The session's connection, taken from the pool if it has none.
+    fn connection(&mut self) -> Result<Connection, Failure> {
+        if let Some(connection) = &self.connection {
+            return Ok(connection.clone());
+        }
+        let connection = self.database().take().map_err(|error| self.failure(error))?;
+        let role = if self.read_only { Role::Reader } else { Role::Writer };
+        connection.set_role(role).map_err(|error| self.failure(error))?;
+        connection.patience().set_limit(self.effective.lock_timeout);
+        let stop = Arc::clone(connection.patience().stop_flag());
+        self.backend.cancel.set_connection(Some((connection.interrupt_handle(), stop)));
+        connection.slot().set(Some(Arc::clone(&self.shared) as Arc<dyn sqlite::Host>));
+        self.connection = Some(connection.clone());
+        Ok(connection)
+    }
+
+    fn release_connection(&mut self) {
+        self.backend.cancel.set_connection(None);
+        if let Some(connection) = self.connection.take() {
+            self.backend.database.give_back(connection);
+        }
+    }
+
+    fn drop_connection(&mut self) {
+        self.backend.cancel.set_connection(None);
+        self.connection = None;
+        self.temp = None;
+    }
+
+    /// The schema snapshot to plan with.
+    fn schema(&mut self) -> Result<Arc<Schema>, Failure> {
+        let connection = self.connection()?;
+        let schema = self.database().schema(&connection).map_err(|error| self.failure(error))?;
+        self.shared.set_schema(&schema);
+        Ok(schema)
+    }
+
+    /// Looks at the temporary tables again, after a statement that may have changed them.
+    fn reload_temp(&mut self) -> Result<(), Failure> {
+        let connection = self.connection()?;
+        let loaded = crate::schema::load(&mut &connection, Namespace::Temp);
+        let temp = loaded.map_err(|error| self.failure(error))?;
+        self.temp = (!temp.relations.is_empty()).then(|| Arc::new(temp));
+        Ok(())
+    }
+
+    /// A failure as the client is told of it.
+    fn failure(&self, error: sqlite::Error) -> Failure {
+        if (error.is_interrupt() || error.is_busy())
+            && let Some(reason) = self.backend.cancel.reason()
+        {
+            return cancelled(reason);
+        }
+        error::from_sqlite_in(&error, &self.database().last_schema())
+    }
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }

@@ -4,7 +4,6 @@ use super::cancel::Cancel;
 use super::error::Failure;
 use super::stream::{Socket, Wake};
 use crate::database::{Database, Files};
-use crate::sqlite::FunctionError;
 use rustix::rand::{GetRandomFlags, getrandom};
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
@@ -307,6 +306,12 @@ impl Backend {
         lock(&self.channels).contains(channel)
     }
 
+    /// Notifications came.
+    #[must_use]
+    pub fn has_mail(&self) -> bool {
+        !lock(&self.mail).is_empty()
+    }
+
     /// Takes the notifications that came.
     pub fn take_mail(&self) -> Vec<Arc<Message>> {
         std::mem::take(&mut lock(&self.mail))
@@ -325,12 +330,13 @@ pub fn now_us() -> i64 {
 }
 
 /// `pg_cancel_backend` and `pg_terminate_backend`.
-pub fn signal(server: &Server, pid: i32, terminate: bool) -> Result<bool, FunctionError> {
-    let Some(backend) = server.find(pid) else { return Ok(false) };
+#[must_use]
+pub fn signal(server: &Server, pid: i32, terminate: bool) -> bool {
+    let Some(backend) = server.find(pid) else { return false };
     if terminate {
         backend.terminate();
     } else {
         backend.cancel.raise(super::cancel::Reason::User);
     }
-    Ok(true)
+    true
 }

@@ -1,0 +1,278 @@
+//! The session as SQL functions and system tables see it.
+
+use super::server::{Backend, Server, State, signal};
+use super::settings::Settings;
+use crate::catalog;
+use crate::schema::{Column, Namespace, Schema, system};
+use crate::sqlite::{FunctionError, Host};
+use crate::types::{Storage, Style, Value, datetime};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What the session shares with the functions that its statements call.
+pub struct Shared {
+    server: Arc<Server>,
+    backend: Arc<Backend>,
+    settings: Mutex<Settings>,
+    /// Settings were changed since the session last looked.
+    changed: AtomicBool,
+    /// In a transaction: changes of settings may have to be undone.
+    in_transaction: AtomicBool,
+    transaction_start_us: AtomicI64,
+    statement_start_us: AtomicI64,
+    schema: Mutex<Arc<Schema>>,
+    notifications: Mutex<Vec<(String, String)>>,
+}
+
+impl Shared {
+    /// For a new session.
+    #[must_use]
+    pub fn new(server: &Arc<Server>, backend: &Arc<Backend>, settings: Settings) -> Arc<Self> {
+        Arc::new(Self {
+            server: Arc::clone(server),
+            backend: Arc::clone(backend),
+            settings: Mutex::new(settings),
+            changed: AtomicBool::new(true),
+            in_transaction: AtomicBool::new(false),
+            transaction_start_us: AtomicI64::new(0),
+            statement_start_us: AtomicI64::new(0),
+            schema: Mutex::new(backend.database.last_schema()),
+            notifications: Mutex::default(),
+        })
+    }
+
+    /// The settings, to change.
+    pub fn settings(&self) -> MutexGuard<'_, Settings> {
+        self.changed.store(true, Ordering::Relaxed);
+        lock(&self.settings)
+    }
+
+    /// Settings were changed since this was last asked.
+    pub fn take_changed(&self) -> bool {
+        self.changed.load(Ordering::Relaxed) && self.changed.swap(false, Ordering::Relaxed)
+    }
+
+    /// The settings, to read.
+    pub fn read_settings(&self) -> MutexGuard<'_, Settings> {
+        lock(&self.settings)
+    }
+
+    /// A transaction begins, or is over.
+    pub fn set_in_transaction(&self, in_transaction: bool) {
+        self.in_transaction.store(in_transaction, Ordering::Relaxed);
+    }
+
+    /// A transaction's first statement begins.
+    pub fn set_transaction_start(&self, now_us: i64) {
+        self.transaction_start_us.store(now_us, Ordering::Relaxed);
+    }
+
+    /// A statement begins.
+    pub fn set_statement_start(&self, now_us: i64) {
+        self.statement_start_us.store(now_us, Ordering::Relaxed);
+    }
+
+    /// The schema the statement was planned with.
+    pub fn set_schema(&self, schema: &Arc<Schema>) {
+        *lock(&self.schema) = Arc::clone(schema);
+    }
+
+    /// The notifications of the transaction so far.
+    #[must_use]
+    pub fn take_notifications(&self) -> Vec<(String, String)> {
+        std::mem::take(&mut lock(&self.notifications))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Host for Shared {
+    fn transaction_start_us(&self) -> i64 {
+        self.transaction_start_us.load(Ordering::Relaxed)
+    }
+
+    fn statement_start_us(&self) -> i64 {
+        self.statement_start_us.load(Ordering::Relaxed)
+    }
+
+    fn time_zone(&self) -> String {
+        self.setting("timezone").unwrap_or_else(|| "UTC".to_owned())
+    }
+
+    fn setting(&self, name: &str) -> Option<String> {
+        lock(&self.settings).value(name)
+    }
+
+    fn set_setting(&self, name: &str, value: &str, local: bool) -> Result<String, FunctionError> {
+        let in_transaction = self.in_transaction.load(Ordering::Relaxed);
+        let set = self.settings().set(name, Some(value), local, in_transaction);
+        set.map_err(|failure| FunctionError::new(failure.sqlstate, failure.message))
+    }
+
+    fn user(&self) -> String {
+        self.backend.user.clone()
+    }
+
+    fn database(&self) -> String {
+        self.backend.database.name().to_owned()
+    }
+
+    fn backend_pid(&self) -> i32 {
+        self.backend.pid
+    }
+
+    fn schema(&self) -> Arc<Schema> {
+        Arc::clone(&lock(&self.schema))
+    }
+
+    fn notify(&self, channel: &str, payload: &str) {
+        let mut notifications = lock(&self.notifications);
+        let new = (channel.to_owned(), payload.to_owned());
+        if !notifications.contains(&new) {
+            notifications.push(new);
+        }
+    }
+
+    fn signal(&self, pid: i32, terminate: bool) -> bool {
+        signal(&self.server, pid, terminate)
+    }
+
+    fn cancelled(&self) -> bool {
+        self.backend.cancel.reason().is_some()
+    }
+
+    fn in_recovery(&self) -> bool {
+        self.backend.database.is_follower()
+    }
+
+    fn server_rows(&self, relation: &str) -> Option<Vec<Vec<Value>>> {
+        let columns = &system::relation(Namespace::Catalog, relation)?.columns;
+        let row = |named: Vec<(&'static str, Value)>| -> Vec<Value> {
+            let value = |column: &Column| {
+                let found = named.iter().find(|(name, _)| *name == column.name);
+                found.map_or(Value::Null, |(_, value)| value.clone())
+            };
+            columns.iter().map(value).collect()
+        };
+        match relation {
+            "pg_stat_activity" => Some(self.activity().into_iter().map(row).collect()),
+            "pg_database" => Some(self.databases().into_iter().map(row).collect()),
+            "pg_stat_archiver" => Some(vec![row(self.archiver())]),
+            _ => None,
+        }
+    }
+}
+
+type Named = Vec<(&'static str, Value)>;
+
+impl Shared {
+    fn activity(&self) -> Vec<Named> {
+        self.server.backends().iter().map(|backend| activity_row(backend)).collect()
+    }
+
+    fn databases(&self) -> Vec<Named> {
+        let files = self.server.files().all();
+        files.iter().map(|database| database_row(database.name())).collect()
+    }
+
+    fn archiver(&self) -> Named {
+        let Some(shipper) = self.backend.database.shipper() else {
+            return vec![
+                ("archived_count", Value::Integer(0)),
+                ("failed_count", Value::Integer(0)),
+            ];
+        };
+        archiver_row(&shipper.status())
+    }
+}
+
+fn time(us: i64) -> Value {
+    if us == 0 {
+        return Value::Null;
+    }
+    datetime::to_value(us, Storage::Native)
+}
+
+fn oid(database: &str) -> Value {
+    Value::Integer(catalog::database_oid(database).into())
+}
+
+fn text(text: &str) -> Value {
+    Value::Text(text.to_owned())
+}
+
+fn activity_row(backend: &Backend) -> Named {
+    let activity = backend.activity();
+    let state = match backend.state() {
+        State::Idle => "idle",
+        State::Active => "active",
+        State::IdleInTransaction => "idle in transaction",
+        State::IdleInFailedTransaction => "idle in transaction (aborted)",
+    };
+    let peer = backend.peer;
+    vec![
+        ("datid", oid(backend.database.name())),
+        ("datname", text(backend.database.name())),
+        ("pid", Value::Integer(backend.pid.into())),
+        ("usesysid", Value::Integer(10)),
+        ("usename", text(&backend.user)),
+        ("application_name", Value::Text(activity.application_name)),
+        ("client_addr", peer.map_or(Value::Null, |p| Value::Text(p.ip().to_string()))),
+        ("client_port", Value::Integer(peer.map_or(-1, |p| p.port().into()))),
+        ("backend_start", time(backend.started_us)),
+        ("xact_start", time(backend.transaction_start_us())),
+        ("query_start", time(activity.query_start_us)),
+        ("state_change", time(activity.query_start_us)),
+        ("state", text(state)),
+        ("query", text(&activity.query)),
+        ("backend_type", text("client backend")),
+    ]
+}
+
+fn database_row(name: &str) -> Named {
+    vec![
+        ("oid", oid(name)),
+        ("datname", text(name)),
+        ("datdba", Value::Integer(10)),
+        ("encoding", Value::Integer(6)),
+        ("datlocprovider", text("c")),
+        ("datistemplate", Value::Integer(0)),
+        ("datallowconn", Value::Integer(1)),
+        ("datconnlimit", Value::Integer(-1)),
+        ("datfrozenxid", Value::Integer(3)),
+        ("datminmxid", Value::Integer(1)),
+        ("dattablespace", Value::Integer(1663)),
+        ("datcollate", text("C")),
+        ("datctype", text("C")),
+    ]
+}
+
+fn archiver_row(status: &crate::shipper::Status) -> Named {
+    let (mut row, mut failed) = (Named::new(), 0_i64);
+    let destinations = &status.destinations;
+    let archived: u64 = destinations.iter().map(|d| d.stored_count).sum();
+    row.push(("archived_count", Value::Integer(archived.cast_signed())));
+    let newest =
+        destinations.iter().filter_map(|d| d.stored_ms.map(|at| (at, d))).max_by_key(|x| x.0);
+    if let Some((at, destination)) = newest {
+        row.push(("last_archived_time", time(at * 1000)));
+        row.push(("last_archived_wal", Value::Text(destination.stored.to_string())));
+    }
+    for destination in destinations {
+        failed += destination.failed_count.cast_signed();
+        if let Some(failure) = &destination.failure {
+            row.push(("last_failed_time", time(failure.at_ms * 1000)));
+        }
+    }
+    row.push(("failed_count", Value::Integer(failed)));
+    row
+}
+
+/// The session's style, with what only the session knows.
+#[must_use]
+pub fn style_at(mut style: Style, now_us: i64) -> Style {
+    style.now_us = Some(now_us);
+    style
+}

@@ -1,0 +1,176 @@
+//! Prepared statements, portals, and the rows they give.
+
+use super::error::Failure;
+use crate::sqlite;
+use crate::statement::{Bound, OutputColumn};
+use crate::types::{Codec, ColumnType, Format, Oid, Value};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// A prepared statement, named or not.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The statement's text.
+    pub text: Arc<str>,
+    /// What it means.
+    pub bound: Bound,
+    /// The parameter types given with it.
+    pub given_types: Vec<Oid>,
+    /// Its result columns; none if it returns no rows.
+    pub columns: Option<Arc<[OutputColumn]>>,
+}
+
+/// A portal: a statement with its parameters, perhaps under way. Cursors are portals too.
+pub struct Portal {
+    /// The statement.
+    pub prepared: Arc<Prepared>,
+    /// The client's parameters.
+    pub parameters: Vec<Value>,
+    /// One format for each result column, one for all, or none for text.
+    pub formats: Vec<Format>,
+    /// How far it is.
+    pub progress: Progress,
+    /// Outlives its transaction (WITH HOLD).
+    pub held: bool,
+    /// Was made in the transaction that is open.
+    pub new_in_transaction: bool,
+    /// May go backwards.
+    pub scroll: bool,
+}
+
+/// How far a portal is.
+pub enum Progress {
+    /// Not begun.
+    Ready,
+    /// Its SQLite statement has been stepped.
+    Running(Running),
+    /// Its rows were computed at once.
+    Rows(Rows),
+    /// Over.
+    Done,
+}
+
+/// A SQLite statement under way.
+pub struct Running {
+    /// The statement.
+    pub statement: sqlite::Statement,
+    /// A row was stepped to that is not sent yet.
+    pub row_waiting: bool,
+    /// Rows sent.
+    pub sent: u64,
+}
+
+/// Rows that were computed at once.
+#[derive(Default)]
+pub struct Rows {
+    /// All of them.
+    pub rows: Vec<Vec<Value>>,
+    /// How many are before the position: 0 is before the first.
+    pub position: usize,
+}
+
+impl Portal {
+    /// A portal that has not begun.
+    #[must_use]
+    pub fn new(prepared: Arc<Prepared>, parameters: Vec<Value>, formats: Vec<Format>) -> Self {
+        Self {
+            prepared,
+            parameters,
+            formats,
+            progress: Progress::Ready,
+            held: false,
+            new_in_transaction: true,
+            scroll: false,
+        }
+    }
+
+    /// The codecs of its result columns.
+    #[must_use]
+    pub fn codecs(&self) -> Vec<Codec> {
+        let columns = self.prepared.columns.as_deref().unwrap_or_default();
+        codecs(columns, &self.formats)
+    }
+}
+
+/// The codecs of columns in the formats asked for.
+#[must_use]
+pub fn codecs(columns: &[OutputColumn], formats: &[Format]) -> Vec<Codec> {
+    let codec = |(i, column): (usize, &OutputColumn)| Codec::of(&column.ty, format_of(formats, i));
+    columns.iter().enumerate().map(codec).collect()
+}
+
+/// The format of column or parameter `i`: one code counts for all, none is text.
+#[must_use]
+pub fn format_of(formats: &[Format], i: usize) -> Format {
+    match formats {
+        [] => Format::Text,
+        [one] => *one,
+        many => many.get(i).copied().unwrap_or_default(),
+    }
+}
+
+/// A column without a table behind it.
+#[must_use]
+pub fn plain_column(name: &str, ty: ColumnType) -> OutputColumn {
+    OutputColumn { name: name.to_owned(), ty, table: 0, attnum: 0 }
+}
+
+/// The number of result formats must be none, one, or that of the columns.
+///
+/// # Errors
+/// 08P01
+pub fn check_formats(formats: usize, columns: usize) -> Result<(), Failure> {
+    if formats <= 1 || formats == columns {
+        return Ok(());
+    }
+    let message =
+        format!("bind message has {formats} result formats but query has {columns} columns");
+    Err(Failure::new("08P01", message))
+}
+
+/// Text of several lines as rows of one column.
+#[must_use]
+pub fn lines(lines: impl IntoIterator<Item = String>) -> Rows {
+    let rows = lines.into_iter().map(|line| vec![Value::Text(line)]).collect();
+    Rows { rows, position: 0 }
+}
+
+/// The tree of EXPLAIN QUERY PLAN's rows (id, parent, unused, text), drawn as Postgres draws plans.
+#[must_use]
+pub fn plan_tree(steps: &[(i64, i64, String)]) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut pending: VecDeque<(i64, usize)> = VecDeque::from([(0, 0)]);
+    while let Some((parent, depth)) = pending.pop_front() {
+        if let Some((.., text)) = steps.iter().find(|(id, ..)| *id == parent) {
+            let arrow = if depth > 1 { "->  " } else { "" };
+            let indent = "  ".repeat(depth.saturating_sub(1) * 2).replacen("  ", "", 1);
+            lines.push(format!("{indent}{arrow}{text}"));
+        }
+        let children = steps.iter().filter(|(_, p, _)| *p == parent).map(|(id, ..)| *id);
+        for (i, child) in children.enumerate() {
+            pending.insert(i, (child, depth + 1));
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_is_a_tree() {
+        let steps = [
+            (3, 0, "MERGE".to_owned()),
+            (4, 3, "LEFT".to_owned()),
+            (6, 4, "SCAN a".to_owned()),
+            (9, 3, "RIGHT".to_owned()),
+        ];
+        let tree = plan_tree(&steps);
+        assert_eq!(tree[0], "MERGE");
+        assert_eq!(tree.len(), 4);
+        assert!(tree[1].trim_start().starts_with("->  LEFT"));
+        assert!(tree[2].trim_start().starts_with("->  SCAN a"));
+        assert!(tree[3].trim_start().starts_with("->  RIGHT"));
+    }
+}
