@@ -65,7 +65,7 @@ impl Database {
         let keeper = open(path, options)?;
         // Reads the first page: what is no SQLite file is found out here.
         keeper.schema_version()?;
-        let keeper = keeper.idle().map_err(|_| sqlite::Error::in_use())?;
+        let Ok(keeper) = keeper.idle() else { return Err(sqlite::Error::in_use()) };
         Ok(Self {
             name: name.to_owned(),
             path: path.to_owned(),

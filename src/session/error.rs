@@ -26,10 +26,28 @@ impl Severity {
     }
 }
 
-/// The fields of an ErrorResponse.
+/// An ErrorResponse: small, since it is what nearly every function here may return.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{message}")]
-pub struct Failure {
+#[error("{}", self.0.message)]
+pub struct Failure(Box<Fields>);
+
+impl std::ops::Deref for Failure {
+    type Target = Fields;
+
+    fn deref(&self) -> &Fields {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Failure {
+    fn deref_mut(&mut self) -> &mut Fields {
+        &mut self.0
+    }
+}
+
+/// The fields of an ErrorResponse.
+#[derive(Clone, Debug)]
+pub struct Fields {
     /// ERROR or FATAL.
     pub severity: Severity,
     /// Five characters.
@@ -75,7 +93,7 @@ impl Notice {
 impl Failure {
     /// An ERROR.
     pub fn new(sqlstate: &'static str, message: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Fields {
             severity: Severity::Error,
             sqlstate,
             message: message.into(),
@@ -86,12 +104,14 @@ impl Failure {
             table: None,
             column: None,
             constraint: None,
-        }
+        }))
     }
 
     /// An error that ends the session.
     pub fn fatal(sqlstate: &'static str, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Fatal, ..Self::new(sqlstate, message) }
+        let mut failure = Self::new(sqlstate, message);
+        failure.severity = Severity::Fatal;
+        failure
     }
 
     /// The client broke the protocol; the connection is closed after this.

@@ -76,8 +76,9 @@ impl Session {
             values.push(match body.i32()? {
                 -1 => Value::Null,
                 length => {
-                    let length = usize::try_from(length)
-                        .map_err(|_| Failure::protocol("invalid parameter length"))?;
+                    let Ok(length) = usize::try_from(length) else {
+                        return Err(Failure::protocol("invalid parameter length"));
+                    };
                     let bytes = body.bytes(length)?;
                     let decoded = decode(bytes, ty, format_of(&formats, i), &self.effective.style);
                     decoded.map_err(|error| from_types(&error))?

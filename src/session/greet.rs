@@ -38,8 +38,8 @@ impl Session {
             for (name, value) in pairs {
                 let mut settings = self.shared.settings();
                 let set = settings.set(&name, Some(&value), false, false);
-                let value =
-                    set.map_err(|failure| Failure::fatal(failure.sqlstate, failure.message))?;
+                let value = set
+                    .map_err(|failure| Failure::fatal(failure.sqlstate, failure.message.clone()))?;
                 settings.start(&name, &value);
             }
         }

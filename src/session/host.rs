@@ -5,12 +5,12 @@ use super::settings::Settings;
 use crate::catalog;
 use crate::schema::{Column, Namespace, Schema, system};
 use crate::sqlite::{FunctionError, Host};
-use crate::types::{Storage, Style, Value, datetime};
+use crate::types::{Storage, Value, datetime};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What the session shares with the functions that its statements call.
-pub struct Shared {
+pub(super) struct Shared {
     server: Arc<Server>,
     backend: Arc<Backend>,
     settings: Mutex<Settings>,
@@ -27,7 +27,11 @@ pub struct Shared {
 impl Shared {
     /// For a new session.
     #[must_use]
-    pub fn new(server: &Arc<Server>, backend: &Arc<Backend>, settings: Settings) -> Arc<Self> {
+    pub(super) fn new(
+        server: &Arc<Server>,
+        backend: &Arc<Backend>,
+        settings: Settings,
+    ) -> Arc<Self> {
         Arc::new(Self {
             server: Arc::clone(server),
             backend: Arc::clone(backend),
@@ -42,44 +46,44 @@ impl Shared {
     }
 
     /// The settings, to change.
-    pub fn settings(&self) -> MutexGuard<'_, Settings> {
+    pub(super) fn settings(&self) -> MutexGuard<'_, Settings> {
         self.changed.store(true, Ordering::Relaxed);
         lock(&self.settings)
     }
 
     /// Settings were changed since this was last asked.
-    pub fn take_changed(&self) -> bool {
+    pub(super) fn take_changed(&self) -> bool {
         self.changed.load(Ordering::Relaxed) && self.changed.swap(false, Ordering::Relaxed)
     }
 
     /// The settings, to read.
-    pub fn read_settings(&self) -> MutexGuard<'_, Settings> {
+    pub(super) fn read_settings(&self) -> MutexGuard<'_, Settings> {
         lock(&self.settings)
     }
 
     /// A transaction begins, or is over.
-    pub fn set_in_transaction(&self, in_transaction: bool) {
+    pub(super) fn set_in_transaction(&self, in_transaction: bool) {
         self.in_transaction.store(in_transaction, Ordering::Relaxed);
     }
 
     /// A transaction's first statement begins.
-    pub fn set_transaction_start(&self, now_us: i64) {
+    pub(super) fn set_transaction_start(&self, now_us: i64) {
         self.transaction_start_us.store(now_us, Ordering::Relaxed);
     }
 
     /// A statement begins.
-    pub fn set_statement_start(&self, now_us: i64) {
+    pub(super) fn set_statement_start(&self, now_us: i64) {
         self.statement_start_us.store(now_us, Ordering::Relaxed);
     }
 
     /// The schema the statement was planned with.
-    pub fn set_schema(&self, schema: &Arc<Schema>) {
+    pub(super) fn set_schema(&self, schema: &Arc<Schema>) {
         *lock(&self.schema) = Arc::clone(schema);
     }
 
     /// The notifications of the transaction so far.
     #[must_use]
-    pub fn take_notifications(&self) -> Vec<(String, String)> {
+    pub(super) fn take_notifications(&self) -> Vec<(String, String)> {
         std::mem::take(&mut lock(&self.notifications))
     }
 }
@@ -108,7 +112,7 @@ impl Host for Shared {
     fn set_setting(&self, name: &str, value: &str, local: bool) -> Result<String, FunctionError> {
         let in_transaction = self.in_transaction.load(Ordering::Relaxed);
         let set = self.settings().set(name, Some(value), local, in_transaction);
-        set.map_err(|failure| FunctionError::new(failure.sqlstate, failure.message))
+        set.map_err(|failure| FunctionError::new(failure.sqlstate, failure.message.clone()))
     }
 
     fn user(&self) -> String {
@@ -268,11 +272,4 @@ fn archiver_row(status: &crate::shipper::Status) -> Named {
     }
     row.push(("failed_count", Value::Integer(failed)));
     row
-}
-
-/// The session's style, with what only the session knows.
-#[must_use]
-pub fn style_at(mut style: Style, now_us: i64) -> Style {
-    style.now_us = Some(now_us);
-    style
 }

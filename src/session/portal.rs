@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 /// A prepared statement, named or not.
 #[derive(Debug)]
-pub struct Prepared {
+pub(super) struct Prepared {
     /// The statement's text.
     pub text: Arc<str>,
     /// What it means.
@@ -21,7 +21,7 @@ pub struct Prepared {
 }
 
 /// A portal: a statement with its parameters, perhaps under way. Cursors are portals too.
-pub struct Portal {
+pub(super) struct Portal {
     /// The statement.
     pub prepared: Arc<Prepared>,
     /// The client's parameters.
@@ -39,7 +39,7 @@ pub struct Portal {
 }
 
 /// How far a portal is.
-pub enum Progress {
+pub(super) enum Progress {
     /// Not begun.
     Ready,
     /// Its SQLite statement has been stepped.
@@ -51,7 +51,7 @@ pub enum Progress {
 }
 
 /// A SQLite statement under way.
-pub struct Running {
+pub(super) struct Running {
     /// The statement.
     pub statement: sqlite::Statement,
     /// A row was stepped to that is not sent yet.
@@ -62,7 +62,7 @@ pub struct Running {
 
 /// Rows that were computed at once.
 #[derive(Default)]
-pub struct Rows {
+pub(super) struct Rows {
     /// All of them.
     pub rows: Vec<Vec<Value>>,
     /// How many are before the position: 0 is before the first.
@@ -72,7 +72,11 @@ pub struct Rows {
 impl Portal {
     /// A portal that has not begun.
     #[must_use]
-    pub fn new(prepared: Arc<Prepared>, parameters: Vec<Value>, formats: Vec<Format>) -> Self {
+    pub(super) fn new(
+        prepared: Arc<Prepared>,
+        parameters: Vec<Value>,
+        formats: Vec<Format>,
+    ) -> Self {
         Self {
             prepared,
             parameters,
@@ -86,7 +90,7 @@ impl Portal {
 
     /// The codecs of its result columns.
     #[must_use]
-    pub fn codecs(&self) -> Vec<Codec> {
+    pub(super) fn codecs(&self) -> Vec<Codec> {
         let columns = self.prepared.columns.as_deref().unwrap_or_default();
         codecs(columns, &self.formats)
     }
@@ -94,14 +98,14 @@ impl Portal {
 
 /// The codecs of columns in the formats asked for.
 #[must_use]
-pub fn codecs(columns: &[OutputColumn], formats: &[Format]) -> Vec<Codec> {
+pub(super) fn codecs(columns: &[OutputColumn], formats: &[Format]) -> Vec<Codec> {
     let codec = |(i, column): (usize, &OutputColumn)| Codec::of(&column.ty, format_of(formats, i));
     columns.iter().enumerate().map(codec).collect()
 }
 
 /// The format of column or parameter `i`: one code counts for all, none is text.
 #[must_use]
-pub fn format_of(formats: &[Format], i: usize) -> Format {
+pub(super) fn format_of(formats: &[Format], i: usize) -> Format {
     match formats {
         [] => Format::Text,
         [one] => *one,
@@ -111,7 +115,7 @@ pub fn format_of(formats: &[Format], i: usize) -> Format {
 
 /// A column without a table behind it.
 #[must_use]
-pub fn plain_column(name: &str, ty: ColumnType) -> OutputColumn {
+pub(super) fn plain_column(name: &str, ty: ColumnType) -> OutputColumn {
     OutputColumn { name: name.to_owned(), ty, table: 0, attnum: 0 }
 }
 
@@ -119,7 +123,7 @@ pub fn plain_column(name: &str, ty: ColumnType) -> OutputColumn {
 ///
 /// # Errors
 /// 08P01
-pub fn check_formats(formats: usize, columns: usize) -> Result<(), Failure> {
+pub(super) fn check_formats(formats: usize, columns: usize) -> Result<(), Failure> {
     if formats <= 1 || formats == columns {
         return Ok(());
     }
@@ -130,14 +134,14 @@ pub fn check_formats(formats: usize, columns: usize) -> Result<(), Failure> {
 
 /// Text of several lines as rows of one column.
 #[must_use]
-pub fn lines(lines: impl IntoIterator<Item = String>) -> Rows {
+pub(super) fn lines(lines: impl IntoIterator<Item = String>) -> Rows {
     let rows = lines.into_iter().map(|line| vec![Value::Text(line)]).collect();
     Rows { rows, position: 0 }
 }
 
 /// The tree of EXPLAIN QUERY PLAN's rows (id, parent, unused, text), drawn as Postgres draws plans.
 #[must_use]
-pub fn plan_tree(steps: &[(i64, i64, String)]) -> Vec<String> {
+pub(super) fn plan_tree(steps: &[(i64, i64, String)]) -> Vec<String> {
     let mut lines = Vec::new();
     let mut pending: VecDeque<(i64, usize)> = VecDeque::from([(0, 0)]);
     while let Some((parent, depth)) = pending.pop_front() {

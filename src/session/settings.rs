@@ -16,7 +16,7 @@ pub const SERVER_VERSION: &str = "15.20";
 const SERVER_VERSION_NUM: &str = "150020";
 
 /// Settings the client is told of whenever they change, spelled as Postgres spells them.
-pub const REPORTED: [&str; 14] = [
+pub(super) const REPORTED: [&str; 14] = [
     "application_name",
     "client_encoding",
     "DateStyle",
@@ -96,7 +96,7 @@ const TIMES: [&str; 4] = [
 
 /// A session's settings.
 #[derive(Debug, Default)]
-pub struct Settings {
+pub(super) struct Settings {
     /// Values of this session, by lower-case name.
     values: BTreeMap<String, String>,
     /// What start-up set: RESET goes back to these.
@@ -114,7 +114,7 @@ struct Change {
 
 /// What the hot path needs of the settings.
 #[derive(Clone, Debug)]
-pub struct Effective {
+pub(super) struct Effective {
     /// Text forms of values.
     pub style: Style,
     /// What statements mean.
@@ -133,14 +133,14 @@ pub struct Effective {
 
 impl Settings {
     /// What start-up decides: defaults of this session.
-    pub fn start(&mut self, name: &str, value: &str) {
+    pub(super) fn start(&mut self, name: &str, value: &str) {
         self.values.insert(name.to_ascii_lowercase(), value.to_owned());
         self.startup.insert(name.to_ascii_lowercase(), value.to_owned());
     }
 
     /// A setting's value; `None` if there is no such setting.
     #[must_use]
-    pub fn value(&self, name: &str) -> Option<String> {
+    pub(super) fn value(&self, name: &str) -> Option<String> {
         let name = name.to_ascii_lowercase();
         self.values.get(&name).cloned().or_else(|| default(&name).map(str::to_owned))
     }
@@ -153,7 +153,7 @@ impl Settings {
     ///
     /// # Errors
     /// 42704 for an unknown setting, 55P02 for one nobody may change, 22023 for a bad value.
-    pub fn set(
+    pub(super) fn set(
         &mut self,
         name: &str,
         value: Option<&str>,
@@ -182,7 +182,7 @@ impl Settings {
     ///
     /// # Errors
     /// As [`Self::set`].
-    pub fn reset(&mut self, name: &str, in_transaction: bool) -> Result<(), Failure> {
+    pub(super) fn reset(&mut self, name: &str, in_transaction: bool) -> Result<(), Failure> {
         if self.value(name).is_none() {
             return Err(unknown(name));
         }
@@ -190,7 +190,7 @@ impl Settings {
     }
 
     /// RESET ALL
-    pub fn reset_all(&mut self, in_transaction: bool) {
+    pub(super) fn reset_all(&mut self, in_transaction: bool) {
         let names: Vec<String> = self.values.keys().cloned().collect();
         for name in names {
             // Only names that are set are reset, so there is nothing to refuse.
@@ -200,12 +200,12 @@ impl Settings {
 
     /// A place in the transaction's changes to go back to.
     #[must_use]
-    pub fn mark(&self) -> usize {
+    pub(super) fn mark(&self) -> usize {
         self.log.len()
     }
 
     /// Undoes the changes since a mark.
-    pub fn undo_to(&mut self, mark: usize) {
+    pub(super) fn undo_to(&mut self, mark: usize) {
         while self.log.len() > mark {
             if let Some(change) = self.log.pop() {
                 self.put_back(change.name, change.before);
@@ -214,7 +214,7 @@ impl Settings {
     }
 
     /// The transaction is over: local changes end with it, and all others if it failed.
-    pub fn end_transaction(&mut self, committed: bool) {
+    pub(super) fn end_transaction(&mut self, committed: bool) {
         if !committed {
             return self.undo_to(0);
         }
@@ -236,13 +236,13 @@ impl Settings {
     }
 
     /// All settings that have a value of this session, by name.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.values.keys().map(String::as_str)
     }
 
     /// What the hot path needs.
     #[must_use]
-    pub fn effective(&self, read_only: bool) -> Effective {
+    pub(super) fn effective(&self, read_only: bool) -> Effective {
         let sqlite = self.current("egret.dialect") == "sqlite";
         let dialect = if sqlite { Dialect::Sqlite } else { Dialect::Postgres };
         let lazy = self.current("synchronous_commit") == "off";

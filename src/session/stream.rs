@@ -166,6 +166,9 @@ impl Write for Stream {
     }
 }
 
+/// What is added to the event counter: any number but zero, in whatever byte order.
+const WAKE: [u8; 8] = [1; 8];
+
 /// Rings a session that waits in [`Stream::wait`].
 #[derive(Debug)]
 pub struct Wake(OwnedFd);
@@ -182,7 +185,7 @@ impl Wake {
     /// Rings.
     pub fn ring(&self) {
         // Full means that it rings already.
-        let _rings_already = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
+        let _rings_already = rustix::io::write(&self.0, &WAKE);
     }
 
     fn quiet(&self) {

@@ -18,7 +18,7 @@ use std::time::Instant;
 
 /// The transaction block of a session.
 #[derive(Debug)]
-pub struct Block {
+pub(super) struct Block {
     /// What ReadyForQuery tells.
     pub status: Status,
     /// Several statements of one message or pipeline run as one transaction, without a block.
@@ -56,25 +56,25 @@ impl Default for Block {
 impl Block {
     /// In a transaction block, failed or not.
     #[must_use]
-    pub fn is_block(&self) -> bool {
+    pub(super) fn is_block(&self) -> bool {
         self.status != Status::Idle
     }
 
     /// Statements belong to a transaction longer than themselves.
     #[must_use]
-    pub fn is_transaction(&self) -> bool {
+    pub(super) fn is_transaction(&self) -> bool {
         self.is_block() || self.implicit
     }
 
     /// SQLite has a transaction open for it.
     #[must_use]
-    pub fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         self.open
     }
 
     /// `transaction_isolation`
     #[must_use]
-    pub fn isolation(&self) -> Isolation {
+    pub(super) fn isolation(&self) -> Isolation {
         self.modes.isolation.unwrap_or(Isolation::ReadCommitted)
     }
 
@@ -163,10 +163,10 @@ impl Session {
         let modes = self.block.modes;
         let committed = commit && self.block.status != Status::Failed;
         if committed {
-            self.commit()?
+            self.commit()?;
         } else {
-            self.rollback()
-        };
+            self.rollback();
+        }
         if chain {
             self.begin_block(modes)?;
         }

@@ -140,6 +140,6 @@ const PRAGMAS_THAT_WRITE_ROWS: [&str; 6] = [
 fn pragma_reads(name: &str, has_argument: bool) -> bool {
     let is = |p: &&str| name.eq_ignore_ascii_case(p);
     name.eq_ignore_ascii_case("table_xinfo")
-        || PRAGMAS_WITH_ARGUMENT.iter().any(|p| is(p))
-        || (!has_argument && PRAGMAS_WITHOUT_ARGUMENT.iter().any(|p| is(p)))
+        || PRAGMAS_WITH_ARGUMENT.iter().any(is)
+        || (!has_argument && PRAGMAS_WITHOUT_ARGUMENT.iter().any(is))
 }

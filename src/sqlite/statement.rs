@@ -210,7 +210,7 @@ impl RawStatement {
     pub(super) fn prepare(shared: &Shared, sql: &str) -> Result<Self, Error> {
         let mut raw = ptr::null_mut();
         let mut tail = ptr::null();
-        let length = c_int::try_from(sql.len()).map_err(|_| too_long())?;
+        let Ok(length) = c_int::try_from(sql.len()) else { return Err(too_long()) };
         // SAFETY: pointer and length describe `sql`; the handle is live as long as `shared`.
         let code = unsafe {
             ffi::sqlite3_prepare_v3(
