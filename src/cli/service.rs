@@ -111,10 +111,10 @@ fn stop_shippers(databases: &[Arc<Database>]) -> bool {
     let until = Instant::now() + UPLOAD_TIME;
     let chunk_len = databases.len().div_ceil(STOPS_MAX).max(1);
     std::thread::scope(|scope| {
-        let stops: Vec<_> = databases
-            .chunks(chunk_len)
-            .map(|chunk| scope.spawn(move || chunk.iter().filter(|d| !stop_one(d, until)).count()))
-            .collect();
+        let mut stops = Vec::new();
+        for chunk in databases.chunks(chunk_len) {
+            stops.push(scope.spawn(move || chunk.iter().filter(|d| !stop_one(d, until)).count()));
+        }
         stops.into_iter().all(|stop| stop.join().is_ok_and(|failures| failures == 0))
     })
 }
@@ -161,6 +161,9 @@ impl Backups {
     async fn ship_new(&self, server: &Server) {
         loop {
             tokio::time::sleep(SHIP_INTERVAL).await;
+            if !self.is_single && !self.locations.is_empty() {
+                server.files().refresh();
+            }
             if let Err(error) = self.ship(server).await {
                 tracing::error!("{error}");
             }

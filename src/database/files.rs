@@ -2,10 +2,10 @@
 
 use super::{Database, Options};
 use crate::sqlite;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tracing::info;
+use tracing::{info, warn};
 
 /// File names that are taken for SQLite files in a directory.
 const EXTENSIONS: [&str; 4] = ["db", "sqlite", "sqlite3", "db3"];
@@ -14,11 +14,13 @@ const EXTENSIONS: [&str; 4] = ["db", "sqlite", "sqlite3", "db3"];
 const DEPTH_MAX: usize = 8;
 
 /// The served files.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Files {
     paths: Vec<PathBuf>,
     options: Options,
     databases: Mutex<BTreeMap<String, Arc<Database>>>,
+    /// Files in directories that cannot be served, and were told of.
+    refused: Mutex<BTreeSet<PathBuf>>,
 }
 
 /// Why the files cannot be served.
@@ -53,29 +55,43 @@ pub enum Error {
 }
 
 impl Files {
-    /// Opens the files, and those in directories.
+    /// Opens the files, and those in directories. What lies in a directory and cannot be served is
+    /// logged and left out: it may be anybody's, and become a database yet.
     ///
     /// # Errors
-    /// A file given by name is not there or is no SQLite file; two have one name.
+    /// A file given by name is not there, is no SQLite file, or has another one's name.
     pub fn open(paths: &[PathBuf], options: Options) -> Result<Self, Error> {
-        let files = Self { paths: paths.to_vec(), options, databases: Mutex::default() };
-        files.scan(true)?;
+        let files = Self { paths: paths.to_vec(), options, ..Self::default() };
+        for path in paths.iter().filter(|path| !path.is_dir()) {
+            files.add(path, Path::new(path.file_name().unwrap_or_default()))?;
+        }
+        files.refresh();
         Ok(files)
     }
 
     /// The database of a name; `app.db` is another name of `app`. If there is one file only and
     /// the name is the user's (a client that asks for none sends it), that file.
-    pub fn find(&self, name: &str, user: &str) -> Result<Option<Arc<Database>>, Error> {
+    #[must_use]
+    pub fn find(&self, name: &str, user: &str) -> Option<Arc<Database>> {
         if let Some(found) = self.known(name) {
-            return Ok(Some(found));
+            return Some(found);
         }
-        // A file may have come since.
-        self.scan(false)?;
+        self.refresh();
         let only = match self.all().as_slice() {
             [only] if name == user => Some(Arc::clone(only)),
             _ => None,
         };
-        Ok(self.known(name).or(only))
+        self.known(name).or(only)
+    }
+
+    /// Opens files that have come to the directories since.
+    pub fn refresh(&self) {
+        for directory in self.paths.iter().filter(|path| path.is_dir()) {
+            for file in files_below(directory, DEPTH_MAX) {
+                let relative = file.strip_prefix(directory).unwrap_or(&file);
+                self.add_found(&file, relative);
+            }
+        }
     }
 
     /// All of them, by name.
@@ -93,18 +109,14 @@ impl Files {
         self.databases.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn scan(&self, at_start: bool) -> Result<(), Error> {
-        for path in &self.paths {
-            if path.is_dir() {
-                for file in files_below(path, DEPTH_MAX) {
-                    let relative = file.strip_prefix(path).unwrap_or(&file).to_path_buf();
-                    self.add(&file, &relative)?;
-                }
-            } else if at_start {
-                self.add(path, Path::new(path.file_name().unwrap_or_default()))?;
-            }
+    fn add_found(&self, path: &Path, relative: &Path) {
+        let added = self.add(path, relative);
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        match added {
+            Ok(()) => drop(refused.remove(path)),
+            Err(error) if refused.insert(path.to_owned()) => warn!("not served: {error}"),
+            Err(_) => {}
         }
-        Ok(())
     }
 
     fn add(&self, path: &Path, relative: &Path) -> Result<(), Error> {

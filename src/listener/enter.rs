@@ -51,11 +51,7 @@ impl Entrant {
 
     fn startup(self, server: &Server) -> Result<Startup, Failure> {
         let Parameters { user, database: name, settings, minor, .. } = self.parameters;
-        let found = server.files().find(&name, &user).map_err(|error| {
-            tracing::error!(database = name, %error, "cannot be opened");
-            Failure::fatal("58030", format!("could not open database \"{name}\""))
-        })?;
-        let database = found.ok_or_else(|| {
+        let database = server.files().find(&name, &user).ok_or_else(|| {
             Failure::fatal("3D000", format!("database \"{name}\" does not exist"))
         })?;
         if self.user.as_ref().is_some_and(|user| !user.may_connect(database.name())) {

@@ -24,14 +24,14 @@ const FAREWELL: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) enum End {
     /// The client is told.
-    Refused(Failure),
+    Refused(Box<Failure>),
     /// There is nobody to tell.
     Gone,
 }
 
 impl From<Failure> for End {
     fn from(failure: Failure) -> Self {
-        Self::Refused(failure)
+        Self::Refused(Box::new(failure))
     }
 }
 
