@@ -110,6 +110,9 @@ impl Connection {
         raw.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
         raw.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
         raw.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+        // A statement is planned once, whatever is bound to it: one that is prepared again means
+        // that the schema has changed.
+        raw.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         if options.checkpoints_elsewhere {
             raw.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
             raw.query_row("PRAGMA wal_autocheckpoint = 0", (), |_| Ok(()))?;
