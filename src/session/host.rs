@@ -61,6 +61,15 @@ impl Shared {
         lock(&self.settings)
     }
 
+    /// Settings that were local to the transaction end with it, or all that it changed.
+    pub(super) fn end_transaction(&self, committed: bool) {
+        let mut settings = lock(&self.settings);
+        if settings.mark() > 0 {
+            settings.end_transaction(committed);
+            self.changed.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// A transaction begins, or is over.
     pub(super) fn set_in_transaction(&self, in_transaction: bool) {
         self.in_transaction.store(in_transaction, Ordering::Relaxed);

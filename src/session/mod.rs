@@ -98,6 +98,8 @@ pub struct Session {
     reply: Reply,
     /// Writing to the client failed: nothing more is sent.
     broken: bool,
+    /// How long a read waits at most.
+    read_timeout: Option<Duration>,
     /// After an error in the extended protocol: messages are skipped until Sync.
     skipping: bool,
     read_only: bool,
@@ -147,6 +149,7 @@ impl Session {
             input: Input::with(std::mem::take(&mut startup.input)),
             reply: Reply::default(),
             broken: false,
+            read_timeout: None,
             skipping: false,
             read_only,
             connection: None,
@@ -169,6 +172,7 @@ impl Session {
         }
         self.rollback();
         self.portals.clear();
+        sqlite::function::release_all(self.backend.database.name(), self.backend.pid);
         self.release_connection();
     }
 
@@ -194,8 +198,7 @@ impl Session {
         if self.backend.is_listening() {
             return self.wait_listening();
         }
-        let patience = self.patience();
-        self.stream.socket().set_read_timeout(patience)?;
+        self.set_read_timeout()?;
         loop {
             match self.input.fill(&mut self.stream) {
                 Ok(0) => return Err(self.input_ended()),
@@ -203,11 +206,21 @@ impl Session {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if is_timeout(&error) => {
                     self.idle()?;
-                    self.stream.socket().set_read_timeout(self.patience())?;
+                    self.set_read_timeout()?;
                 }
                 Err(_) => return Err(End::Client),
             }
         }
+    }
+
+    /// Makes reads give up after [`Self::patience`]: a system call only when that has changed.
+    fn set_read_timeout(&mut self) -> io::Result<()> {
+        let timeout = self.patience();
+        if self.read_timeout != timeout {
+            self.stream.socket().set_read_timeout(timeout)?;
+            self.read_timeout = timeout;
+        }
+        Ok(())
     }
 
     fn wait_listening(&mut self) -> Result<(), End> {

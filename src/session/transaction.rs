@@ -11,7 +11,7 @@ use super::error::{Failure, Notice, cancelled, from_sqlite};
 use super::reply::Status;
 use super::server::{Message, now_us};
 use crate::database::{Left, Turn};
-use crate::sqlite::Connection;
+use crate::sqlite::{self, Connection};
 use crate::statement::{Access, Isolation, Modes, Transaction};
 use std::sync::Arc;
 use std::time::Instant;
@@ -217,7 +217,7 @@ impl Session {
         let wrote = std::mem::take(&mut self.block.wrote);
         self.block = Block::default();
         self.shared.set_in_transaction(false);
-        self.shared.settings().end_transaction(committed);
+        self.shared.end_transaction(committed);
         self.backend.set_transaction_start_us(0);
         for portal in self.portals.values_mut() {
             portal.new_in_transaction = false;
@@ -226,6 +226,7 @@ impl Session {
     }
 
     fn after_commit(&mut self, committed: bool, wrote: bool) {
+        sqlite::function::release_transaction(self.backend.database.name(), self.backend.pid);
         if committed && wrote {
             self.database().committed();
         }
@@ -366,7 +367,7 @@ impl Session {
             let wrote = std::mem::take(&mut self.block.wrote);
             self.block.turn = None;
             self.after_commit(true, wrote);
-            self.shared.settings().end_transaction(true);
+            self.shared.end_transaction(true);
         }
     }
 

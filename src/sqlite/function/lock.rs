@@ -7,6 +7,7 @@
 use super::{Args, Flags, Function, Outcome, boolean, text};
 use crate::sqlite::host::FunctionError;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -60,10 +61,15 @@ struct Held {
 struct Locks {
     held: Mutex<HashMap<Key, Vec<Held>>>,
     released: Condvar,
+    /// Some lock was taken since the process started.
+    used: AtomicBool,
 }
 
-static LOCKS: LazyLock<Locks> =
-    LazyLock::new(|| Locks { held: Mutex::default(), released: Condvar::new() });
+static LOCKS: LazyLock<Locks> = LazyLock::new(|| Locks {
+    held: Mutex::default(),
+    released: Condvar::new(),
+    used: AtomicBool::new(false),
+});
 
 impl Locks {
     fn table(&self) -> MutexGuard<'_, HashMap<Key, Vec<Held>>> {
@@ -71,6 +77,10 @@ impl Locks {
     }
 
     fn drop_where(&self, gone: impl Fn(&Key, &Held) -> bool) {
+        // Every transaction ends here, and hardly any took a lock.
+        if !self.used.load(Ordering::Relaxed) {
+            return;
+        }
         self.table().retain(|key, holders| {
             holders.retain(|held| !gone(key, held));
             !holders.is_empty()
@@ -97,6 +107,7 @@ fn key(args: &Args<'_>) -> Result<(Key, i32), FunctionError> {
 
 /// A session's own locks never stand in its way.
 fn take(table: &mut HashMap<Key, Vec<Held>>, key: &Key, pid: i32, mode: Mode) -> bool {
+    LOCKS.used.store(true, Ordering::Relaxed);
     let holders = table.entry(key.clone()).or_default();
     let in_the_way = |held: &Held| held.pid != pid && (held.mode.exclusive || mode.exclusive);
     if holders.iter().any(in_the_way) {
