@@ -6,7 +6,7 @@ use super::reply::Field;
 use super::settings::Effective;
 use super::{End, Session};
 use crate::catalog;
-use crate::schema;
+use crate::schema::{self, Schema};
 use crate::session::cancel::Timer;
 use crate::sqlite::{self, Connection, Step};
 use crate::statement::{Access, Bound, Env, OutputColumn, Plan, Statement, Verb};
@@ -60,17 +60,25 @@ pub(super) fn verb_name(plan: &Plan) -> &'static str {
 }
 
 impl Session {
-    /// Translates one statement.
+    /// Translates one statement, or finds its translation for the schema as it was last seen: that
+    /// this is no longer the file's is found out when the statement is run.
     pub(super) fn translate(&mut self, text: &str, given: &[u32]) -> Result<Bound, Failure> {
+        let last_seen = self.database().last_schema();
+        let found = self.database().plans().find_translated(text, &self.env(&last_seen, given));
+        if let Some(bound) = found.map_err(|error| from_statement(&error, text))?
+            && notices_schema_changes(&bound.statement)
+        {
+            self.shared.set_schema(&last_seen);
+            return Ok(bound);
+        }
         let schema = self.schema()?;
-        let env = Env {
-            schema: &schema,
-            temp: self.temp.as_deref(),
-            options: &self.effective.options,
-            parameter_types: given,
-        };
-        let bound = self.database().plans().translate(text, &env);
+        let bound = self.database().plans().translate(text, &self.env(&schema, given));
         bound.map_err(|error| from_statement(&error, text))
+    }
+
+    fn env<'a>(&'a self, schema: &'a Schema, parameter_types: &'a [u32]) -> Env<'a> {
+        let (temp, options) = (self.temp.as_deref(), &self.effective.options);
+        Env { schema, temp, options, parameter_types }
     }
 
     /// A statement ready to be bound: translated, and its result described.
@@ -129,16 +137,8 @@ impl Session {
         connection.prepare(&plan.sql).map_err(|error| self.failure(error))
     }
 
-    /// The plan was made for another schema than the one its SQLite statement was prepared for.
-    fn is_stale(
-        &self,
-        connection: &Connection,
-        statement: &sqlite::Statement,
-        plan: &Plan,
-    ) -> Result<bool, Failure> {
-        if statement.was_cached() {
-            return Ok(false);
-        }
+    /// The plan was made for another schema than the file's.
+    fn is_stale(&self, connection: &Connection, plan: &Plan) -> Result<bool, Failure> {
         let version = connection.schema_version().map_err(|error| self.failure(error))?;
         Ok(version != plan.schema_version)
     }
@@ -266,11 +266,16 @@ impl Session {
         parameters: &[Value],
         literals: &[Value],
     ) -> Result<Option<Running>, Failure> {
-        let mut statement = self.prepare_sqlite(plan)?;
         let connection = self.connection()?;
-        if self.is_stale(&connection, &statement, plan)? {
-            return Ok(None);
-        }
+        let mut statement = match self.prepare_sqlite(plan) {
+            Ok(statement) if statement.was_cached() => statement,
+            prepared => {
+                if self.is_stale(&connection, plan)? {
+                    return Ok(None);
+                }
+                prepared?
+            }
+        };
         let values = parameters.iter().chain(literals);
         statement.bind_all(values).map_err(|error| self.failure(error))?;
         let prepared_before = statement.reprepared();
@@ -283,6 +288,8 @@ impl Session {
     }
 
     fn plan_again(&mut self, portal: &mut Portal) -> Result<Arc<Plan>, Failure> {
+        // Looks at the file's schema, so that the translation is not found again.
+        self.schema()?;
         let old = Arc::clone(&portal.prepared);
         let given = old.given_types.clone();
         let new = self.prepare(Arc::clone(&old.text), given)?;
@@ -474,6 +481,11 @@ impl Session {
             }
         }
     }
+}
+
+/// The statement may have been translated for an older schema: running it will tell.
+fn notices_schema_changes(statement: &Statement) -> bool {
+    !matches!(statement, Statement::Cursor(_) | Statement::Copy(_) | Statement::Script(_))
 }
 
 /// What of a column a client was promised.

@@ -95,6 +95,19 @@ impl Cache {
         Ok(bound)
     }
 
+    /// Finds the translation of the statement's shape, if there is one.
+    ///
+    /// # Errors
+    /// The text is none, or a literal has no value of its class.
+    pub fn find_translated(&self, text: &str, env: &Env<'_>) -> Result<Option<Bound>, Error> {
+        let Shape { key, literals } = shape(text)?;
+        if has_temporary_tables(env) {
+            return Ok(None);
+        }
+        let found = self.find(&with_surroundings(key, env), &literals, text);
+        found.map(|variant| variant.bind(&literals, text)).transpose()
+    }
+
     /// Forgets everything.
     pub fn clear(&self) {
         self.lock().clear();
