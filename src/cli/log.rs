@@ -7,8 +7,10 @@ use tracing_subscriber::filter::ParseError;
 /// A level (`error`, `warn`, `info`, `debug`, `trace`, `off`) or directives by module.
 const VARIABLE: &str = "EGRET_LOG";
 
-/// Libraries say less.
-const DEFAULT: &str = "warn,egret=info";
+/// What is written when nothing else is said: libraries say less.
+pub const DEFAULT: &str = "warn,egret=info";
+/// What is written by commands that talk to a person.
+pub const QUIET: &str = "error";
 
 /// The level cannot be understood.
 #[derive(Debug, thiserror::Error)]
@@ -18,13 +20,13 @@ pub struct Error {
     source: ParseError,
 }
 
-/// Writes events from now on.
+/// Writes events from now on; `EGRET_LOG` goes before the default.
 ///
 /// # Errors
 /// `EGRET_LOG` cannot be understood.
-pub fn start() -> Result<(), Error> {
+pub fn start(default: &str) -> Result<(), Error> {
     let started = tracing_subscriber::fmt()
-        .with_env_filter(filter()?)
+        .with_env_filter(filter(default)?)
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .with_target(false)
@@ -40,10 +42,10 @@ pub fn start() -> Result<(), Error> {
     Ok(())
 }
 
-fn filter() -> Result<EnvFilter, Error> {
+fn filter(default: &str) -> Result<EnvFilter, Error> {
     let value = std::env::var(VARIABLE).unwrap_or_default();
     let directives = match value.as_str() {
-        "" => DEFAULT.to_owned(),
+        "" => default.to_owned(),
         level if level.chars().all(char::is_alphabetic) => format!("warn,egret={level}"),
         directives => directives.to_owned(),
     };

@@ -1,5 +1,6 @@
 //! Arguments in, exit code out: one file per subcommand.
 
+pub mod demo;
 pub mod log;
 pub mod restore;
 pub mod serve;
@@ -22,6 +23,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::Args),
     Serve(serve::Args),
     Restore(restore::Args),
     User(user::Args),
@@ -29,6 +31,7 @@ enum Command {
 
 const AFTER: &str = "\
 Examples:
+  egret demo
   egret serve app.db
   egret serve app.db --backup s3://bucket/app
   egret restore s3://bucket/app --output app.db
@@ -37,6 +40,8 @@ Examples:
 /// Why the program ends with 1.
 #[derive(Debug, thiserror::Error)]
 enum Error {
+    #[error(transparent)]
+    Demo(#[from] demo::Error),
     #[error(transparent)]
     Serve(#[from] service::Error),
     #[error(transparent)]
@@ -63,8 +68,10 @@ pub fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<ExitCode, Error> {
-    log::start()?;
+    let is_demo = matches!(command, Command::Demo(_));
+    log::start(if is_demo { log::QUIET } else { log::DEFAULT })?;
     match command {
+        Command::Demo(args) => Ok(on_runtime(demo::run(args))??),
         Command::Serve(args) => Ok(on_runtime(serve::run(args))??),
         Command::Restore(args) => on_runtime(restore::run(args))?.map_err(Error::Restore).map(done),
         Command::User(args) => Ok(user::run(args).map(done)?),

@@ -3,6 +3,8 @@
 use crate::config::{self, Config};
 use crate::database::{self, Database, Files, Options};
 use crate::listener::{self, Listener};
+use crate::ltx::Txid;
+use crate::replica::{self, Follower, Source};
 use crate::session::Server;
 use crate::shipper::{self, Destination};
 use crate::store::{Location, Replica};
@@ -20,6 +22,8 @@ const DRAIN_TIME: Duration = Duration::from_secs(10);
 const UPLOAD_TIME: Duration = Duration::from_secs(30);
 /// So many files are brought to their end at once.
 const STOPS_MAX: usize = 16;
+/// How often it is looked whether the followed file is there.
+const FOLLOW_POLL: Duration = Duration::from_millis(50);
 /// How often it is looked for files that came since and are to be shipped.
 const SHIP_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -43,6 +47,12 @@ pub enum Error {
         /// What is wrong.
         source: shipper::Error,
     },
+    /// The backup cannot be followed.
+    #[error(transparent)]
+    Follow(#[from] replica::Error),
+    /// A directory cannot be made a replica of one file.
+    #[error("follow: {} is a directory", .0.display())]
+    FollowDirectory(PathBuf),
     /// Signals cannot be waited for.
     #[error("wait for signals: {0}")]
     Signals(#[source] io::Error),
@@ -66,12 +76,25 @@ impl Service {
             shipped: !config.backups.is_empty(),
             follower: config.follow.is_some(),
         };
+        let follower = match (&config.follow, config.paths.as_slice()) {
+            (Some(location), [path]) => Some(follow(location, path).await?),
+            _ => None,
+        };
         let files = Files::open(&config.paths, options)?;
+        for (database, follower) in files.all().iter().zip(follower) {
+            database.set_follower(follower);
+        }
         let listener = Listener::bind(&config.listener).await?;
         let server = Server::new(files, config.listener.connections_max);
         let backups = Backups::new(config);
         backups.ship(&server).await?;
         Ok(Self { server, listener, backups })
+    }
+
+    /// What its sessions share.
+    #[must_use]
+    pub fn server(&self) -> &Arc<Server> {
+        &self.server
     }
 
     /// Where clients connect to.
@@ -97,6 +120,22 @@ impl Service {
     }
 }
 
+/// Begins to follow, and waits until there is a file to serve.
+async fn follow(location: &Location, path: &Path) -> Result<Arc<Follower>, Error> {
+    if path.is_dir() {
+        return Err(Error::FollowDirectory(path.to_owned()));
+    }
+    let source = Source { name: location.to_string(), replica: Replica::open(location).await };
+    Follower::check(&source, path)?;
+    tracing::info!(backup = %location, file = %path.display(), "following");
+    let options = replica::Options::default();
+    let follower = Follower::start(source, path, options, &Handle::current())?;
+    while follower.status().txid == Txid(0) {
+        tokio::time::sleep(FOLLOW_POLL).await;
+    }
+    Ok(follower)
+}
+
 /// Ends all sessions, then ships the rest: true if all is stored.
 pub async fn stop(server: Arc<Server>) -> bool {
     tracing::info!("stopping");
@@ -120,6 +159,9 @@ fn stop_shippers(databases: &[Arc<Database>]) -> bool {
 }
 
 fn stop_one(database: &Database, until: Instant) -> bool {
+    if let Some(follower) = database.follower() {
+        follower.stop();
+    }
     let Some(shipper) = database.shipper() else { return true };
     let is_stored = shipper.stop(until.saturating_duration_since(Instant::now()));
     if !is_stored {

@@ -146,6 +146,18 @@ struct Shared {
 }
 
 impl Follower {
+    /// The file may be overwritten: it is not there, or following made it.
+    ///
+    /// # Errors
+    /// [`Error::Foreign`] if it is somebody's, or what is kept beside it cannot be read.
+    pub fn check(source: &Source, path: &Path) -> Result<(), Error> {
+        let kept = position::read(&shipper::state_directory(path), path, &source.name)?;
+        if path.exists() && kept == position::Kept::Nothing {
+            return Err(Error::Foreign { path: path.to_owned() });
+        }
+        Ok(())
+    }
+
     /// Starts to follow; requests run on `runtime`. The file appears when its first state is
     /// whole. What goes wrong is retried and shown by [`Self::status`].
     ///

@@ -88,6 +88,8 @@ impl Worker<'_> {
             (true, Kept::At(txid)) => {
                 self.open()?;
                 self.txid = txid;
+                // The file can be served though the store may not answer.
+                self.shared.lock().txid = txid;
                 self.bridge()?;
             }
             (true, Kept::Nothing) if !self.shared.options.take_over => {
