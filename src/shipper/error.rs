@@ -64,6 +64,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Nothing is wrong: there is nothing to take yet, or somebody is not done yet.
+    pub(super) fn is_early(&self) -> bool {
+        matches!(self, Self::Vacant { .. } | Self::Unnumbered { .. } | Self::Busy { .. })
+    }
+
     /// Wraps an I/O error with the path it is about.
     pub(super) fn io(path: &Path) -> impl Fn(io::Error) -> Self + use<> {
         let path = path.to_owned();

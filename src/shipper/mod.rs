@@ -186,10 +186,10 @@ impl Shipper {
     /// deadline. True if all was stored. Blocks the thread.
     pub fn stop(&self, deadline: Duration) -> bool {
         let until = Instant::now() + deadline;
-        self.shared.stop();
+        self.shared.stop(Some(until));
         let worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner).take();
         let ended = worker.is_none_or(|worker| worker.join().is_ok());
-        let stored = ended && self.shared.wait_uploaded(until);
+        let stored = ended && self.shared.is_stored();
         self.uploads.iter().for_each(AbortHandle::abort);
         stored
     }
@@ -197,7 +197,7 @@ impl Shipper {
 
 impl Drop for Shipper {
     fn drop(&mut self) {
-        self.shared.stop();
+        self.shared.stop(None);
         self.uploads.iter().for_each(AbortHandle::abort);
     }
 }

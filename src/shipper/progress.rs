@@ -16,6 +16,8 @@ pub(super) struct Bell {
     pending: AtomicBool,
     urgent: AtomicBool,
     stop: AtomicBool,
+    /// After it was told to stop: how long it may try to.
+    stop_by: Mutex<Option<Instant>>,
     worker: OnceLock<Thread>,
 }
 
@@ -45,6 +47,11 @@ impl Bell {
 
     pub(super) fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Acquire)
+    }
+
+    /// Until when the worker, told to stop, tries to bring everything to its end.
+    pub(super) fn stop_by(&self) -> Option<Instant> {
+        *self.stop_by.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Names the thread to wake.
@@ -119,6 +126,10 @@ pub struct Status {
     pub wal_bytes: u64,
     /// Why the last look failed; none if it did not.
     pub error: Option<Failure>,
+    /// Looks that failed for another reason than that they came too early.
+    pub failed_count: u64,
+    /// The last of them.
+    pub failure: Option<Failure>,
     /// One for each destination, in the order they were given.
     pub destinations: Vec<DestinationStatus>,
 }
@@ -192,7 +203,10 @@ impl Shared {
         })
     }
 
-    pub(super) fn stop(&self) {
+    /// Asks the worker to stop when everything is stored, at the latest at the deadline; without
+    /// one, after a last look.
+    pub(super) fn stop(&self, until: Option<Instant>) {
+        *self.bell.stop_by.lock().unwrap_or_else(PoisonError::into_inner) = until;
         self.bell.stop.store(true, Ordering::Release);
         self.bell.ring_urgently();
     }
@@ -228,10 +242,15 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    /// A look failed.
+    /// A look failed. That there is nothing to ship yet is nothing to complain of.
     pub(super) fn look_failed(&self, error: &Error) {
         let failure = self.failure(Txid(0), error);
-        self.lock().status.error = Some(failure);
+        let status = &mut self.lock().status;
+        if !error.is_early() {
+            status.failed_count += 1;
+            status.failure = Some(failure.clone());
+        }
+        status.error = (!matches!(error, Error::Vacant { .. })).then_some(failure);
     }
 
     /// A local file was written.
@@ -339,6 +358,9 @@ impl Shared {
         }
         drop(state);
         self.changed.notify_all();
+        if self.bell.is_stopped() {
+            self.bell.unpark();
+        }
     }
 
     /// An attempt failed.
@@ -376,21 +398,13 @@ impl Shared {
         })
     }
 
-    /// Waits for the uploads after the worker has ended; false at the deadline.
-    pub(super) fn wait_uploaded(&self, deadline: Instant) -> bool {
-        let mut state = self.lock();
-        loop {
-            let newest = state.newest;
-            if state.destinations.iter().all(|d| d.contacted && d.status.stored >= newest) {
-                return state.status.error.is_none();
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return false;
-            }
-            let waited = self.changed.wait_timeout(state, left);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
+    /// Every destination has all that was committed before the last look.
+    pub(super) fn is_stored(&self) -> bool {
+        let state = self.lock();
+        // Of a file that never had a page there is nothing to store, wherever that would be.
+        let nothing = state.newest == Txid(0);
+        let stored = |d: &DestinationState| d.contacted && d.status.stored >= state.newest;
+        state.status.error.is_none() && (nothing || state.destinations.iter().all(stored))
     }
 
     pub(super) fn status(&self) -> Status {

@@ -42,7 +42,7 @@ pub(super) fn run(shared: &Arc<Shared>) {
     while worker.wait() {
         worker.look();
     }
-    worker.look();
+    worker.finish();
     drop(worker);
     shared.worker_ended();
 }
@@ -80,6 +80,28 @@ impl Worker<'_> {
                 continue;
             }
             std::thread::park_timeout(due - now);
+        }
+    }
+
+    /// Looks a last time, and again as often as it takes to have everything stored.
+    fn finish(&mut self) {
+        loop {
+            self.look();
+            while !self.is_rung_urgently() {
+                let now = Instant::now();
+                let until = self.shared.bell.stop_by().filter(|&until| now < until);
+                let Some(until) = until.filter(|_| !self.shared.is_stored()) else { return };
+                let next = self.not_before.map_or(until, |not_before| until.min(not_before));
+                std::thread::park_timeout(next.saturating_duration_since(now));
+            }
+        }
+    }
+
+    /// Somebody waits, or what failed is due to be tried again.
+    fn is_rung_urgently(&self) -> bool {
+        match self.not_before {
+            Some(not_before) => Instant::now() >= not_before,
+            None => self.shared.bell.is_urgent(),
         }
     }
 

@@ -28,6 +28,39 @@ fn each_destination_has_its_own_cursor() {
 }
 
 #[test]
+fn stopping_right_after_the_start_stores_all() {
+    let ground = Ground::new().with_accounts(4096);
+    let connection = ground.connect();
+    transfer(&connection, 1);
+    assert!(ground.start().stop(PATIENCE));
+    ground.assert_restores("store");
+    transfer(&connection, 20);
+    let shipper = ground.start();
+    assert!(shipper.stop(PATIENCE));
+    assert_eq!(shipper.status().fulls, 0);
+    ground.assert_restores("store");
+}
+
+#[test]
+fn stopping_waits_for_a_store_that_is_away() {
+    let ground = Ground::new().with_accounts(4096);
+    std::fs::write(ground.store("store"), "").unwrap();
+    let started = Instant::now();
+    assert!(!ground.start().stop(Duration::from_millis(300)));
+    assert!(started.elapsed() >= Duration::from_millis(300), "gave up at once");
+    assert!(started.elapsed() < Duration::from_secs(20), "did not give up");
+    let shipper = ground.start();
+    std::thread::scope(|scope| {
+        let stop = scope.spawn(|| shipper.stop(PATIENCE));
+        eventually("tried", || shipper.status().destinations[0].failed_count > 1);
+        assert!(!stop.is_finished());
+        std::fs::remove_file(ground.store("store")).unwrap();
+        assert!(stop.join().unwrap());
+    });
+    ground.assert_restores("store");
+}
+
+#[test]
 fn a_new_destination_begins_with_a_snapshot() {
     let ground = Ground::new().with_accounts(4096);
     let connection = ground.connect();
