@@ -1,9 +1,9 @@
-//! A checked [`Config`] in, a running server out: its files, its doors, its shippers.
+//! A checked [`Config`] in, a running server out: its files, its doors, its shippers or its
+//! follower.
 
 use crate::config::{self, Config};
 use crate::database::{self, Database, Files, Options};
 use crate::listener::{self, Listener};
-use crate::ltx::Txid;
 use crate::replica::{self, Follower, Source};
 use crate::session::Server;
 use crate::shipper::{self, Destination};
@@ -66,7 +66,8 @@ pub struct Service {
 }
 
 impl Service {
-    /// Opens files and doors, and begins to ship.
+    /// Opens files and doors, and begins to ship, or to follow: then as soon as there is a state to
+    /// serve, however long that takes.
     ///
     /// # Errors
     /// A file, an address, the certificate or the users file cannot be used.
@@ -126,11 +127,10 @@ async fn follow(location: &Location, path: &Path) -> Result<Arc<Follower>, Error
         return Err(Error::FollowDirectory(path.to_owned()));
     }
     let source = Source { name: location.to_string(), replica: Replica::open(location).await };
-    Follower::check(&source, path)?;
     tracing::info!(backup = %location, file = %path.display(), "following");
     let options = replica::Options::default();
     let follower = Follower::start(source, path, options, &Handle::current())?;
-    while follower.status().txid == Txid(0) {
+    while !follower.is_ready()? {
         tokio::time::sleep(FOLLOW_POLL).await;
     }
     Ok(follower)

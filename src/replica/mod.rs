@@ -19,11 +19,11 @@ use crate::store::{self, Replica};
 use crate::{shipper, sqlite};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 
 /// What is followed.
 #[derive(Clone, Debug)]
@@ -119,9 +119,18 @@ pub enum Error {
         /// The store's.
         store: Txid,
     },
+    /// The follower was stopped.
+    #[error("follow: stopped")]
+    Stopped,
 }
 
 impl Error {
+    /// Trying again would be in vain.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Foreign { .. } | Self::NoPages | Self::Stopped)
+    }
+
     fn io(path: &Path) -> impl Fn(io::Error) -> Self + use<> {
         let path = path.to_owned();
         move |source| Self::Io { path: path.clone(), source }
@@ -140,24 +149,14 @@ struct Shared {
     path: PathBuf,
     options: Options,
     runtime: Handle,
-    stop: AtomicBool,
+    stop: watch::Sender<bool>,
     status: Mutex<Status>,
+    /// Why the thread gave up, until somebody asks.
+    refusal: Mutex<Option<Error>>,
     changed: Condvar,
 }
 
 impl Follower {
-    /// The file may be overwritten: it is not there, or following made it.
-    ///
-    /// # Errors
-    /// [`Error::Foreign`] if it is somebody's, or what is kept beside it cannot be read.
-    pub fn check(source: &Source, path: &Path) -> Result<(), Error> {
-        let kept = position::read(&shipper::state_directory(path), path, &source.name)?;
-        if path.exists() && kept == position::Kept::Nothing {
-            return Err(Error::Foreign { path: path.to_owned() });
-        }
-        Ok(())
-    }
-
     /// Starts to follow; requests run on `runtime`. The file appears when its first state is
     /// whole. What goes wrong is retried and shown by [`Self::status`].
     ///
@@ -174,8 +173,9 @@ impl Follower {
             path: path.to_owned(),
             options,
             runtime: runtime.clone(),
-            stop: AtomicBool::new(false),
+            stop: watch::Sender::new(false),
             status: Mutex::default(),
+            refusal: Mutex::default(),
             changed: Condvar::new(),
         });
         let followed = Arc::clone(&shared);
@@ -184,6 +184,15 @@ impl Follower {
             .spawn(move || worker::run(&followed))
             .map_err(Error::io(path))?;
         Ok(Arc::new(Self { shared, worker: Mutex::new(Some(worker)) }))
+    }
+
+    /// Whether there is a file in a state that was committed, which may be served.
+    ///
+    /// # Errors
+    /// There will never be one.
+    pub fn is_ready(&self) -> Result<bool, Error> {
+        let refusal = self.shared.refusal.lock().unwrap_or_else(PoisonError::into_inner).take();
+        refusal.map_or_else(|| Ok(self.status().txid > Txid(0)), Err)
     }
 
     /// How it goes.
@@ -207,9 +216,10 @@ impl Follower {
         true
     }
 
-    /// Stops after the transaction that is being applied. Blocks the thread.
+    /// Stops after the transaction that is being applied; what is being fetched is given up.
+    /// Blocks the thread.
     pub fn stop(&self) {
-        self.shared.stop.store(true, Ordering::Release);
+        self.shared.stop.send_replace(true);
         let worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(worker) = worker {
             worker.thread().unpark();
@@ -227,7 +237,26 @@ impl Drop for Follower {
 
 impl Shared {
     fn is_stopped(&self) -> bool {
-        self.stop.load(Ordering::Acquire)
+        *self.stop.borrow()
+    }
+
+    /// Runs a request until it is answered, or nobody waits any more.
+    fn run<T, E: Into<Error>>(
+        &self,
+        request: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, Error> {
+        let mut stop = self.stop.subscribe();
+        self.runtime.block_on(async {
+            tokio::select! {
+                done = request => done.map_err(Into::into),
+                _ = stop.wait_for(|stop| *stop) => Err(Error::Stopped),
+            }
+        })
+    }
+
+    /// Gives up.
+    fn refuse(&self, error: Error) {
+        *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
     }
 
     fn lock(&self) -> MutexGuard<'_, Status> {

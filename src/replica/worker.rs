@@ -20,7 +20,7 @@ pub(super) fn run(shared: &Arc<Shared>) {
     let mut worker =
         Worker { shared, target: None, txid: Txid(0), failures: 0, listed: Instant::now() };
     while !shared.is_stopped() {
-        let wait = worker.round();
+        let Some(wait) = worker.round() else { return };
         let until = Instant::now() + wait;
         while !shared.is_stopped() && Instant::now() < until {
             std::thread::park_timeout(until.saturating_duration_since(Instant::now()));
@@ -37,29 +37,35 @@ struct Worker<'a> {
 }
 
 impl Worker<'_> {
-    /// Comes as far as the store is; how long to wait then.
-    fn round(&mut self) -> Duration {
+    /// Comes as far as the store is; how long to wait then, or none if that is in vain.
+    fn round(&mut self) -> Option<Duration> {
         let interval = self.shared.options.interval;
-        let done = self.catch_up();
-        let mut status = self.shared.lock();
-        let before = status.error.take();
-        match done {
+        match self.catch_up() {
             Ok(()) => {
+                self.shared.lock().error = None;
                 self.failures = 0;
-                interval
+                Some(interval)
             }
             Err(error) => {
-                let message = error.to_string();
-                if before.as_ref() != Some(&message) {
-                    let file = self.shared.path.display();
-                    tracing::warn!(%file, %error, "does not follow, will try again");
-                }
-                status.error = Some(message);
                 let wait = interval.saturating_mul(1 << self.failures.min(10)).min(BACKOFF_MAX);
                 self.failures = self.failures.saturating_add(1);
-                wait
+                self.failed(error).then_some(wait)
             }
         }
+    }
+
+    /// Tells what went wrong; true if it may be tried again.
+    fn failed(&self, error: Error) -> bool {
+        let (message, goes_on) = (error.to_string(), !error.is_final());
+        let before = self.shared.lock().error.replace(message.clone());
+        if goes_on && before != Some(message) {
+            let file = self.shared.path.display();
+            tracing::warn!(%file, %error, "does not follow, will try again");
+        }
+        if !goes_on {
+            self.shared.refuse(error);
+        }
+        goes_on
     }
 
     fn catch_up(&mut self) -> Result<(), Error> {
@@ -88,8 +94,8 @@ impl Worker<'_> {
             (true, Kept::At(txid)) => {
                 self.open()?;
                 self.txid = txid;
-                // The file can be served though the store may not answer.
-                self.shared.lock().txid = txid;
+                // It may be served as it is before the store has answered.
+                self.at(txid);
                 self.bridge()?;
             }
             (true, Kept::Nothing) if !self.shared.options.take_over => {
@@ -100,8 +106,7 @@ impl Worker<'_> {
                 self.overwrite()?;
             }
         }
-        self.shared.lock().txid = self.txid;
-        self.shared.changed.notify_all();
+        self.at(self.txid);
         Ok(())
     }
 
@@ -117,7 +122,8 @@ impl Worker<'_> {
         let progress: restore::ProgressFn = Arc::new(|_| ());
         let shared = self.shared;
         let restoring = restore(&shared.source.replica, &shared.path, &options, progress);
-        let restored = shared.runtime.block_on(restoring)?;
+        let restored = shared.run(restoring)?;
+        tracing::info!(file = %shared.path.display(), txid = %restored.txid, "restored");
         self.open()?;
         self.txid = restored.txid;
         self.keep(restored.txid)?;
@@ -131,8 +137,8 @@ impl Worker<'_> {
         let name = Name::single(self.txid.next());
         let replica = &self.shared.source.replica;
         let key = replica.ltx_key(0, name);
-        let object = match self.shared.runtime.block_on(replica.store().head(&key)) {
-            Err(store::Error::NotFound { .. }) => return Ok(None),
+        let object = match self.shared.run(replica.store().head(&key)) {
+            Err(Error::Store(store::Error::NotFound { .. })) => return Ok(None),
             object => object?,
         };
         let (modified_ms, timestamp_ms) = (object.modified_ms, object.timestamp_ms);
@@ -165,7 +171,7 @@ impl Worker<'_> {
 
     fn list(&mut self) -> Result<Vec<LtxFile>, Error> {
         self.listed = Instant::now();
-        Ok(self.shared.runtime.block_on(list_all(&self.shared.source.replica))?)
+        self.shared.run(list_all(&self.shared.source.replica))
     }
 
     fn apply(&mut self, files: &[LtxFile]) -> Result<(), Error> {
@@ -181,6 +187,11 @@ impl Worker<'_> {
     fn keep(&self, txid: Txid) -> Result<(), Error> {
         let shared = self.shared;
         position::write(&shared.state(), &shared.path, &shared.source.name, txid)
+    }
+
+    fn at(&self, txid: Txid) {
+        self.shared.lock().txid = txid;
+        self.shared.changed.notify_all();
     }
 
     fn tell(&self, txid: Txid, committed_ms: i64) {
