@@ -263,7 +263,7 @@ fn database_row(name: &str) -> Named {
 }
 
 fn archiver_row(status: &crate::shipper::Status) -> Named {
-    let (mut row, mut failed) = (Named::new(), 0_i64);
+    let mut row = Named::new();
     let destinations = &status.destinations;
     let archived: u64 = destinations.iter().map(|d| d.stored_count).sum();
     row.push(("archived_count", Value::Integer(archived.cast_signed())));
@@ -273,12 +273,14 @@ fn archiver_row(status: &crate::shipper::Status) -> Named {
         row.push(("last_archived_time", time(at * 1000)));
         row.push(("last_archived_wal", Value::Text(destination.stored.to_string())));
     }
-    for destination in destinations {
-        failed += destination.failed_count.cast_signed();
-        if let Some(failure) = &destination.failure {
-            row.push(("last_failed_time", time(failure.at_ms * 1000)));
-        }
+    let failed = destinations.iter().map(|d| d.failed_count).sum::<u64>() + status.failed_count;
+    row.push(("failed_count", Value::Integer(failed.cast_signed())));
+    let failures = destinations.iter().filter_map(|d| d.failure.as_ref()).chain(&status.failure);
+    if let Some(last) = failures.max_by_key(|failure| failure.at_ms) {
+        row.push(("last_failed_time", time(last.at_ms * 1000)));
+        // Before there is a first transaction, none has failed by its number.
+        let wal = (last.txid.0 > 0).then(|| Value::Text(last.txid.to_string()));
+        row.extend(wal.map(|wal| ("last_failed_wal", wal)));
     }
-    row.push(("failed_count", Value::Integer(failed)));
     row
 }
