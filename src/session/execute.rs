@@ -183,10 +183,10 @@ impl Session {
     ) -> Result<Ending, Failure> {
         let timer = self.begin_statement();
         let ran = self.run_statement(portal, rows_max);
-        self.end_statement(timer);
         if ran.is_ok() {
             self.statement_over();
         }
+        self.end_statement(timer);
         ran
     }
 

@@ -127,8 +127,10 @@ pub(super) struct Effective {
     pub idle_in_transaction_timeout: Option<Duration>,
     /// `idle_session_timeout`
     pub idle_timeout: Option<Duration>,
-    /// `synchronous_commit`
+    /// `synchronous_commit`: off, or durable on this machine.
     pub synchronous: Synchronous,
+    /// `synchronous_commit` beyond `local`: a commit waits until every destination has it.
+    pub waits_for_store: bool,
 }
 
 impl Settings {
@@ -245,7 +247,7 @@ impl Settings {
     pub(super) fn effective(&self, read_only: bool) -> Effective {
         let sqlite = self.current("egret.dialect") == "sqlite";
         let dialect = if sqlite { Dialect::Sqlite } else { Dialect::Postgres };
-        let lazy = self.current("synchronous_commit") == "off";
+        let commit = self.current("synchronous_commit");
         Effective {
             style: self.style(),
             options: Options { dialect, read_only },
@@ -253,7 +255,8 @@ impl Settings {
             lock_timeout: self.time("lock_timeout"),
             idle_in_transaction_timeout: self.time("idle_in_transaction_session_timeout"),
             idle_timeout: self.time("idle_session_timeout"),
-            synchronous: if lazy { Synchronous::Normal } else { Synchronous::Full },
+            synchronous: if commit == "off" { Synchronous::Normal } else { Synchronous::Full },
+            waits_for_store: !["off", "local"].contains(&commit),
         }
     }
 

@@ -14,7 +14,7 @@ use crate::database::{Left, Turn};
 use crate::sqlite::{self, Connection};
 use crate::statement::{Access, Isolation, Modes, Transaction};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The transaction block of a session.
 #[derive(Debug)]
@@ -229,12 +229,36 @@ impl Session {
         sqlite::function::release_transaction(self.backend.database.name(), self.backend.pid);
         if committed && wrote {
             self.database().committed();
+            self.wait_for_store();
         }
         let notifications = self.shared.take_notifications();
         if committed {
             for (channel, payload) in notifications {
                 let message = Arc::new(Message { pid: self.backend.pid, channel, payload });
                 self.server.notify(&self.backend.database, &message);
+            }
+        }
+    }
+
+    /// With `synchronous_commit` on, a commit is answered when every destination has it. Whoever
+    /// cancels the wait is told that the commit stands all the same.
+    fn wait_for_store(&mut self) {
+        const PATIENCE: Duration = Duration::from_millis(50);
+        let Some(shipper) = self.backend.database.shipper().map(Arc::clone) else { return };
+        if !self.effective.waits_for_store {
+            return;
+        }
+        while shipper.wait_stored(&[], Some(Instant::now() + PATIENCE)).is_err() {
+            if self.backend.cancel.reason().is_some() || self.server.is_stopping() {
+                let message = "canceling wait for synchronous replication due to user request";
+                let mut warning = Notice::warning("01000", message);
+                warning.failure.detail = Some(
+                    "The transaction has already committed locally, but might not have been \
+                     stored in every destination."
+                        .to_owned(),
+                );
+                self.reply.notice(&warning);
+                return;
             }
         }
     }
