@@ -112,7 +112,10 @@ pub fn means_postgres<S>(stream: &Stream<S>) -> bool {
 }
 
 /// The same connection over another socket, which must be at the same place in the stream.
-pub fn channel<S, T>(
+///
+/// # Errors
+/// Those of `socket`.
+pub fn channel<S, T: Below>(
     stream: Stream<S>,
     socket: impl FnOnce(S) -> io::Result<T>,
 ) -> io::Result<Channel<T>> {
@@ -120,13 +123,22 @@ pub fn channel<S, T>(
     Ok(Channel { connection, socket: socket(below)? })
 }
 
-/// An encrypted stream over a blocking socket.
-pub struct Channel<T> {
+/// A blocking socket below a [`Channel`].
+pub trait Below: Read + Write {
+    /// From now on calls fail instead of waiting.
+    ///
+    /// # Errors
+    /// Those of the system call.
+    fn stop_blocking(&self) -> io::Result<()>;
+}
+
+/// An encrypted stream over a blocking socket. Dropped, it tells the client that this is the end.
+pub struct Channel<T: Below> {
     connection: ServerConnection,
     socket: T,
 }
 
-impl<T: Read + Write> Channel<T> {
+impl<T: Below> Channel<T> {
     /// A read will not need the socket: there is decrypted data, the end, or an error.
     pub fn has_buffered(&mut self) -> bool {
         match self.connection.process_new_packets() {
@@ -156,7 +168,7 @@ impl<T: Read + Write> Channel<T> {
     }
 }
 
-impl<T: Read + Write> Read for Channel<T> {
+impl<T: Below> Read for Channel<T> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             match self.connection.reader().read(buffer) {
@@ -172,7 +184,7 @@ impl<T: Read + Write> Read for Channel<T> {
     }
 }
 
-impl<T: Read + Write> Write for Channel<T> {
+impl<T: Below> Write for Channel<T> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.send()?;
         let taken = self.connection.writer().write(bytes)?;
@@ -186,6 +198,14 @@ impl<T: Read + Write> Write for Channel<T> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.send()
+    }
+}
+
+impl<T: Below> Drop for Channel<T> {
+    fn drop(&mut self) {
+        self.connection.send_close_notify();
+        // A client that does not read must not keep the thread.
+        drop(self.socket.stop_blocking().and_then(|()| self.send()));
     }
 }
 

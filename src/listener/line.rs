@@ -125,6 +125,12 @@ impl<S: Raw> Line<S> {
         drop(tokio::time::timeout(FAREWELL, rest).await);
     }
 
+    /// Closes without a word; over TLS the other side is told that this is the end.
+    pub(super) async fn close(mut self) {
+        // Who is gone need not be told.
+        drop(self.stream.shutdown().await);
+    }
+
     /// The stream itself, from which nothing was read too early.
     pub(super) fn into_stream(self) -> S {
         self.stream
@@ -177,6 +183,15 @@ fn blocking_tcp(stream: TcpStream) -> io::Result<Socket> {
 impl Secure for tls::Channel<Shared> {
     fn has_buffered(&mut self) -> bool {
         Self::has_buffered(self)
+    }
+}
+
+impl tls::Below for Shared {
+    fn stop_blocking(&self) -> io::Result<()> {
+        match &*self.0 {
+            Socket::Tcp(socket) => socket.set_nonblocking(true),
+            Socket::Unix(socket) => socket.set_nonblocking(true),
+        }
     }
 }
 

@@ -115,7 +115,7 @@ impl Visit {
         match self.settled(&mut line).await {
             Ok(parameters) => self.admit(line, parameters, binding).await,
             Err(End::Refused(failure)) => self.refuse(line, &failure).await,
-            Err(End::Gone) => {}
+            Err(End::Gone) => line.close().await,
         }
     }
 

@@ -198,10 +198,7 @@ impl Stage {
         let (host, port) = (address.ip(), address.port());
         let mut out = io::stdout();
         if once {
-            writeln!(
-                out,
-                "Without --once it goes on serving. With a file of yours: egret serve app.db"
-            )?;
+            writeln!(out, "With a file of yours:  egret serve app.db  and  psql -h {host} app")?;
         } else {
             writeln!(out, "Now try, and end with Ctrl-C:  psql -h {host} -p {port} {DATABASE}")?;
         }
