@@ -14,8 +14,10 @@ const KEEP: usize = 128 * 1024;
 /// Bytes received and not yet taken.
 #[derive(Default)]
 pub struct Input {
+    /// Room for bytes; those from `start` to `end` are received and not yet taken.
     buffer: Vec<u8>,
     start: usize,
+    end: usize,
 }
 
 /// A message: its type, and where its body lies in the buffer.
@@ -31,7 +33,7 @@ impl Input {
     /// Continues with bytes that were received before.
     #[must_use]
     pub fn with(buffer: Vec<u8>) -> Self {
-        Self { buffer, start: 0 }
+        Self { start: 0, end: buffer.len(), buffer }
     }
 
     /// The type of the next complete message in the buffer.
@@ -56,7 +58,7 @@ impl Input {
     }
 
     fn frame(&self) -> Result<Option<Message>, Failure> {
-        let bytes = &self.buffer[self.start..];
+        let bytes = &self.buffer[self.start..self.end];
         let Some((&tag, rest)) = bytes.split_first() else { return Ok(None) };
         let Some(length) = rest.first_chunk::<4>() else { return Ok(None) };
         let length = u32::from_be_bytes(*length) as usize;
@@ -79,34 +81,30 @@ impl Input {
     /// # Errors
     /// Those of the socket.
     pub fn fill(&mut self, socket: &mut impl Read) -> io::Result<usize> {
-        self.compact();
-        let old = self.buffer.len();
-        self.buffer.resize(old + self.wanted(), 0);
-        let result = socket.read(&mut self.buffer[old..]);
-        self.buffer.truncate(old + result.as_ref().map_or(0, |n| *n));
-        result
+        self.make_room();
+        let count = socket.read(&mut self.buffer[self.end..])?;
+        self.end += count;
+        Ok(count)
     }
 
-    fn compact(&mut self) {
-        if self.start == self.buffer.len() {
-            self.buffer.clear();
-            if self.buffer.capacity() > KEEP {
-                self.buffer = Vec::new();
-            }
-        } else if self.start > 0 {
-            self.buffer.drain(..self.start);
-        }
+    /// Room for a chunk, or more of a long message; never as much as a stranger merely announces.
+    fn make_room(&mut self) {
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
         self.start = 0;
-    }
-
-    /// A chunk, or more of a long message; never as much as a stranger merely announces.
-    fn wanted(&self) -> usize {
-        self.buffer.len().clamp(CHUNK, 256 * 1024)
+        if self.end == 0 && self.buffer.len() > KEEP {
+            self.buffer = Vec::new();
+        }
+        // The buffer stays as long as it has become: it is cleared once, not for each message.
+        let needed = self.end + self.end.clamp(CHUNK, 256 * 1024);
+        if self.buffer.len() < needed {
+            self.buffer.resize(needed, 0);
+        }
     }
 
     /// Gives memory back; for a session that idles.
     pub fn release(&mut self) {
-        if self.start == self.buffer.len() {
+        if self.start == self.end {
             *self = Self::default();
         }
     }
