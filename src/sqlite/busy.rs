@@ -1,4 +1,6 @@
-//! Waiting for locks that others hold: <https://www.sqlite.org/c3ref/busy_handler.html>.
+//! Waiting for locks that others hold, and for statements that take long: until asked to stop.
+//! <https://www.sqlite.org/c3ref/busy_handler.html>
+//! <https://www.sqlite.org/c3ref/progress_handler.html>
 
 use rusqlite::ffi;
 use std::ffi::{c_int, c_void};
@@ -9,6 +11,10 @@ use std::time::{Duration, Instant};
 /// The longest pause between two tries.
 const PAUSE_MAX: Duration = Duration::from_millis(20);
 
+/// So many of SQLite's instructions are run between two looks at the stop flag. It stops what
+/// `sqlite3_interrupt` misses: that one is forgotten when no statement runs yet.
+const INSTRUCTIONS: c_int = 2000;
+
 /// How long a connection waits for another process's lock, and what ends the wait early.
 pub struct Patience {
     /// Microseconds; 0 is for ever.
@@ -18,18 +24,19 @@ pub struct Patience {
 }
 
 impl Patience {
-    /// Installs the handler on a connection, which must not outlive the result.
+    /// Installs the handlers on a connection, which must not outlive the result.
     pub(super) fn install(raw: &rusqlite::Connection) -> Box<Self> {
         let patience = Box::new(Self {
             limit_us: AtomicU64::new(0),
             stop: Arc::default(),
             started: std::cell::Cell::new(None),
         });
-        // SAFETY: `Shared` owns both the connection and the box, whose address stays; the handler
-        // runs only inside calls on that connection.
+        // SAFETY: `Shared` owns both the connection and the box, whose address stays; the handlers
+        // run only inside calls on that connection.
         unsafe {
             let address = std::ptr::from_ref(&*patience).cast_mut().cast::<c_void>();
             ffi::sqlite3_busy_handler(raw.handle(), Some(wait), address);
+            ffi::sqlite3_progress_handler(raw.handle(), INSTRUCTIONS, Some(is_stopped), address);
         }
         patience
     }
@@ -40,7 +47,7 @@ impl Patience {
         self.limit_us.store(us, Ordering::Relaxed);
     }
 
-    /// Setting this ends a wait.
+    /// Setting this ends a wait, and what runs.
     #[must_use]
     pub fn stop_flag(&self) -> &Arc<AtomicBool> {
         &self.stop
@@ -67,4 +74,10 @@ extern "C" fn wait(patience: *mut c_void, attempts: c_int) -> c_int {
     // SAFETY: the address `install` gave, alive as long as the connection that calls.
     let patience = unsafe { &*patience.cast::<Patience>() };
     c_int::from(patience.pause(u32::try_from(attempts).unwrap_or(0)))
+}
+
+extern "C" fn is_stopped(patience: *mut c_void) -> c_int {
+    // SAFETY: as in `wait`.
+    let patience = unsafe { &*patience.cast::<Patience>() };
+    c_int::from(patience.stop.load(Ordering::Relaxed))
 }
