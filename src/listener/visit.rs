@@ -67,13 +67,21 @@ impl Visit {
             if std::mem::replace(asked, true) {
                 return Err(Failure::protocol("encryption was asked for twice").into());
             }
-            line.expect_silence()?;
             if asked_ssl && has_tls {
                 line.send(b"S").await?;
-                return Ok(Opening::Encryption);
+                return self.expect_silence(line).map(|()| Opening::Encryption);
             }
+            line.expect_silence()?;
             line.send(b"N").await?;
         }
+    }
+
+    /// Encryption was promised: what is wrong can no longer be said in clear.
+    fn expect_silence<S: Raw>(&self, line: &Line<S>) -> Result<(), End> {
+        line.expect_silence().map_err(|failure| {
+            tracing::info!(peer = ?self.peer, "refused: {failure}");
+            End::Gone
+        })
     }
 
     /// A cancel request has no answer.
