@@ -222,16 +222,19 @@ impl Session {
             return self.send_plan_tree(portal, rows_max);
         }
         let codecs = portal.codecs();
+        let returns_rows = portal.prepared.columns.is_some();
         let Progress::Running(running) = &mut portal.progress else { return Ok(Ending::Empty) };
+        let before = running.sent;
         let streamed = self.stream_rows(running, &codecs, rows_max);
-        let sent = running.sent;
+        // A portal that goes on counts anew.
+        let sent = running.sent - before;
         match streamed {
             Ok(false) => Ok(Ending::Suspended),
             Ok(true) => {
                 portal.progress = Progress::Done;
                 let counted = plan.verb != Verb::Select && plan.verb != Verb::Pragma;
-                let changed = if counted { self.connection()?.changes() } else { 0 };
-                let rows = if counted { changed.max(sent) } else { sent };
+                let counted = counted && !returns_rows;
+                let rows = if counted { self.connection()?.changes() } else { sent };
                 if plan.access == Access::Schema {
                     self.reload_temp()?;
                 }

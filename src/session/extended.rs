@@ -2,11 +2,13 @@
 //! <https://www.postgresql.org/docs/15/protocol-flow.html#PROTOCOL-FLOW-EXT-QUERY>
 
 use super::Session;
-use super::error::{Failure, from_types};
+use super::error::{Failure, from_statement, from_types};
 use super::input::{Body, Message};
 use super::portal::{Portal, Prepared, check_formats, format_of};
+use super::simple::{moved, part};
 use crate::statement::{Statement, lexer};
 use crate::types::{ColumnType, Format, Value, decode};
+use std::ops::Range;
 use std::sync::Arc;
 
 impl Session {
@@ -17,12 +19,9 @@ impl Session {
             let message = format!("prepared statement \"{name}\" already exists");
             return Err(Failure::new("42P05", message));
         }
-        if lexer::split(&text).is_ok_and(|ranges| ranges.len() > 1) {
-            let message = "cannot insert multiple commands into a prepared statement";
-            return Err(Failure::new("42601", message));
-        }
-        let prepared = self.prepare(text, given)?;
-        self.check_failed_block(&prepared.bound.statement)?;
+        let range = only(&text)?;
+        let prepared = self.prepare_checked(part(&text, &range), given);
+        let prepared = prepared.map_err(|failure| moved(failure, &text[..range.start]))?;
         self.prepared.insert(name, Arc::new(prepared));
         self.reply.parse_complete();
         Ok(())
@@ -130,10 +129,10 @@ impl Session {
         let prepared = Arc::clone(&portal.prepared);
         self.check_failed_block(&prepared.bound.statement)?;
         self.tell_activity(&prepared.text);
-        // A statement alone between two Syncs is its own transaction: SQLite's autocommit serves.
-        // A transaction block ends the implicit transaction by itself.
-        let controls = matches!(*prepared.bound.statement, Statement::Transaction(_));
-        if self.input.peek() != Some(b'S') && !controls {
+        // A statement alone between two Syncs is its own transaction: SQLite's autocommit serves,
+        // unless it may be left before its end.
+        let alone = self.input.peek() == Some(b'S') && rows_max <= 0;
+        if !alone && !stands_alone(&prepared.bound.statement) {
             self.begin_implicit();
         }
         let ending = self.run_portal(&mut portal, u64::try_from(rows_max).unwrap_or(0))?;
@@ -166,12 +165,34 @@ fn read_parse(mut body: Body<'_>) -> Result<(String, Arc<str>, Vec<u32>), Failur
     Ok((name, text, given))
 }
 
+/// Where the one statement of a text is.
+fn only(text: &str) -> Result<Range<usize>, Failure> {
+    let ranges = lexer::split(text).map_err(|error| from_statement(&error, text))?;
+    match ranges.as_slice() {
+        [] => Ok(0..0),
+        [only] => Ok(only.clone()),
+        _ => {
+            let message = "cannot insert multiple commands into a prepared statement";
+            Err(Failure::new("42601", message))
+        }
+    }
+}
+
+/// Transaction blocks and implicit transactions do not concern it.
+fn stands_alone(statement: &Statement) -> bool {
+    match statement {
+        Statement::Transaction(_) => true,
+        Statement::Script(script) => script.outside_transaction,
+        _ => false,
+    }
+}
+
 fn read_formats(body: &mut Body<'_>) -> Result<Vec<Format>, Failure> {
     let count = body.count()?;
     let format = |code| match code {
         0 => Ok(Format::Text),
         1 => Ok(Format::Binary),
-        code => Err(Failure::new("08P01", format!("unsupported format code: {code}"))),
+        code => Err(Failure::new("22023", format!("unsupported format code: {code}"))),
     };
     (0..count).map(|_| body.i16().and_then(format)).collect()
 }

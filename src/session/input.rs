@@ -4,8 +4,8 @@
 use super::error::Failure;
 use std::io::{self, Read};
 
-/// The largest message body accepted, in bytes, as in PostgreSQL.
-const MESSAGE_MAX: usize = 0x3fff_ffff;
+/// The largest message accepted, in bytes without its type, as in PostgreSQL.
+const MESSAGE_MAX: usize = 0x3fff_fffe;
 /// How much is asked of the socket at once.
 const CHUNK: usize = 8 * 1024;
 /// A larger buffer is given back when it is empty.
@@ -115,7 +115,7 @@ fn check_frame(tag: u8, length: usize) -> Result<(), Failure> {
     if !KNOWN.contains(&tag) {
         return Err(Failure::protocol(format!("invalid frontend message type {tag}")));
     }
-    if length < 4 || length - 4 > MESSAGE_MAX {
+    if !(4..=MESSAGE_MAX).contains(&length) {
         return Err(Failure::protocol("invalid message length"));
     }
     // These carry nothing or little: a long one is a mistake, not data worth waiting for.

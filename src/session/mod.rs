@@ -26,6 +26,7 @@ mod utility;
 pub use error::Failure;
 pub use server::{Backend, Server};
 pub use settings::SERVER_VERSION;
+use stream::is_timeout;
 pub use stream::{Socket, Stream};
 
 use crate::database::Database;
@@ -41,8 +42,9 @@ use server::State;
 use settings::Effective;
 use std::collections::HashMap;
 use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use transaction::Block;
 
 /// What an authenticated client asked for.
@@ -66,6 +68,9 @@ pub struct Startup {
 /// Output is sent when it is this long, in bytes.
 const OUTPUT_MAX: usize = 64 * 1024;
 
+/// How often a session that cannot send looks whether it shall end.
+const WRITE_SLICE: Duration = Duration::from_secs(1);
+
 /// A session that idles this long gives its SQLite connection and its buffers back.
 const IDLE_KEEPS: Duration = Duration::from_millis(500);
 
@@ -75,9 +80,21 @@ pub fn run(server: &Arc<Server>, mut stream: Stream, startup: Startup) {
         Ok(backend) => backend,
         Err(failure) => return refuse(&mut stream, &failure),
     };
-    let session = Session::new(server, &backend, stream, startup);
-    session.serve();
-    server.leave(&backend);
+    let _place = Place { server, backend: &backend };
+    Session::new(server, &backend, stream, startup).serve();
+}
+
+/// A client's place at the server, given up whatever ends the session.
+struct Place<'a> {
+    server: &'a Server,
+    backend: &'a Backend,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        sqlite::function::release_all(self.backend.database.name(), self.backend.pid);
+        self.server.leave(self.backend);
+    }
 }
 
 /// Sends an error to a client that gets no session.
@@ -165,15 +182,29 @@ impl Session {
 
     fn serve(mut self) {
         self.backend.cancel.adopt_thread();
-        let end = self.greet().and_then(|()| self.converse());
+        let end = self.until_the_end();
+        self.rollback();
+        self.portals.clear();
+        self.release_connection();
         if let Err(End::Fatal(failure)) = end {
+            // It is not waited for a client that does not read its last word.
+            self.backend.cancel.raise(Reason::Terminate);
             self.reply.error(&failure);
             drop(self.flush());
         }
-        self.rollback();
-        self.portals.clear();
-        sqlite::function::release_all(self.backend.database.name(), self.backend.pid);
-        self.release_connection();
+    }
+
+    fn until_the_end(&mut self) -> Result<(), End> {
+        self.stream.socket().set_write_timeout(Some(WRITE_SLICE))?;
+        let served = catch_unwind(AssertUnwindSafe(|| {
+            self.greet()?;
+            self.converse()
+        }));
+        served.unwrap_or_else(|_| {
+            // The program's hook has logged it. The last message may be half written.
+            self.reply.sent();
+            Err(End::Fatal(Failure::fatal("XX000", "internal error: the session ends")))
+        })
     }
 
     fn converse(&mut self) -> Result<(), End> {
@@ -198,15 +229,16 @@ impl Session {
         if self.backend.is_listening() {
             return self.wait_listening();
         }
-        self.set_read_timeout()?;
+        let since = Instant::now();
+        self.set_read_timeout(Duration::ZERO)?;
         loop {
             match self.input.fill(&mut self.stream) {
                 Ok(0) => return Err(self.input_ended()),
                 Ok(_) => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if is_timeout(&error) => {
-                    self.idle()?;
-                    self.set_read_timeout()?;
+                    self.idle(since.elapsed())?;
+                    self.set_read_timeout(since.elapsed())?;
                 }
                 Err(_) => return Err(End::Client),
             }
@@ -214,8 +246,8 @@ impl Session {
     }
 
     /// Makes reads give up after [`Self::patience`]: a system call only when that has changed.
-    fn set_read_timeout(&mut self) -> io::Result<()> {
-        let timeout = self.patience();
+    fn set_read_timeout(&mut self, waited: Duration) -> io::Result<()> {
+        let timeout = self.patience(waited);
         if self.read_timeout != timeout {
             self.stream.socket().set_read_timeout(timeout)?;
             self.read_timeout = timeout;
@@ -224,9 +256,10 @@ impl Session {
     }
 
     fn wait_listening(&mut self) -> Result<(), End> {
+        let since = Instant::now();
         loop {
             self.deliver_mail()?;
-            let timeout = self.patience();
+            let timeout = self.patience(since.elapsed());
             if self.stream.wait(self.backend.wake(), timeout)? {
                 return match self.input.fill(&mut self.stream) {
                     Ok(0) => Err(self.input_ended()),
@@ -236,43 +269,51 @@ impl Session {
                 };
             }
             if timeout.is_some() && !self.backend.has_mail() {
-                self.idle()?;
+                self.idle(since.elapsed())?;
             }
         }
     }
 
-    /// How long to wait for the client before [`Self::idle`] has something to do.
-    fn patience(&self) -> Option<Duration> {
-        let limit = if self.block.is_block() {
-            self.effective.idle_in_transaction_timeout
-        } else {
-            self.effective.idle_timeout
-        };
-        let may_release = self.connection.is_some() && !self.block.is_block();
-        if may_release {
+    /// How long to wait for the client before [`Self::idle`] has something to do; it has been waited
+    /// for it already.
+    fn patience(&self, waited: Duration) -> Option<Duration> {
+        let limit = self.idle_limit();
+        let next = if self.may_release() {
             Some(limit.map_or(IDLE_KEEPS, |limit| limit.min(IDLE_KEEPS)))
         } else {
             limit
+        };
+        next.map(|next| next.saturating_sub(waited).max(Duration::from_millis(1)))
+    }
+
+    fn idle_limit(&self) -> Option<Duration> {
+        if self.block.is_block() {
+            self.effective.idle_in_transaction_timeout
+        } else {
+            self.effective.idle_timeout
         }
     }
 
-    /// The client said nothing for as long as [`Self::patience`].
-    fn idle(&mut self) -> Result<(), End> {
-        if self.block.is_block() && self.effective.idle_in_transaction_timeout.is_some() {
-            return Err(End::Fatal(Failure::fatal(
-                "25P03",
-                "terminating connection due to idle-in-transaction timeout",
-            )));
+    /// Nothing of the session depends on the connection it holds.
+    fn may_release(&self) -> bool {
+        let needed = self.block.is_transaction() || self.temp.is_some() || !self.portals.is_empty();
+        self.connection.is_some() && !needed
+    }
+
+    /// The client said nothing for so long.
+    fn idle(&mut self, waited: Duration) -> Result<(), End> {
+        if self.idle_limit().is_some_and(|limit| waited >= limit) {
+            return Err(End::Fatal(if self.block.is_block() {
+                let message = "terminating connection due to idle-in-transaction timeout";
+                Failure::fatal("25P03", message)
+            } else {
+                Failure::fatal("57P05", "terminating connection due to idle-session timeout")
+            }));
         }
-        if self.connection.is_some() && self.temp.is_none() && self.portals.is_empty() {
+        if self.may_release() && waited >= IDLE_KEEPS {
             self.release_connection();
             self.input.release();
             self.reply.release();
-        } else if self.effective.idle_timeout.is_some() && !self.block.is_block() {
-            return Err(End::Fatal(Failure::fatal(
-                "57P05",
-                "terminating connection due to idle-session timeout",
-            )));
         }
         Ok(())
     }
@@ -334,6 +375,10 @@ impl Session {
                     return self.ready();
                 }
                 self.skipping = true;
+                // A client may wait for the error before it says Sync.
+                if self.input.peek() != Some(b'S') {
+                    self.flush()?;
+                }
                 Ok(())
             }
         }
@@ -349,7 +394,7 @@ impl Session {
     /// Sync: the end of a series of messages.
     fn sync(&mut self) -> Result<(), End> {
         self.skipping = false;
-        if let Err(failure) = self.end_implicit() {
+        if let Err(failure) = self.end_pipeline() {
             if failure.is_fatal() {
                 return Err(End::Fatal(failure));
             }
@@ -389,7 +434,9 @@ impl Session {
         if self.broken {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
-        let sent = self.stream.write_all(self.reply.as_bytes()).and_then(|()| self.stream.flush());
+        let cancel = &self.backend.cancel;
+        let given_up = || cancel.reason() == Some(Reason::Terminate);
+        let sent = self.stream.send(self.reply.as_bytes(), given_up);
         self.reply.sent();
         self.broken = sent.is_err();
         sent
@@ -462,8 +509,4 @@ impl Session {
         }
         error::from_sqlite_in(&error, &self.database().last_schema())
     }
-}
-
-fn is_timeout(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }

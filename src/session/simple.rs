@@ -3,9 +3,11 @@
 
 use super::error::{Failure, from_statement};
 use super::input::Message;
-use super::portal::Portal;
+use super::portal::{Portal, Prepared};
+use super::reply::Status;
 use super::{End, Session};
 use crate::statement::{Statement, lexer};
+use std::ops::Range;
 use std::sync::Arc;
 
 impl Session {
@@ -37,18 +39,16 @@ impl Session {
             if several {
                 self.begin_implicit();
             }
-            let start = range.start;
-            let part: Arc<str> = if several { Arc::from(&text[range]) } else { Arc::clone(text) };
-            let ran = self.run_text(&part);
-            ran.map_err(|failure| if several { moved(failure, &text[..start]) } else { failure })?;
+            let ran = self.run_text(&part(text, &range));
+            ran.map_err(|failure| moved(failure, &text[..range.start]))?;
         }
-        self.end_implicit()
+        self.end_pipeline()
     }
 
     /// Runs one statement and sends its rows as text.
     fn run_text(&mut self, text: &Arc<str>) -> Result<(), Failure> {
         let timer = self.begin_statement();
-        let prepared = self.prepare_checked(text);
+        let prepared = self.prepare_simple(text);
         self.end_statement(timer);
         let prepared = prepared?;
         if matches!(*prepared.bound.statement, Statement::Empty) {
@@ -65,14 +65,30 @@ impl Session {
         Ok(())
     }
 
-    fn prepare_checked(&mut self, text: &Arc<str>) -> Result<super::Prepared, Failure> {
-        let prepared = self.prepare(Arc::clone(text), Vec::new())?;
-        self.check_failed_block(&prepared.bound.statement)?;
+    fn prepare_simple(&mut self, text: &Arc<str>) -> Result<Prepared, Failure> {
+        let prepared = self.prepare_checked(Arc::clone(text), Vec::new())?;
         if let Statement::Query(plan) = &*prepared.bound.statement
             && !plan.parameters.is_empty()
         {
             return Err(Failure::new("42P02", "there is no parameter $1"));
         }
+        Ok(prepared)
+    }
+
+    /// A statement that may run now. In a failed block what is wrong with any other is its syntax
+    /// at most: names are not looked at.
+    pub(super) fn prepare_checked(
+        &mut self,
+        text: Arc<str>,
+        given: Vec<u32>,
+    ) -> Result<Prepared, Failure> {
+        let failed = self.block.status == Status::Failed;
+        let prepared = self.prepare(text, given).map_err(|failure| match failure.sqlstate {
+            _ if !failed => failure,
+            "42601" => failure,
+            _ => Failure::in_failed_transaction(),
+        })?;
+        self.check_failed_block(&prepared.bound.statement)?;
         Ok(prepared)
     }
 
@@ -88,15 +104,20 @@ impl Session {
                         | Transaction::RollbackTo(_)
                 )
         );
-        if self.block.status == super::reply::Status::Failed && !ends_block {
+        if self.block.status == Status::Failed && !ends_block {
             return Err(Failure::in_failed_transaction());
         }
         Ok(())
     }
 }
 
-/// A failure of a later statement: its position counts from the start of the whole text.
-fn moved(mut failure: Failure, before: &str) -> Failure {
+/// One statement of a text.
+pub(super) fn part(text: &Arc<str>, range: &Range<usize>) -> Arc<str> {
+    if range.len() == text.len() { Arc::clone(text) } else { Arc::from(&text[range.clone()]) }
+}
+
+/// A failure of one statement: its position counts from the start of the whole text.
+pub(super) fn moved(mut failure: Failure, before: &str) -> Failure {
     failure.position = failure.position.map(|position| position + before.chars().count());
     failure
 }

@@ -141,6 +141,38 @@ impl Stream {
     }
 }
 
+impl Stream {
+    /// Sends all bytes, however slowly they are read, unless it is given up.
+    ///
+    /// # Errors
+    /// The client is gone; or it does not read and was given up.
+    pub fn send(&mut self, bytes: &[u8], given_up: impl Fn() -> bool) -> io::Result<()> {
+        let may_go_on = |error: &io::Error| {
+            error.kind() == io::ErrorKind::Interrupted || is_timeout(error) && !given_up()
+        };
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            match self.write(rest) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => rest = &rest[written..],
+                Err(error) if may_go_on(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        loop {
+            match self.flush() {
+                Err(error) if may_go_on(&error) => {}
+                done => return done,
+            }
+        }
+    }
+}
+
+/// The time limit of a read or a write has passed.
+pub(super) fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
 impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match &mut self.secure {

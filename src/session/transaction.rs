@@ -29,6 +29,8 @@ pub(super) struct Block {
     turn: Option<Turn>,
     /// Something was written.
     wrote: bool,
+    /// SQLite undid the whole transaction by itself: there is no savepoint to go back to.
+    lost: bool,
     modes: Modes,
     savepoints: Vec<Savepoint>,
 }
@@ -47,6 +49,7 @@ impl Default for Block {
             open: false,
             turn: None,
             wrote: false,
+            lost: false,
             modes: Modes::default(),
             savepoints: Vec::new(),
         }
@@ -292,6 +295,11 @@ impl Session {
     fn rollback_to(&mut self, name: &str) -> Result<&'static str, Failure> {
         self.require_block("ROLLBACK TO SAVEPOINT")?;
         let at = self.find_savepoint(name)?;
+        if self.block.lost {
+            return Err(Failure::new("40000", "the whole transaction was rolled back").detail(
+                "A statement that changes the file was stopped: SQLite undoes all of its transaction.",
+            ));
+        }
         if self.block.open {
             self.portals.retain(|_, portal| portal.held);
             self.run_own(&format!("ROLLBACK TO {}", quoted(name)))?;
@@ -400,6 +408,7 @@ impl Session {
         if self.block.is_block() {
             self.block.status = Status::Failed;
             let gone = self.connection.as_ref().is_none_or(Connection::is_autocommit);
+            self.block.lost |= gone && self.block.open;
             if self.block.savepoints.is_empty() || gone {
                 self.portals.retain(|_, portal| portal.held);
                 self.rollback_sqlite();
@@ -416,6 +425,17 @@ impl Session {
             self.shared.set_in_transaction(true);
             self.start_clock();
         }
+    }
+
+    /// Ends the implicit transaction, if there is one, which may be stopped.
+    pub(super) fn end_pipeline(&mut self) -> Result<(), Failure> {
+        if !self.block.implicit {
+            return Ok(());
+        }
+        let timer = self.begin_statement();
+        let ended = self.end_implicit();
+        self.end_statement(timer);
+        ended
     }
 
     /// Ends the implicit transaction, if there is one.

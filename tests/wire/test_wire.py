@@ -127,6 +127,13 @@ def test_empty_query(wire, sql):
     assert kinds(wire.ask(parse(sql), bind(), describe(b"P"), execute(), SYNC)) == "12nIZ"
 
 
+@pytest.mark.parametrize("sql", ["SELECT 1;", ";SELECT 1", " ; SELECT 1 ;; ", "SELECT 1 ; -- x"])
+def test_semicolons(wire, sql):
+    """Empty statements around the one are nothing."""
+    assert kinds(wire.ask(query(sql))) == "TDCZ"
+    assert kinds(wire.ask(parse(sql), bind(), execute(), SYNC)) == "12DCZ"
+
+
 def test_implicit_transaction(wire):
     """Statements of one message are one transaction; an error undoes them all."""
     wire.ask(query("DROP TABLE IF EXISTS w; CREATE TABLE w (a int PRIMARY KEY)"))
@@ -145,6 +152,40 @@ def test_transaction_status(wire):
              ("COMMIT", b"I"), ("BEGIN; SELECT 1/0", b"E"), ("ROLLBACK", b"I"),
              ("BEGIN; COMMIT; BEGIN", b"T"), ("ROLLBACK AND CHAIN", b"T"), ("END", b"I")]
     assert [wire.ask(query(sql))[-1][1] for sql, _ in steps] == [status for _, status in steps]
+
+
+def test_failed_block(wire):
+    """In a failed block names are not looked at, syntax is."""
+    wire.ask(query("BEGIN; SELECT 1/0"))
+    assert errors(wire.ask(query("SELECT * FROM nowhere"))) == ["25P02"]
+    assert errors(wire.ask(parse("SELECT * FROM nowhere"), SYNC)) == ["25P02"]
+    assert errors(wire.ask(query("SELEC 1"))) == ["42601"]
+    assert kinds(wire.ask(parse("ROLLBACK"), bind(), execute(), SYNC)) == "12CZ"
+
+
+def test_vacuum(wire):
+    """VACUUM runs alone, however its messages arrive, and not among others."""
+    wire.send(parse("VACUUM"), bind(), execute())
+    time.sleep(0.1)
+    assert tags(wire.ask(SYNC)) == ["VACUUM"]
+    assert errors(wire.ask(query("SELECT 1; VACUUM"))) == ["25001"]
+    assert errors(wire.ask(parse("SELECT 1"), bind(), execute(), parse("VACUUM"), bind(),
+                           execute(), SYNC)) == ["25001"]
+
+
+def test_savepoint_after_a_write_was_stopped(wire):
+    """What was written before the savepoint is kept, or the transaction fails: never lost unseen."""
+    wire.ask(query("DROP TABLE IF EXISTS w; CREATE TABLE w (a bigint)"))
+    wire.ask(query("BEGIN; INSERT INTO w VALUES (-1); SAVEPOINT a; "
+                   "SET LOCAL statement_timeout = '200ms'"))
+    got = wire.ask(query("INSERT INTO w WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL "
+                         "SELECT i + 1 FROM n WHERE i < 100000000) SELECT i FROM n"))
+    assert errors(got) == ["57014"]
+    back = wire.ask(query("ROLLBACK TO a"))
+    kept = tags(wire.ask(query("COMMIT"))) == ["COMMIT"]
+    assert kept != bool(errors(back))
+    assert rows(wire.ask(query("SELECT a FROM w"))) == ([[b"-1"]] if kept else [])
+    wire.ask(query("DROP TABLE w"))
 
 
 def test_warnings(wire):
@@ -197,6 +238,13 @@ def test_flush(wire):
     assert kinds(wire.until("T")) == "1tT"
     wire.send(bind(name="f"), execute(), FLUSH)
     assert kinds(wire.until("C")) == "2DC"
+    assert kinds(wire.ask(SYNC)) == "Z"
+
+
+def test_error_before_flush(wire):
+    """An error is told at once: a client may wait for it before it says Sync."""
+    wire.send(parse("SELECT nothing"), describe(b"S"), FLUSH)
+    assert kinds(wire.until("E")) == "E"
     assert kinds(wire.ask(SYNC)) == "Z"
 
 
@@ -313,6 +361,22 @@ def test_cancel_with_a_wrong_key(wire):
     assert errors(wire.until()) == ["57014"]
     cancel(secret)
     assert rows(wire.ask(query("SELECT 1"))) == [[b"1"]]
+
+
+def test_idle_sessions(link):
+    """Time limits of idle sessions, also of those that keep temporary tables."""
+    begin = "BEGIN; CREATE TEMP TABLE t (a int)"
+    for name, start, state in (("idle_in_transaction_session_timeout", begin, "25P03"),
+                               ("idle_session_timeout", "CREATE TEMP TABLE t (a int)", "57P05")):
+        with Wire(link) as session:
+            session.start()
+            session.ask(query(f"SET {name} = '900ms'"))
+            started = time.monotonic()
+            session.ask(query(start))
+            got = session.until("E")
+            assert errors(got) == [state] and fields(got[-1][1])["S"] == "FATAL"
+            assert 0.8 < time.monotonic() - started < 3
+            assert session.ended()
 
 
 def test_terminate(wire):
