@@ -190,7 +190,11 @@ fn nothing_may_precede_encryption() {
     let server = Server::start(&["--tls-cert", &cert, "--tls-key", &key]);
     let startup = packet(V3_0, b"user\0ann\0\0");
     let mut client = server.connect();
-    client.send(&[packet(SSL, b""), startup].concat());
+    client.send(&[packet(SSL, b""), startup.clone()].concat());
+    assert_eq!((client.byte(), client.byte()), (Some(b'S'), None));
+    let mut client = server.connect();
+    client.send(&[packet(GSSENC, b""), startup].concat());
+    assert_eq!(client.byte(), Some(b'N'));
     assert_eq!(client.refused().0, "08P01");
     let mut client = server.connect();
     client.packet(SSL, b"");

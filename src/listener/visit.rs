@@ -71,8 +71,8 @@ impl Visit {
                 line.send(b"S").await?;
                 return self.expect_silence(line).map(|()| Opening::Encryption);
             }
-            line.expect_silence()?;
             line.send(b"N").await?;
+            line.expect_silence()?;
         }
     }
 
