@@ -18,8 +18,8 @@ mod relation;
 mod rowset;
 mod server;
 
-use crate::sqlite::{Connection, Error};
-use crate::types::Oid;
+use crate::sqlite::{Connection, Error, Host};
+use crate::types::{Oid, Type};
 use std::sync::Arc;
 
 /// Registers the functions that read the catalog: `pg_get_indexdef`, `format_type`, the casts of
@@ -46,6 +46,18 @@ pub fn attach(connection: &Connection, relations: &[&'static str]) -> Result<(),
 #[must_use]
 pub fn default_setting(name: &str) -> Option<&'static str> {
     server::default_setting(name)
+}
+
+/// The text of a value of `regclass` or another of the `reg*` types, as a session sees it.
+#[must_use]
+pub fn object_name(host: &dyn Host, ty: Type, oid: Oid) -> Option<String> {
+    function::name_of(host, ty, oid)
+}
+
+/// The value of `regclass` or another of the `reg*` types that a text means.
+#[must_use]
+pub fn object_oid(host: &dyn Host, ty: Type, text: &str) -> Option<Oid> {
+    function::oid_of(host, ty, text)
 }
 
 /// The OID of a database, the same whenever its name is.

@@ -121,6 +121,8 @@ impl Session {
         {
             return Err(forward_only());
         }
+        // Past the last row, the next ones are none; they are not rows in reverse.
+        let forward = matches!(wanted, Wanted::Next(_));
         let (first, last, stand) = match wanted {
             Wanted::Next(n) => {
                 let first = rows.position as i64 + 1;
@@ -134,8 +136,13 @@ impl Session {
             }
             Wanted::Rows { first, last, stand } => (first, last, stand),
         };
-        let positions: Vec<i64> =
-            if first <= last { (first..=last).collect() } else { (last..=first).rev().collect() };
+        let positions: Vec<i64> = if first <= last {
+            (first..=last).collect()
+        } else if forward {
+            Vec::new()
+        } else {
+            (last..=first).rev().collect()
+        };
         let mut sent = 0;
         for position in positions.into_iter().filter(|p| (1..=length).contains(p)) {
             if let (Some(codecs), Some(row)) = (&codecs, rows.rows.get(position as usize - 1)) {

@@ -183,6 +183,11 @@ pub(super) fn cancelled(reason: Reason) -> Failure {
     }
 }
 
+/// A function that waits noticed that its statement is to stop.
+pub(super) fn is_cancellation(error: &sqlite::Error) -> bool {
+    matches!(error, sqlite::Error::Function(error) if error.sqlstate == "57014")
+}
+
 /// What SQLite refuses, where no schema is at hand.
 pub(super) fn from_sqlite(error: &sqlite::Error) -> Failure {
     from_sqlite_in(error, &Schema::default())

@@ -447,7 +447,7 @@ impl Session {
 
     /// Takes up changed settings, and tells the client of those it wants to know.
     pub(super) fn settings_changed(&mut self) {
-        self.effective = self.shared.read_settings().effective(self.read_only);
+        self.effective = self.shared.effective(self.read_only);
         if let Some(connection) = &self.connection {
             connection.patience().set_limit(self.effective.lock_timeout);
         }

@@ -1,11 +1,11 @@
 //! The session as SQL functions and system tables see it.
 
 use super::server::{Backend, Server, State, signal};
-use super::settings::Settings;
+use super::settings::{Effective, Settings};
 use crate::catalog;
 use crate::schema::{Column, Namespace, Schema, system};
 use crate::sqlite::{FunctionError, Host};
-use crate::types::{Storage, Value, datetime};
+use crate::types::{Names, Oid, Storage, Type, Value, datetime};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -61,6 +61,13 @@ impl Shared {
         lock(&self.settings)
     }
 
+    /// What the settings mean.
+    pub(super) fn effective(self: &Arc<Self>, read_only: bool) -> Effective {
+        let mut effective = self.read_settings().effective(read_only);
+        effective.style.names = Some(Arc::new(ObjectNames(Arc::clone(self))));
+        effective
+    }
+
     /// Settings that were local to the transaction end with it, or all that it changed.
     pub(super) fn end_transaction(&self, committed: bool) {
         let mut settings = lock(&self.settings);
@@ -99,6 +106,25 @@ impl Shared {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Names of objects, for the text form of `regclass` and its kin.
+struct ObjectNames(Arc<Shared>);
+
+impl std::fmt::Debug for ObjectNames {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("ObjectNames").field(&self.0.backend.pid).finish()
+    }
+}
+
+impl Names for ObjectNames {
+    fn name(&self, ty: Type, oid: Oid) -> Option<String> {
+        catalog::object_name(&*self.0, ty, oid)
+    }
+
+    fn oid(&self, ty: Type, name: &str) -> Option<Oid> {
+        catalog::object_oid(&*self.0, ty, name)
+    }
 }
 
 impl Host for Shared {

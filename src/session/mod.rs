@@ -157,7 +157,7 @@ impl Session {
         let read_only = startup.read_only || startup.database.is_read_only();
         let settings = greet::settings(&startup);
         let shared = Shared::new(server, backend, settings);
-        let effective = shared.read_settings().effective(read_only);
+        let effective = shared.effective(read_only);
         Self {
             server: Arc::clone(server),
             backend: Arc::clone(backend),
@@ -502,7 +502,7 @@ impl Session {
 
     /// A failure as the client is told of it.
     fn failure(&self, error: sqlite::Error) -> Failure {
-        if (error.is_interrupt() || error.is_busy())
+        if (error.is_interrupt() || error.is_busy() || error::is_cancellation(&error))
             && let Some(reason) = self.backend.cancel.reason()
         {
             return cancelled(reason);

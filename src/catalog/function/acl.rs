@@ -34,7 +34,8 @@ fn on_relation(args: &Args<'_>) -> Outcome {
 
 /// `acldefault(kind, owner)`: the owner has everything, the public what Postgres gives to it.
 fn default(args: &Args<'_>) -> Outcome {
-    let owner = super::describe::role_name(args, super::oid(args, 1)?)?.unwrap_or_default();
+    let owner =
+        super::describe::name_of_role(&*args.host()?, super::oid(args, 1)?).unwrap_or_default();
     let (all, public) = match args.text(0)?.as_ref() {
         "c" => ("", ""),
         "r" => ("arwdDxt", ""),

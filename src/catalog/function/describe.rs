@@ -146,16 +146,10 @@ fn method_property(args: &Args<'_>) -> Outcome {
 }
 
 /// The name of the role with that OID.
-pub(super) fn role_name(args: &Args<'_>, oid: Oid) -> Result<Option<String>, FunctionError> {
-    let host = args.host()?;
+pub(super) fn name_of_role(host: &dyn Host, oid: Oid) -> Option<String> {
     let builtin = builtin_roles().find(|(other, _)| *other == oid);
-    let own = || own_roles(&*host).into_iter().find(|(other, _)| *other == oid);
-    Ok(builtin.map(|(_, name)| name.to_owned()).or_else(|| own().map(|(_, name)| name)))
-}
-
-/// The OID of the role of that name.
-pub(super) fn role_oid(args: &Args<'_>, name: &str) -> Result<Option<Oid>, FunctionError> {
-    Ok(oid_of_role(&*args.host()?, name))
+    let own = || own_roles(host).into_iter().find(|(other, _)| *other == oid);
+    builtin.map(|(_, name)| name.to_owned()).or_else(|| own().map(|(_, name)| name))
 }
 
 /// The OID of the role of that name.

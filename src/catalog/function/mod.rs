@@ -12,6 +12,8 @@ mod size;
 mod visible;
 mod wal;
 
+pub(super) use reference::{name_of, oid_of};
+
 use super::objects::Live;
 use crate::sqlite::FunctionError;
 use crate::sqlite::function::{Args, Asking, Function, Outcome};

@@ -1,14 +1,16 @@
 //! Names to OIDs and back: the casts of `regclass`, `regtype` and the other `reg*` types.
 //! <https://www.postgresql.org/docs/15/datatype-oid.html>
 
-use super::{live, oid, text};
+use super::{oid, text};
 use crate::catalog::fixed::{function_oids, operator_oids, system_classes};
 use crate::catalog::kind;
 use crate::catalog::live::class::namespace_oid;
-use crate::catalog::objects::{INFORMATION_SCHEMA, Object, PG_CATALOG, PUBLIC, sequence_name};
+use crate::catalog::objects::{
+    INFORMATION_SCHEMA, Live, Object, PG_CATALOG, PUBLIC, sequence_name,
+};
 use crate::schema::{Namespace, identifier};
-use crate::sqlite::FunctionError;
 use crate::sqlite::function::{Args, Flags, Function, Outcome};
+use crate::sqlite::{FunctionError, Host};
 use crate::types::{Oid, Type, Value, ValueRef};
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -41,16 +43,53 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ("pg_regoperator_out", 1, Flags::STABLE, |args| named(args, operator_name)),
     ("pg_regproc_out", 1, Flags::STABLE, |args| named(args, function_name)),
     ("pg_regprocedure_out", 1, Flags::STABLE, |args| named(args, function_name)),
-    ("pg_regrole_out", 1, Flags::STABLE, |args| named(args, super::describe::role_name)),
+    ("pg_regrole_out", 1, Flags::STABLE, |args| named(args, role_name)),
     ("pg_regtype_out", 1, Flags::STABLE, |args| named(args, type_name)),
     ("pg_get_userbyid", 1, Flags::STABLE, |args| {
         let oid = oid(args, 0)?;
-        let name = super::describe::role_name(args, oid)?;
+        let name = role_name(&*args.host()?, oid);
         text(name.unwrap_or_else(|| format!("unknown (OID={oid})")))
     }),
 ];
 
-type Lookup = fn(&Args<'_>, &Name) -> Result<Option<Oid>, FunctionError>;
+/// The text of a value of `regclass` or another of the `reg*` types.
+pub(in crate::catalog) fn name_of(host: &dyn Host, ty: Type, oid: Oid) -> Option<String> {
+    let naming: Naming = match ty.name() {
+        "regclass" => class_name,
+        "regnamespace" => namespace_name,
+        "regoper" | "regoperator" => operator_name,
+        "regproc" | "regprocedure" => function_name,
+        "regrole" => role_name,
+        "regtype" => type_name,
+        _ => return None,
+    };
+    naming(host, oid)
+}
+
+/// The value of a `reg*` type that a text means.
+pub(in crate::catalog) fn oid_of(host: &dyn Host, ty: Type, text: &str) -> Option<Oid> {
+    let lookup: Lookup = match ty.name() {
+        "regclass" => to_class,
+        "regcollation" => to_collation,
+        "regnamespace" => to_namespace,
+        "regoper" | "regoperator" => to_operator,
+        "regproc" | "regprocedure" => to_function,
+        "regrole" => to_role,
+        "regtype" => to_type,
+        _ => return None,
+    };
+    lookup(host, &Name::read(text).ok()?)
+}
+
+fn live(host: &dyn Host) -> Live {
+    Live::new(host.schema())
+}
+
+fn role_name(host: &dyn Host, oid: Oid) -> Option<String> {
+    super::describe::name_of_role(host, oid)
+}
+
+type Lookup = fn(&dyn Host, &Name) -> Option<Oid>;
 
 /// A name as SQL writes it, perhaps qualified: parts that were not quoted are folded.
 struct Name {
@@ -114,7 +153,7 @@ fn or_error(args: &Args<'_>, find: Lookup, sqlstate: &'static str, kind: &str) -
         return super::integer(oid);
     }
     let name = Name::read(&given)?;
-    match find(args, &name)? {
+    match find(&*args.host()?, &name) {
         Some(oid) => super::integer(oid),
         None => {
             let message = format!("{kind} \"{}\" does not exist", name.written);
@@ -129,7 +168,7 @@ fn or_null(args: &Args<'_>, find: Lookup) -> Outcome {
         return super::integer(oid);
     }
     let Ok(name) = Name::read(&given) else { return Ok(Value::Null) };
-    Ok(find(args, &name)?.map_or(Value::Null, |oid| Value::Integer(oid.into())))
+    Ok(find(&*args.host()?, &name).map_or(Value::Null, |oid| Value::Integer(oid.into())))
 }
 
 /// The OID of a relation that is given by its name or its OID.
@@ -142,12 +181,12 @@ pub(super) fn class(args: &Args<'_>, i: usize) -> Result<Oid, FunctionError> {
         return Ok(oid);
     }
     let name = Name::read(&given)?;
-    to_class(args, &name)?.ok_or_else(|| {
+    to_class(&*args.host()?, &name).ok_or_else(|| {
         FunctionError::new("42P01", format!("relation \"{}\" does not exist", name.written))
     })
 }
 
-fn to_class(args: &Args<'_>, name: &Name) -> Result<Option<Oid>, FunctionError> {
+fn to_class(host: &dyn Host, name: &Name) -> Option<Oid> {
     let system = |schema| {
         let namespace = namespace_oid(schema);
         let same = |class: &(String, Oid)| class.1 == namespace && class.0 == name.last();
@@ -157,50 +196,50 @@ fn to_class(args: &Args<'_>, name: &Name) -> Result<Option<Oid>, FunctionError> 
     if name.is_in("pg_catalog")
         && let Some(oid) = system(Namespace::Catalog)
     {
-        return Ok(Some(oid));
+        return Some(oid);
     }
     if name.schema() == Some("information_schema") {
-        return Ok(system(Namespace::InformationSchema));
+        return system(Namespace::InformationSchema);
     }
-    Ok(if name.is_in("public") { live(args)?.class_oid(name.last()) } else { None })
+    if name.is_in("public") { live(host).class_oid(name.last()) } else { None }
 }
 
-fn to_namespace(_: &Args<'_>, name: &Name) -> Result<Option<Oid>, FunctionError> {
-    Ok(match name.last() {
+fn to_namespace(_: &dyn Host, name: &Name) -> Option<Oid> {
+    match name.last() {
         "public" => Some(PUBLIC),
         "pg_catalog" => Some(PG_CATALOG),
         "information_schema" => Some(INFORMATION_SCHEMA),
         "pg_toast" => Some(99),
         _ => None,
-    })
+    }
 }
 
-fn to_role(args: &Args<'_>, name: &Name) -> Result<Option<Oid>, FunctionError> {
-    super::describe::role_oid(args, name.last())
+fn to_role(host: &dyn Host, name: &Name) -> Option<Oid> {
+    super::describe::oid_of_role(host, name.last())
 }
 
-fn to_collation(_: &Args<'_>, name: &Name) -> Result<Option<Oid>, FunctionError> {
-    Ok(match name.last() {
+fn to_collation(_: &dyn Host, name: &Name) -> Option<Oid> {
+    match name.last() {
         "default" => Some(100),
         "c" | "C" => Some(950),
         "posix" | "POSIX" => Some(951),
         _ => None,
-    })
+    }
 }
 
 /// The arguments, if any are given, are not compared: names that egret has several functions of
 /// are given to the first.
-fn to_function(_: &Args<'_>, name: &Name) -> Result<Option<Oid>, FunctionError> {
+fn to_function(_: &dyn Host, name: &Name) -> Option<Oid> {
     let bare = name.last().split('(').next().unwrap_or_default();
-    Ok(function_oids().get(bare).copied().filter(|_| name.is_in("pg_catalog")))
+    function_oids().get(bare).copied().filter(|_| name.is_in("pg_catalog"))
 }
 
-fn to_operator(_: &Args<'_>, name: &Name) -> Result<Option<Oid>, FunctionError> {
+fn to_operator(_: &dyn Host, name: &Name) -> Option<Oid> {
     let bare = name.last().split('(').next().unwrap_or_default();
-    Ok(operator_oids().get(bare).copied())
+    operator_oids().get(bare).copied()
 }
 
-fn to_type(args: &Args<'_>, name: &Name) -> Result<Option<Oid>, FunctionError> {
+fn to_type(host: &dyn Host, name: &Name) -> Option<Oid> {
     let element = name.last().split('[').next().unwrap_or_default();
     let bare: String = without_modifier(element);
     let found = sql_type(&bare).or_else(|| {
@@ -211,14 +250,14 @@ fn to_type(args: &Args<'_>, name: &Name) -> Result<Option<Oid>, FunctionError> {
         (schema == Some(expected) || (schema.is_none() && namespace == 11)).then_some(known)
     });
     if let Some(ty) = found.filter(|_| name.last().ends_with(']')) {
-        return Ok(kind::array_of(ty).map(|array| array.0));
+        return kind::array_of(ty).map(|array| array.0);
     }
     let row_type = || {
-        let live = live(args).ok()?;
+        let live = live(host);
         let relation = live.schema.relation(&bare).filter(|_| name.is_in("public"))?;
         live.oids_of(relation).map(|oids| oids.row_type)
     };
-    Ok(found.map(|ty| ty.0).or_else(row_type))
+    found.map(|ty| ty.0).or_else(row_type)
 }
 
 /// `timestamp(3) with time zone` without its `(3)`.
@@ -249,57 +288,57 @@ fn sql_type(name: &str) -> Option<Type> {
     })
 }
 
-type Naming = fn(&Args<'_>, Oid) -> Result<Option<String>, FunctionError>;
+type Naming = fn(&dyn Host, Oid) -> Option<String>;
 
 /// The name of an OID; its digits when it is nobody's.
 fn named(args: &Args<'_>, name: Naming) -> Outcome {
     match oid(args, 0)? {
         0 => text("-"),
-        oid => text(name(args, oid)?.unwrap_or_else(|| oid.to_string())),
+        oid => text(name(&*args.host()?, oid).unwrap_or_else(|| oid.to_string())),
     }
 }
 
 /// A relation's name, qualified when it is not found without.
-fn class_name(args: &Args<'_>, oid: Oid) -> Result<Option<String>, FunctionError> {
+fn class_name(host: &dyn Host, oid: Oid) -> Option<String> {
     if let Some((name, namespace)) = system_classes().get(&oid) {
         let visible = *namespace == PG_CATALOG;
         let qualified = || format!("information_schema.{name}");
-        return Ok(Some(if visible { name.clone() } else { qualified() }));
+        return Some(if visible { name.clone() } else { qualified() });
     }
-    let live = live(args)?;
-    Ok(match live.object(oid) {
+    let live = live(host);
+    match live.object(oid) {
         Some(Object::Relation(relation)) => Some(identifier(&relation.name)),
         Some(Object::Index(_, index)) => Some(identifier(&index.shown_name)),
         Some(Object::Sequence(relation)) => Some(identifier(&sequence_name(relation))),
         _ => None,
-    })
+    }
 }
 
-fn namespace_name(_: &Args<'_>, oid: Oid) -> Result<Option<String>, FunctionError> {
-    Ok(match oid {
+fn namespace_name(_: &dyn Host, oid: Oid) -> Option<String> {
+    match oid {
         PUBLIC => Some("public".to_owned()),
         PG_CATALOG => Some("pg_catalog".to_owned()),
         INFORMATION_SCHEMA => Some("information_schema".to_owned()),
         99 => Some("pg_toast".to_owned()),
         _ => None,
-    })
-}
-
-fn function_name(_: &Args<'_>, oid: Oid) -> Result<Option<String>, FunctionError> {
-    Ok(super::proc::name(oid))
-}
-
-fn operator_name(_: &Args<'_>, oid: Oid) -> Result<Option<String>, FunctionError> {
-    let found = operator_oids().iter().find(|(_, other)| **other == oid);
-    Ok(found.map(|(name, _)| name.to_string()))
-}
-
-fn type_name(args: &Args<'_>, oid: Oid) -> Result<Option<String>, FunctionError> {
-    if kind::find(Type(oid)).is_some() {
-        return Ok(Some(kind::format_type(Type(oid), None)));
     }
-    Ok(match live(args)?.object(oid) {
+}
+
+fn function_name(_: &dyn Host, oid: Oid) -> Option<String> {
+    super::proc::name(oid)
+}
+
+fn operator_name(_: &dyn Host, oid: Oid) -> Option<String> {
+    let found = operator_oids().iter().find(|(_, other)| **other == oid);
+    found.map(|(name, _)| name.to_string())
+}
+
+fn type_name(host: &dyn Host, oid: Oid) -> Option<String> {
+    if kind::find(Type(oid)).is_some() {
+        return Some(kind::format_type(Type(oid), None));
+    }
+    match live(host).object(oid) {
         Some(Object::RowType(relation)) => Some(identifier(&relation.name)),
         _ => None,
-    })
+    }
 }

@@ -6,6 +6,7 @@ use crate::catalog::relation::Fill;
 use crate::catalog::rowset::row;
 use crate::schema::{Namespace, RelationKind, system};
 use crate::types::Oid;
+use std::collections::HashSet;
 
 /// `relam`: the access methods `heap` and `btree`.
 const HEAP: Oid = 2;
@@ -78,7 +79,12 @@ pub(in crate::catalog) fn live(live: &Live, fill: &mut Fill<'_>) {
 
 fn tables_and_views(live: &Live, fill: &mut Fill<'_>) {
     let columns = fill.positions(COLUMNS);
+    let referenced = referenced(live);
     for (relation, oids) in live.relations() {
+        // Postgres enforces foreign keys by triggers on both tables.
+        let has_triggers = !relation.triggers.is_empty()
+            || !relation.foreign_keys.is_empty()
+            || referenced.contains(&relation.oid);
         let is_view = relation.kind == RelationKind::View;
         let tuples = relation.row_estimate.and_then(|count| i64::try_from(count).ok());
         fill.push(
@@ -98,12 +104,18 @@ fn tables_and_views(live: &Live, fill: &mut Fill<'_>) {
                 relation.columns.len(),
                 relation.checks.len(),
                 is_view,
-                !relation.triggers.is_empty(),
+                has_triggers,
                 true,
                 if is_view { "n" } else { "d" },
             ],
         );
     }
+}
+
+/// The tables that foreign keys refer to.
+fn referenced(live: &Live) -> HashSet<Oid> {
+    let keys = live.relations().flat_map(|(relation, _)| &relation.foreign_keys);
+    keys.filter_map(|key| Some(live.schema.relation(&key.references)?.oid)).collect()
 }
 
 fn indexes(live: &Live, fill: &mut Fill<'_>) {
