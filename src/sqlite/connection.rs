@@ -117,7 +117,9 @@ impl Connection {
             raw.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
             raw.query_row("PRAGMA wal_autocheckpoint = 0", (), |_| Ok(()))?;
         }
-        raw.execute_batch("PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY")?;
+        // What sorts and temporary tables need goes to files when it is much: in memory it would have
+        // no bound, and one sort of all of it could not be stopped.
+        raw.execute_batch("PRAGMA synchronous = FULL; PRAGMA temp_store = FILE")?;
         let slot = Arc::new(HostSlot::default());
         let role = CurrentRole::new(Role::System);
         let asked = role.clone();
