@@ -46,6 +46,18 @@ impl Tag {
     }
 }
 
+impl Tag {
+    /// A portal that returns rows was run to its end and is run again.
+    fn nothing_left(statement: &Statement) -> Self {
+        match statement {
+            Statement::Query(plan) => Self::of(plan.verb, 0),
+            Statement::Setting(_) => Self::Plain("SHOW".to_owned()),
+            Statement::Cursor(_) => Self::Rows("FETCH", 0),
+            _ => Self::Rows("SELECT", 0),
+        }
+    }
+}
+
 /// The word for a statement in "cannot execute ...".
 pub(super) fn verb_name(plan: &Plan) -> &'static str {
     match (plan.verb, plan.access) {
@@ -195,10 +207,13 @@ impl Session {
         portal: &mut Portal,
         rows_max: u64,
     ) -> Result<Ending, Failure> {
-        if matches!(portal.progress, Progress::Done) {
-            return Err(Failure::new("55000", "portal cannot be run anymore"));
-        }
         let statement = Arc::clone(&portal.prepared.bound.statement);
+        if matches!(portal.progress, Progress::Done) {
+            return portal.prepared.columns.as_ref().map_or_else(
+                || Err(Failure::new("55000", "portal cannot be run anymore")),
+                |_| Ok(Ending::Complete(Tag::nothing_left(&statement))),
+            );
+        }
         match (&*statement, &mut portal.progress) {
             (_, Progress::Rows(_)) => self.send_rows(portal, rows_max),
             (Statement::Query(plan), _) => self.run_query(plan, portal, rows_max),

@@ -259,6 +259,11 @@ def test_portal_suspension(wire):
     got = wire.ask(execute(2, "a"), execute(0, "b"), close(b"P", "a"), SYNC)
     assert kinds(got) == "DCDDC3Z"
     assert tags(got) == ["SELECT 1", "SELECT 2"]
+    assert tags(wire.ask(execute(0, "b"), SYNC)) == ["SELECT 0"]
+    wire.ask(parse("SET application_name = 'x'"), bind(portal="s"), execute(0, "s"), SYNC)
+    assert errors(wire.ask(execute(0, "s"), SYNC)) == ["55000"]
+    wire.ask(query("ROLLBACK; BEGIN"))
+    wire.ask(parse("SELECT 1"), bind(portal="a"), bind(portal="b"), close(b"P", "a"), SYNC)
     assert errors(wire.ask(execute(0, "a"), SYNC)) == ["34000"]
     wire.ask(query("ROLLBACK"))
     assert errors(wire.ask(execute(0, "b"), SYNC)) == ["34000"]
