@@ -60,6 +60,8 @@ pub struct Fields {
     pub hint: Option<String>,
     /// Where in the query, in characters from 1.
     pub position: Option<usize>,
+    /// Where it happened: a line of COPY.
+    pub context: Option<String>,
     /// The object's namespace.
     pub schema: Option<String>,
     /// The table.
@@ -100,6 +102,7 @@ impl Failure {
             detail: None,
             hint: None,
             position: None,
+            context: None,
             schema: None,
             table: None,
             column: None,

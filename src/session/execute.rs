@@ -278,22 +278,26 @@ impl Session {
         Err(Failure::new("40001", "the schema keeps changing while the statement is planned"))
     }
 
-    fn try_start(
+    /// The plan's SQLite statement; none if the plan was made for another schema.
+    pub(super) fn prepare_fresh(
+        &mut self,
+        plan: &Plan,
+    ) -> Result<Option<sqlite::Statement>, Failure> {
+        let connection = self.connection()?;
+        match self.prepare_sqlite(plan) {
+            Ok(statement) if statement.was_cached() => Ok(Some(statement)),
+            _ if self.is_stale(&connection, plan)? => Ok(None),
+            prepared => prepared.map(Some),
+        }
+    }
+
+    pub(super) fn try_start(
         &mut self,
         plan: &Plan,
         parameters: &[Value],
         literals: &[Value],
     ) -> Result<Option<Running>, Failure> {
-        let connection = self.connection()?;
-        let mut statement = match self.prepare_sqlite(plan) {
-            Ok(statement) if statement.was_cached() => statement,
-            prepared => {
-                if self.is_stale(&connection, plan)? {
-                    return Ok(None);
-                }
-                prepared?
-            }
-        };
+        let Some(mut statement) = self.prepare_fresh(plan)? else { return Ok(None) };
         let values = parameters.iter().chain(literals);
         statement.bind_all(values).map_err(|error| self.failure(error))?;
         let prepared_before = statement.reprepared();

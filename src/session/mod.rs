@@ -363,7 +363,13 @@ impl Session {
             b'F' => Err(Failure::new("0A000", "function calls are not supported")
                 .hint("Call the function in a SELECT.")),
             // Left over from a COPY that failed: ignored, as the protocol asks.
-            b'd' | b'c' | b'f' => Ok(()),
+            // Whoever sent them waits for the error, which may not have left yet.
+            b'd' | b'c' | b'f' => {
+                if self.input.peek().is_none() {
+                    self.flush()?;
+                }
+                Ok(())
+            }
             _ => Err(Failure::protocol("unexpected message type")),
         };
         match handled {

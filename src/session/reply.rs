@@ -315,6 +315,7 @@ impl Reply {
         let optional = [
             (b'D', &failure.detail),
             (b'H', &failure.hint),
+            (b'W', &failure.context),
             (b's', &failure.schema),
             (b't', &failure.table),
             (b'c', &failure.column),

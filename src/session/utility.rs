@@ -44,7 +44,7 @@ impl Session {
                 self.run_cursor(cursor, &formats)
             }
             Statement::Prepared(prepared) => self.run_prepared(prepared, portal, rows_max),
-            Statement::Copy(copy) => self.run_copy(copy),
+            Statement::Copy(copy) => self.run_copy(copy, &portal.prepared.text),
             Statement::Notification(notification) => self.run_notification(notification),
             Statement::Discard(what) => self.discard(what),
             Statement::NoOp { tag, notice } => {

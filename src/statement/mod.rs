@@ -341,6 +341,8 @@ pub struct Copy {
     pub plan: Arc<Plan>,
     /// Literals lifted out of a COPY (query) TO.
     pub literals: Vec<Value>,
+    /// The table's name; empty for COPY (query) TO.
+    pub table: String,
     /// The columns copied.
     pub columns: Vec<OutputColumn>,
     /// FROM STDIN (true) or TO STDOUT (false).

@@ -88,8 +88,12 @@ fn plan_copy(command: CopyCommand, text: &str, env: &Env<'_>) -> Result<Translat
     }
     options.force_not_null = position(&command.force_not_null)?;
     options.force_null = position(&command.force_null)?;
-    let (plan, from) = (Arc::new(plan), command.from);
-    Ok(fixed(Statement::Copy(Copy { plan, literals: Vec::new(), columns, from, options })))
+    let table = match command.target {
+        CopyTarget::Table { mut name, .. } => name.pop().unwrap_or_default(),
+        CopyTarget::Query(_) => String::new(),
+    };
+    let (plan, from, literals) = (Arc::new(plan), command.from, Vec::new());
+    Ok(fixed(Statement::Copy(Copy { plan, literals, table, columns, from, options })))
 }
 
 fn column_position(columns: &[OutputColumn], name: &str) -> Result<usize, Error> {
