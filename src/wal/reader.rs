@@ -212,10 +212,10 @@ impl<R: Read + Seek> WalReader<R> {
     /// If the file cannot be read, or ends before the page does.
     pub fn page_at(&mut self, offset: u64, page: &mut Vec<u8>) -> Result<(), Error> {
         page.resize(self.header.page_size as usize, 0);
-        let target = i64::try_from(offset + FRAME_HEADER_LEN).unwrap_or(i64::MAX);
-        let here = i64::try_from(self.source.stream_position()?).unwrap_or(i64::MAX);
-        self.source.seek_relative(target - here)?;
-        self.source.read_exact(page)?;
+        // Empties the buffer, which is passed by: pages are asked for in an order of their own, and
+        // each would fill all of it.
+        self.source.seek(SeekFrom::Start(offset + FRAME_HEADER_LEN))?;
+        self.source.get_mut().read_exact(page)?;
         Ok(())
     }
 
