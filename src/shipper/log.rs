@@ -180,7 +180,8 @@ impl Draft<'_> {
         Ok(self.encoder.page(pgno, page)?)
     }
 
-    /// Puts the file on disk, then gives it its name.
+    /// Puts the file on disk, then gives it its name. That the name is on disk is not waited for:
+    /// losing it when the machine dies costs a snapshot and nothing else.
     pub(super) fn finish(self) -> Result<Name, Error> {
         let (writer, _) = self.encoder.finish()?;
         let failed = Error::io(&self.temporary);
@@ -188,7 +189,6 @@ impl Draft<'_> {
         file.sync_all().map_err(Error::io(&self.temporary))?;
         let path = self.log.path(self.name);
         fs::rename(&self.temporary, &path).map_err(Error::io(&path))?;
-        sync_directory(&self.log.directory)?;
         Ok(self.name)
     }
 }
@@ -206,8 +206,4 @@ pub(super) fn remove(path: &Path) -> Result<(), Error> {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io(path)(error)),
         _ => Ok(()),
     }
-}
-
-fn sync_directory(directory: &Path) -> Result<(), Error> {
-    File::open(directory).and_then(|file| file.sync_all()).map_err(Error::io(directory))
 }
