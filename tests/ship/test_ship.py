@@ -296,11 +296,78 @@ def test_store_away(tmp_path):
         failed = servers.wait_until(lambda: conn.execute(
             "SELECT failed_count FROM pg_stat_archiver").fetchone()[0], 10)
         assert failed
+        last = "SELECT last_failed_time, last_archived_time FROM pg_stat_archiver"
+        failed_at, archived_at = conn.execute(last).fetchone()
+        assert is_recent(failed_at) and archived_at is None
         backup.unlink()
         assert servers.wait_until(lambda: backup.is_dir() and list(backup.rglob("*.ltx")), 60)
+        assert servers.wait_until(lambda: is_recent(conn.execute(last).fetchone()[1]), 10)
     assert server.stop() == 0
     egret_restore(f"file://{backup}", tmp_path / "copy.db")
     assert content(tmp_path / "copy.db") == content(file)
+
+
+def is_recent(moment):
+    """Within the last two minutes, by this machine's clock."""
+    return moment is not None and abs(moment.timestamp() - time.time()) < 120
+
+
+def test_archiver(tmp_path):
+    """pg_stat_archiver counts what was stored, and says when and up to where."""
+    file = make_ledger(tmp_path / "app.db")
+    server = servers.Egret(file, arguments=["--backup", f"file://{tmp_path}/backup"])
+    asked = ("SELECT archived_count, last_archived_wal, last_archived_time, failed_count, "
+             "last_failed_time FROM pg_stat_archiver")
+    with psycopg.connect(host="127.0.0.1", port=server.port, user="x", dbname="app",
+                         autocommit=True) as conn:
+        assert servers.wait_until(lambda: conn.execute(asked).fetchone()[0], 10)
+        for n in range(2):
+            before, wal, _, _, _ = conn.execute(asked).fetchone()
+            conn.execute("INSERT INTO ledger (source, amount) VALUES ('x', %s)", (n,))
+            assert servers.wait_until(lambda: conn.execute(asked).fetchone()[0] > before, 10)  # noqa: B023
+            count, now, at, failed, failed_at = conn.execute(asked).fetchone()
+            assert now > wal and is_recent(at) and (failed, failed_at) == (0, None)
+            assert len(list((tmp_path / "backup" / "ltx" / "0").iterdir())) == count
+    assert server.stop() == 0
+
+
+def test_stopped_right_after_the_start(tmp_path):
+    """Whatever was committed is stored when egret ends, however soon that is."""
+    file = make_ledger(tmp_path / "app.db")
+    server = servers.Egret(file, arguments=["--backup", f"file://{tmp_path}/backup"])
+    assert server.stop() == 0, server.text
+    egret_restore(f"file://{tmp_path}/backup", tmp_path / "copy.db")
+    assert content(tmp_path / "copy.db") == content(file)
+
+
+def test_follower_comes_and_goes(tmp_path):
+    """A killed follower goes on where it was; it serves what it has while the store is away."""
+    file, backup = make_ledger(tmp_path / "app.db"), tmp_path / "backup"
+    primary = servers.Egret(file, arguments=["--backup", f"file://{backup}"])
+    follow = {"arguments": ["--follow", f"file://{backup}"]}
+    with psycopg.connect(host="127.0.0.1", port=primary.port, user="x", dbname="app",
+                         autocommit=True) as conn:
+        for n in range(1, 3):
+            conn.execute("INSERT INTO ledger (source, amount) VALUES ('x', %s)", (n,))
+            follower = servers.Egret(tmp_path / "follower.db", **follow)
+            assert servers.wait_until(lambda: count_at(follower.port) == n, 20)  # noqa: B023
+            follower.stop(9)
+    assert primary.stop() == 0
+    backup.rename(tmp_path / "away")
+    follower = servers.Egret(tmp_path / "follower.db", **follow)
+    assert count_at(follower.port) == 2
+    assert follower.stop() == 0
+    assert content(tmp_path / "follower.db") == content(file)
+
+
+def test_follow_leaves_other_files_alone(tmp_path):
+    """A file that following did not make is not overwritten."""
+    file, other = make_ledger(tmp_path / "app.db"), make_ledger(tmp_path / "other.db")
+    url, before = f"file://{tmp_path}/backup", other.read_bytes()
+    assert servers.Egret(file, arguments=["--backup", url]).stop() == 0
+    done = servers.egret("serve", other, "--follow", url, "--listen", "127.0.0.1:0", timeout=20)
+    assert done.returncode == 1 and "not made by following" in done.stderr
+    assert other.read_bytes() == before
 
 
 def test_restart_without_a_gap(tmp_path):
