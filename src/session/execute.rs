@@ -9,7 +9,7 @@ use crate::catalog;
 use crate::schema::{self, Schema};
 use crate::session::cancel::Timer;
 use crate::sqlite::{self, Connection, Step};
-use crate::statement::{Access, Bound, Env, OutputColumn, Plan, Statement, Verb};
+use crate::statement::{self, Access, Bound, Env, OutputColumn, Plan, Statement, Verb};
 use crate::types::{Codec, ColumnType, Format, Type, Value};
 use std::sync::Arc;
 use std::time::Instant;
@@ -131,11 +131,17 @@ impl Session {
             return Ok(returns_rows.then(|| columns.as_slice().into()));
         }
         let statement = self.prepare_sqlite(plan)?;
-        let column = |i| {
-            let declared = statement.column_declared_type(i).unwrap_or_default();
-            portal::plain_column(&statement.column_name(i), schema::column_type(&declared))
-        };
         let count = statement.column_count();
+        let computed = statement::column_types(&plan.sql, &*self.schema()?);
+        let computed = computed.filter(|types| types.len() == count);
+        let column = |i| {
+            let declared = statement.column_declared_type(i);
+            let ty = match (&declared, &computed) {
+                (None, Some(types)) => sqlite_number(types[i]),
+                _ => schema::column_type(declared.as_deref().unwrap_or_default()),
+            };
+            portal::plain_column(&statement.column_name(i), ty)
+        };
         Ok((count > 0).then(|| (0..count).map(column).collect()))
     }
 
@@ -508,6 +514,16 @@ impl Session {
 /// The statement may have been translated for an older schema: running it will tell.
 fn notices_schema_changes(statement: &Statement) -> bool {
     !matches!(statement, Statement::Cursor(_) | Statement::Copy(_) | Statement::Script(_))
+}
+
+/// The type of an expression as SQLite computes it: numbers are wide, all else is text.
+fn sqlite_number(ty: ColumnType) -> ColumnType {
+    ColumnType::new(match ty.ty {
+        Type::INT2 | Type::INT4 | Type::INT8 => Type::INT8,
+        Type::FLOAT4 | Type::FLOAT8 => Type::FLOAT8,
+        Type::NUMERIC => Type::NUMERIC,
+        _ => Type::TEXT,
+    })
 }
 
 /// What of a column a client was promised.
