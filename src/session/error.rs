@@ -3,7 +3,8 @@
 //! What enters: any room's error. What leaves: the fields of an ErrorResponse.
 
 use super::cancel::Reason;
-use crate::schema::{Relation, Schema};
+use crate::schema::{ForeignKey, Relation, Schema};
+use crate::statement::{Plan, Verb};
 use crate::{sqlite, statement, types};
 
 /// How bad it is, in the protocol's words.
@@ -70,6 +71,8 @@ pub struct Fields {
     pub column: Option<String>,
     /// The constraint.
     pub constraint: Option<String>,
+    /// The function of PostgreSQL's that reports it, where drivers go by that.
+    pub routine: Option<String>,
 }
 
 /// A NoticeResponse.
@@ -107,6 +110,7 @@ impl Failure {
             table: None,
             column: None,
             constraint: None,
+            routine: None,
         }))
     }
 
@@ -140,6 +144,15 @@ impl Failure {
     #[must_use]
     pub fn is_fatal(&self) -> bool {
         self.severity == Severity::Fatal
+    }
+
+    /// A prepared statement's columns are others now: drivers prepare it again when they see the name
+    /// of the function that finds this out in PostgreSQL.
+    #[must_use]
+    pub fn stale_columns() -> Self {
+        let mut failure = Self::new("0A000", "cached plan must not change result type");
+        failure.routine = Some("RevalidateCachedQuery".to_owned());
+        failure
     }
 
     /// Statements other than the end of the transaction are refused in a failed transaction block.
@@ -237,6 +250,63 @@ pub(super) fn from_sqlite_in(error: &sqlite::Error, schema: &Schema) -> Failure 
     }
 }
 
+/// Names the foreign key that a write violated, which SQLite does not, where only one can be it.
+pub(super) fn name_foreign_key(failure: &mut Failure, plan: &Plan, schema: &Schema) {
+    let target = schema.relations.iter().find(|relation| Some(relation.oid) == plan.target);
+    let Some(target) = target.filter(|target| !triggers_may_violate(target, schema)) else {
+        return;
+    };
+    let own = target.foreign_keys.iter().map(|key| (target, key));
+    let mut found: Vec<_> = if plan.verb == Verb::Delete { Vec::new() } else { own.collect() };
+    if plan.verb != Verb::Insert {
+        found.extend(
+            references(target, schema)
+                .filter(|(_, key)| !found.iter().any(|(_, own)| own.oid == key.oid))
+                .collect::<Vec<_>>(),
+        );
+    }
+    let &[(relation, key)] = &found[..] else { return };
+    let action = if plan.verb == Verb::Delete { &key.on_delete } else { &key.on_update };
+    let referencing = relation.oid == target.oid && plan.verb != Verb::Delete;
+    if !referencing && !matches!(action.as_str(), "NO ACTION" | "RESTRICT") {
+        return;
+    }
+    let (name, at, on) = (&key.name, &target.name, &relation.name);
+    failure.message = if referencing {
+        format!("insert or update on table \"{at}\" violates foreign key constraint \"{name}\"")
+    } else {
+        format!(
+            "update or delete on table \"{at}\" violates foreign key constraint \"{name}\" \
+             on table \"{on}\""
+        )
+    };
+    failure.schema = Some("public".to_owned());
+    failure.table = Some(on.clone());
+    failure.constraint = Some(name.clone());
+}
+
+/// The foreign keys that refer to a table.
+fn references<'s>(
+    target: &'s Relation,
+    schema: &'s Schema,
+) -> impl Iterator<Item = (&'s Relation, &'s ForeignKey)> {
+    let all = schema.relations.iter().flat_map(|r| r.foreign_keys.iter().map(move |key| (r, key)));
+    all.filter(|(_, key)| key.references.eq_ignore_ascii_case(&target.name))
+}
+
+/// A trigger of the table mentions another table that has to do with foreign keys.
+fn triggers_may_violate(target: &Relation, schema: &Schema) -> bool {
+    let mentions = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        target.triggers.iter().any(|trigger| trigger.sql.to_ascii_lowercase().contains(&name))
+    };
+    schema.relations.iter().any(|relation| {
+        let keyed =
+            || !relation.foreign_keys.is_empty() || references(relation, schema).next().is_some();
+        relation.oid != target.oid && mentions(&relation.name) && keyed()
+    })
+}
+
 /// SQLite's result codes: <https://www.sqlite.org/rescode.html>.
 mod codes {
     pub(super) const BUSY: i32 = 5;
@@ -283,6 +353,8 @@ fn engine(message: &str) -> Failure {
     }
     let sqlstate = match message {
         m if m.ends_with("already exists") => "42P07",
+        m if m.starts_with("misuse of aggregate") => "42803",
+        m if m.starts_with("misuse of window") => "42P20",
         m if m.contains("not authorized") || m.contains("prohibited") => "42501",
         m if m.contains("incomplete input") => "42601",
         m if m.contains("integer overflow") => "22003",

@@ -237,7 +237,9 @@ impl Session {
         rows_max: u64,
     ) -> Result<Ending, Failure> {
         if matches!(portal.progress, Progress::Ready) {
-            portal.progress = Progress::Running(self.start(plan, portal)?);
+            let started = self.start(plan, portal);
+            self.describe_started(portal);
+            portal.progress = Progress::Running(started?);
         }
         if plan.verb == Verb::Explain {
             return self.send_plan_tree(portal, rows_max);
@@ -266,6 +268,15 @@ impl Session {
                 Err(failure)
             }
         }
+    }
+
+    /// Tells the client the columns, if it has not been told: they may have changed while the query
+    /// was begun.
+    fn describe_started(&mut self, portal: &mut Portal) {
+        if let (true, Some(columns)) = (portal.undescribed, &portal.prepared.columns) {
+            self.describe_rows(columns, &portal.formats);
+        }
+        portal.undescribed = false;
     }
 
     /// Prepares, binds and steps once. A plan that turns out to be made for an older schema is made
@@ -307,10 +318,15 @@ impl Session {
         let values = parameters.iter().chain(literals);
         statement.bind_all(values).map_err(|error| self.failure(error))?;
         let prepared_before = statement.reprepared();
-        let step = statement.step().map_err(|error| self.failure(error))?;
-        // A write has happened by now, and did what its text says; a read can start over.
-        if plan.access == Access::Read && statement.reprepared() != prepared_before {
-            return Ok(None);
+        let step = statement.step().map_err(|error| self.failure_of(error, plan))?;
+        // A write has happened by now, and did what its text says; a read can start over. A plan
+        // may well be newer than the statement SQLite had prepared for the same text.
+        let reprepared = statement.reprepared() != prepared_before;
+        if plan.access == Access::Read && reprepared {
+            let connection = self.connection()?;
+            if self.is_stale(&connection, plan)? {
+                return Ok(None);
+            }
         }
         Ok(Some(Running { statement, row_waiting: step == Step::Row, sent: 0 }))
     }
@@ -321,11 +337,12 @@ impl Session {
         let old = Arc::clone(&portal.prepared);
         let given = old.given_types.clone();
         let new = self.prepare(Arc::clone(&old.text), given)?;
-        if new.columns.as_deref().map(shapes) != old.columns.as_deref().map(shapes) {
-            return Err(Failure::new("0A000", "cached plan must not change result type"));
+        let same = || new.columns.as_deref().map(shapes) == old.columns.as_deref().map(shapes);
+        if !portal.undescribed && !same() {
+            return Err(Failure::stale_columns());
         }
         let Statement::Query(plan) = &*new.bound.statement else {
-            return Err(Failure::new("0A000", "cached plan must not change result type"));
+            return Err(Failure::stale_columns());
         };
         let plan = Arc::clone(plan);
         portal.prepared = Arc::new(new);

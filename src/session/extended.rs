@@ -20,6 +20,8 @@ impl Session {
             return Err(Failure::new("42P05", message));
         }
         let range = only(&text)?;
+        // What is promised here is held against the rows later: it is of the schema as it is now.
+        self.schema()?;
         let prepared = self.prepare_checked(part(&text, &range), given);
         let prepared = prepared.map_err(|failure| moved(failure, &text[..range.start]))?;
         self.prepared.insert(name, Arc::new(prepared));

@@ -32,6 +32,7 @@ pub use stream::{Socket, Stream};
 use crate::database::Database;
 use crate::schema::{Namespace, Schema};
 use crate::sqlite::{self, Connection, Role};
+use crate::statement::Plan;
 use cancel::Reason;
 use error::cancelled;
 use host::Shared;
@@ -504,6 +505,15 @@ impl Session {
         let temp = loaded.map_err(|error| self.failure(error))?;
         self.temp = (!temp.relations.is_empty()).then(|| Arc::new(temp));
         Ok(())
+    }
+
+    /// A plan's failure as the client is told of it.
+    fn failure_of(&self, error: sqlite::Error, plan: &Plan) -> Failure {
+        let mut failure = self.failure(error);
+        if failure.sqlstate == "23503" {
+            error::name_foreign_key(&mut failure, plan, &self.database().last_schema());
+        }
+        failure
     }
 
     /// A failure as the client is told of it.

@@ -34,6 +34,8 @@ pub(super) struct Portal {
     pub held: bool,
     /// Was made in the transaction that is open.
     pub new_in_transaction: bool,
+    /// Its columns are told to the client when its query has begun (simple protocol).
+    pub undescribed: bool,
     /// May go backwards.
     pub scroll: bool,
 }
@@ -84,6 +86,7 @@ impl Portal {
             progress: Progress::Ready,
             held: false,
             new_in_transaction: true,
+            undescribed: false,
             scroll: false,
         }
     }

@@ -320,6 +320,7 @@ impl Reply {
             (b't', &failure.table),
             (b'c', &failure.column),
             (b'n', &failure.constraint),
+            (b'R', &failure.routine),
         ];
         for (code, text) in optional {
             if let Some(text) = text {

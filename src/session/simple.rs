@@ -57,7 +57,8 @@ impl Session {
         }
         let columns = prepared.columns.clone();
         let mut portal = Portal::new(Arc::new(prepared), Vec::new(), Vec::new());
-        if let Some(columns) = columns {
+        portal.undescribed = matches!(*portal.prepared.bound.statement, Statement::Query(_));
+        if let (Some(columns), false) = (columns, portal.undescribed) {
             self.describe_rows(&columns, &[]);
         }
         let ending = self.run_portal(&mut portal, 0)?;

@@ -121,6 +121,14 @@ pub enum ErrorKind {
     /// One column twice in a list.
     #[error("column \"{0}\" specified more than once")]
     DuplicateColumn(String),
+    /// A column that is there is added.
+    #[error("column \"{column}\" of relation \"{table}\" already exists")]
+    ColumnExists {
+        /// The column.
+        column: String,
+        /// The table.
+        table: String,
+    },
     /// A value is given for a generated column.
     #[error("cannot {action} column \"{column}\"")]
     GeneratedColumn {
@@ -264,7 +272,7 @@ impl ErrorKind {
             Self::UndefinedColumn { .. } | Self::UndefinedColumnOf { .. } => "42703",
             Self::UndefinedUsing { .. } => "42703",
             Self::AmbiguousColumn(_) => "42702",
-            Self::DuplicateColumn(_) => "42701",
+            Self::DuplicateColumn(_) | Self::ColumnExists { .. } => "42701",
             Self::GeneratedColumn { .. } => "428C9",
             Self::BadOrdinal { .. } | Self::NoConflictTarget => "42P10",
             Self::UndefinedFunction(_) | Self::UndefinedOperator(_) => "42883",

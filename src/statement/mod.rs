@@ -119,6 +119,8 @@ pub struct Plan {
     pub access: Access,
     /// Relations of `pg_catalog` and `information_schema` it reads, e.g. `pg_catalog.pg_class`.
     pub catalog: Vec<&'static str>,
+    /// The relation whose rows it changes.
+    pub target: Option<Oid>,
     /// The schema version it was made for.
     pub schema_version: u32,
 }

@@ -58,7 +58,7 @@ impl<'a> Translator<'a> {
             }
             _ => error,
         })?;
-        Ok(self.write_plan(sql, columns, Verb::Update))
+        Ok(self.write_plan(sql, columns, Verb::Update, target.relation))
     }
 
     /// DELETE
@@ -85,7 +85,7 @@ impl<'a> Translator<'a> {
             }
         }
         let columns = self.returning(delete.returning.as_deref(), &target, &mut sql)?;
-        Ok(self.write_plan(sql, columns, Verb::Delete))
+        Ok(self.write_plan(sql, columns, Verb::Delete, target.relation))
     }
 
     /// DELETE ... USING is a DELETE of the rows a join finds.

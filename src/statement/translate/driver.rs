@@ -179,6 +179,7 @@ fn pass_through(text: &str, env: &Env<'_>) -> Result<Translation, Error> {
         verb,
         access,
         catalog: Vec::new(),
+        target: None,
         schema_version: env.schema.version,
     };
     Ok(fixed(Statement::Query(Arc::new(plan))))

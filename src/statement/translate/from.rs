@@ -200,9 +200,8 @@ impl<'a> Translator<'a> {
         let parts = super::name_parts(name);
         let found = match &parts[..] {
             [.., schema, table] => {
-                let namespace = Namespace::from_sql(schema)
-                    .ok_or_else(|| ErrorKind::UndefinedSchema(schema.clone()).at(at))?;
-                self.find_relation(namespace, table)
+                let namespace = Namespace::from_sql(schema);
+                namespace.and_then(|namespace| self.find_relation(namespace, table))
             }
             [table] => [Namespace::Temp, Namespace::Catalog, Namespace::Public]
                 .into_iter()

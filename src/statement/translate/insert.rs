@@ -42,7 +42,7 @@ impl Translator<'_> {
             }
         }
         let columns = self.returning(insert.returning.as_deref(), &target, &mut sql)?;
-        Ok(self.write_plan(sql, columns, Verb::Insert))
+        Ok(self.write_plan(sql, columns, Verb::Insert, target.relation))
     }
 
     fn insert_columns<'r>(

@@ -37,7 +37,7 @@ use super::{
     Access, Dialect, Env, Error, ErrorKind, LiteralUse, Options, OutputColumn, Plan, Statement,
     Translation, Verb, parse, utility,
 };
-use crate::schema::Schema;
+use crate::schema::{Relation, Schema};
 use crate::types::{ColumnType, Type};
 use body::{Labels, RowColumn};
 use query::CteInSight;
@@ -183,8 +183,14 @@ impl<'a> Translator<'a> {
         Ok(self.plan(rows.sql, rows.columns, Verb::Select, access))
     }
 
-    fn write_plan(&mut self, sql: String, columns: Vec<RowColumn>, verb: Verb) -> Plan {
-        self.plan(sql, columns, verb, Access::Write)
+    fn write_plan(
+        &mut self,
+        sql: String,
+        columns: Vec<RowColumn>,
+        verb: Verb,
+        target: &Relation,
+    ) -> Plan {
+        Plan { target: Some(target.oid), ..self.plan(sql, columns, verb, Access::Write) }
     }
 
     fn plan(&mut self, sql: String, rows: Vec<RowColumn>, verb: Verb, access: Access) -> Plan {
@@ -202,6 +208,7 @@ impl<'a> Translator<'a> {
             verb,
             access,
             catalog: self.catalog.iter().copied().collect(),
+            target: None,
             schema_version: self.env.schema.version,
         }
     }

@@ -53,6 +53,10 @@ impl Translator<'_> {
                     notices.push(notice);
                     return Ok(());
                 }
+                if known {
+                    let (column, table) = (name.clone(), relation.name.clone());
+                    return Err(ErrorKind::ColumnExists { column, table }.at(None));
+                }
                 statements.extend(self.add_column(&table, column_def, relation)?);
             }
             AlterTableOperation::DropColumn { column_names, if_exists, .. } => {
