@@ -36,10 +36,11 @@ impl Session {
                 }
                 b'H' | b'S' => {}
                 b'X' => return Err(lost()),
+                // What is left of the client's data can no longer be told from messages.
                 tag => {
-                    let message =
+                    let what =
                         format!("unexpected message type 0x{tag:02X} during COPY from stdin");
-                    return Err(Failure::new("08P01", message));
+                    return Err(Failure::protocol(what));
                 }
             }
         }

@@ -212,7 +212,8 @@ impl Lines {
         if let Some(quotes) = &mut self.csv {
             quotes.pass(byte);
             if quotes.inside {
-                let newline = if self.end == LineEnd::Return { b'\r' } else { b'\n' };
+                // As Postgres counts: before the first line's end nobody knows what one is.
+                let newline = if self.end == LineEnd::Newline { b'\n' } else { b'\r' };
                 self.number += u64::from(byte == newline);
                 return Ok(None);
             }

@@ -183,7 +183,7 @@ impl Target<'_> {
         if count != columns.len() {
             let expected = columns.len();
             return Err(bad_format(format!(
-                "wrong number of fields in header line: field count is {count}, expected {expected}"
+                "wrong number of fields in header line: got {count}, expected {expected}"
             )));
         }
         for (i, column) in columns.iter().enumerate() {
@@ -243,7 +243,7 @@ impl Target<'_> {
                     let value = value.map_err(|error| {
                         self.with_value(from_types(&error), i, bytes, record.number)
                     })?;
-                    self.statement.bind(i + 1, value.borrow())
+                    self.statement.bind(i + 1, kept(value.borrow()))
                 }
             },
         };
@@ -308,6 +308,15 @@ impl Way {
             }
             Self::Text | Self::Decode => None,
         }
+    }
+}
+
+/// What SQLite keeps of a value: it takes the number NaN for NULL, so its name stands for it, as it
+/// does when an INSERT writes it.
+fn kept(value: ValueRef<'_>) -> ValueRef<'_> {
+    match value {
+        ValueRef::Real(real) if real.is_nan() => ValueRef::Text(b"NaN"),
+        value => value,
     }
 }
 

@@ -115,7 +115,9 @@ fn copy_sql(name: &[String], columns: &[String], from: bool, env: &Env<'_>) -> S
     match (from, names.is_empty()) {
         (false, true) => format!("SELECT * FROM {table}"),
         (false, false) => format!("SELECT {} FROM {table}", names.join(", ")),
-        (true, _) => {
+        // Unknown, which the planner tells, or without a column to fill.
+        (true, true) => format!("INSERT INTO {table} DEFAULT VALUES"),
+        (true, false) => {
             let values: Vec<String> = (1..=names.len()).map(|i| format!("${i}")).collect();
             format!("INSERT INTO {table} ({}) VALUES ({})", names.join(", "), values.join(", "))
         }
