@@ -64,7 +64,8 @@ enum State {
     Marker,
 }
 
-/// Where a line ends: so many bytes of the chunk are used up, the last `trim` of the line are its end.
+/// Where a line ends: so many bytes of the chunk are used up, of which (and of what came before) the
+/// last `trim` are the end itself.
 struct Cut {
     used: usize,
     trim: usize,
