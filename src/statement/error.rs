@@ -46,6 +46,9 @@ pub enum ErrorKind {
     /// Too deeply nested.
     #[error("stack depth limit exceeded")]
     TooDeep,
+    /// A select list is too long.
+    #[error("target lists can have at most {0} entries")]
+    TooManyColumns(usize),
     /// More than egret or SQLite takes of something.
     #[error("{what} exceeds the limit of {limit}")]
     TooMany {
@@ -261,6 +264,7 @@ impl ErrorKind {
             Self::Syntax(_) | Self::UnexpectedEnd | Self::Unterminated { .. } => "42601",
             Self::InvalidLiteral { .. } | Self::MultipleStatements | Self::WrongArity(_) => "42601",
             Self::Grammar(_) | Self::Malformed { .. } => "42601",
+            Self::TooManyColumns(_) => "54011",
             Self::TooDeep | Self::TooMany { .. } => "54001",
             Self::Unsupported(_) => "0A000",
             Self::UndefinedSchema(_) => "3F000",

@@ -436,6 +436,13 @@ def test_many_columns_and_formats(wire):
     assert row == [struct.pack("!i", n) if n % 2 else str(n).encode() for n in range(300)]
 
 
+def test_too_many_columns(wire):
+    """A select list has a limit."""
+    assert errors(wire.ask(query("SELECT " + ", ".join(["1"] * 1665)))) == ["54011"]
+    got = wire.ask(query("SELECT " + ", ".join(["1"] * 1664)))
+    assert len(rows(got)[0]) == 1664
+
+
 def test_too_many_connections(link):
     """Beyond the limit 53300 is the answer, and a closed session makes room."""
     opened = []

@@ -78,6 +78,8 @@ pub fn column_types(query: &str, schema: &Schema) -> Option<Vec<ColumnType>> {
 
 /// How deeply sub-selects may nest; expressions between them count too.
 const SUBSELECTS_MAX: usize = 300;
+/// Postgres's limit of a select list; SQLite's is higher.
+const COLUMNS_MAX: usize = 1664;
 /// SQLite's limit of parameters, less some room.
 const PARAMETERS_MAX: usize = 32_000;
 

@@ -145,6 +145,9 @@ impl Translator<'_> {
                 }
             }
         }
+        if out.len() > super::COLUMNS_MAX {
+            return Err(ErrorKind::TooManyColumns(super::COLUMNS_MAX).at(None));
+        }
         Ok(out)
     }
 
