@@ -168,16 +168,7 @@ impl Settings {
             None => self.startup.get(&name).cloned(),
         };
         let before = match &value {
-            Some(value) => {
-                if let ("default_transaction_isolation" | "default_transaction_read_only", false) =
-                    (name.as_str(), in_transaction || local)
-                {
-                    // Outside a transaction block the next transaction's modes are shown.
-                    let current = name.trim_start_matches("default_").to_owned();
-                    self.values.insert(current, value.clone());
-                }
-                self.values.insert(name.clone(), value.clone())
-            }
+            Some(value) => self.values.insert(name.clone(), value.clone()),
             None => self.values.remove(&name),
         };
         if in_transaction {

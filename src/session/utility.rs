@@ -213,7 +213,13 @@ impl Session {
     }
 
     fn show(&self, name: &str) -> Result<String, Failure> {
-        self.shared.read_settings().value(name).ok_or_else(|| {
+        let settings = self.shared.read_settings();
+        // Outside a transaction block the modes are those the next transaction gets.
+        let name = match name {
+            "transaction_isolation" if !self.block.is_block() => "default_transaction_isolation",
+            other => other,
+        };
+        settings.value(name).ok_or_else(|| {
             Failure::new("42704", format!("unrecognized configuration parameter \"{name}\""))
         })
     }

@@ -57,7 +57,7 @@ public class Suite {
     static void types(Connection c) throws SQLException {
         Object[][] values = {
             {"bool", true}, {"int2", 5}, {"int4", 70000}, {"int8", 1L << 40}, {"float4", 1.5f}, {"float8", 0.1},
-            {"numeric", new BigDecimal("10.50")}, {"text", "Größe"}, {"varchar", "x"}, {"bytea", new byte[] {0, -1}},
+            {"numeric", new BigDecimal("10.25")}, {"text", "Größe"}, {"varchar", "x"}, {"bytea", new byte[] {0, -1}},
             {"date", LocalDate.of(2024, 2, 29)}, {"time", LocalTime.of(1, 2, 3)},
             {"timestamp", LocalDateTime.of(2024, 2, 29, 1, 2, 3)},
             {"timestamptz", OffsetDateTime.parse("2024-02-29T01:02:03Z")},
@@ -90,6 +90,12 @@ public class Suite {
 
     static {
         CASES.put("types", Suite::types);
+        CASES.put("numericScale", c -> {
+            try (PreparedStatement s = c.prepareStatement("SELECT ?::numeric")) {
+                s.setBigDecimal(1, new BigDecimal("10.50"));
+                try (ResultSet r = s.executeQuery()) { r.next(); check(r.getBigDecimal(1), new BigDecimal("10.50")); }
+            }
+        });
         CASES.put("columns", c -> {
             execute(c, "DROP TABLE IF EXISTS jdbc");
             execute(c, "CREATE TABLE jdbc (id serial PRIMARY KEY, b bool, n numeric(10,2), t timestamp, raw bytea, a int4[])");

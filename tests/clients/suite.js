@@ -36,8 +36,8 @@ const fails = (promise, code, more = {}) => assert.rejects(promise, { code, ...m
 
 const values = [
   ['bool', true, true], ['int2', -5, -5], ['int4', 70000, 70000], ['int8', '9007199254740993', '9007199254740993'],
-  ['float4', 1.5, 1.5], ['float8', 0.1, 0.1], ['numeric', '10.50', '10.50'], ['text', 'Größe', 'Größe'],
-  ['varchar', 'x', 'x'], ['char(3)', 'ab', 'ab '], ['bytea', Buffer.from([0, 255]), Buffer.from([0, 255])],
+  ['float4', 1.5, 1.5], ['float8', 0.1, 0.1], ['numeric', '10.25', '10.25'], ['text', 'Größe', 'Größe'],
+  ['varchar', 'x', 'x'], ['bytea', Buffer.from([0, 255]), Buffer.from([0, 255])],
   ['date', '2024-02-29', new Date(2024, 1, 29)], ['time', '01:02:03', '01:02:03'],
   ['timestamp', '2024-02-29 01:02:03', new Date(2024, 1, 29, 1, 2, 3)],
   ['timestamptz', '2024-02-29T01:02:03Z', new Date('2024-02-29T01:02:03Z')],
@@ -55,6 +55,18 @@ const cases = {
       }
       const { interval } = (await c.query("SELECT '1 day 02:00:00'::interval AS interval")).rows[0]
       assert.deepStrictEqual({ ...interval }, { days: 1, hours: 2 })
+    })
+  },
+  async charPadding () {
+    await connected(async c => {
+      const { rows } = await c.query("SELECT $1::char(3) AS v", ['ab'])
+      assert.strictEqual(rows[0].v, 'ab ')
+    })
+  },
+  async numericScale () {
+    await connected(async c => {
+      const { rows } = await c.query('SELECT $1::numeric AS v', ['10.50'])
+      assert.strictEqual(rows[0].v, '10.50')
     })
   },
   async fieldsAndCounts () {

@@ -83,13 +83,19 @@ def test_query(psql):
         'SELECT c."LastName", sum(i."Total") AS total FROM "Invoice" i '
         'JOIN "Customer" c ON c."CustomerId" = i."CustomerId" '
         'GROUP BY 1 ORDER BY total DESC, 1 LIMIT 2;\n'
-        "SELECT true AS yes, NULL AS nothing, 1.50 AS n, '{1,2}'::int[] AS a;\n", "-P", "null=~")
+        "SELECT true AS yes, NULL AS nothing, 1.25 AS n, '{1,2}'::int[] AS a;\n", "-P", "null=~")
     assert not err
     lines = [line.rstrip() for line in out.splitlines()]
     assert lines[0].split() == ["LastName", "|", "total"]
     assert lines[4] == "(2 rows)"
     assert lines[6:9] == [" yes | nothing |  n   |   a", "-----+---------+------+-------",
-                          " t   | ~       | 1.50 | {1,2}"]
+                          " t   | ~       | 1.25 | {1,2}"]
+
+
+def test_numeric_scale(psql):
+    """A numeric keeps the digits it was written with."""
+    out, err, _ = psql("SELECT 1.50 AS n;\n", "-At")
+    assert (out, err) == ("1.50\n", "")
 
 
 def test_failed_transaction(psql):
