@@ -10,6 +10,9 @@ mod gate;
 pub use files::{Error, Files};
 pub use gate::{Gate, Left, Turn};
 
+/// How shipping goes.
+pub use crate::shipper::Status as Shipping;
+
 use crate::replica::Follower;
 use crate::schema::{self, Namespace, Schema};
 use crate::shipper::{self, Shipper};

@@ -3,6 +3,7 @@
 use super::server::{Backend, Server, State, signal};
 use super::settings::{Effective, Settings};
 use crate::catalog;
+use crate::database;
 use crate::schema::{Column, Namespace, Schema, system};
 use crate::sqlite::{FunctionError, Host};
 use crate::types::{Names, Oid, Storage, Type, Value, datetime};
@@ -288,7 +289,7 @@ fn database_row(name: &str) -> Named {
     ]
 }
 
-fn archiver_row(status: &crate::shipper::Status) -> Named {
+fn archiver_row(status: &database::Shipping) -> Named {
     let mut row = Named::new();
     let destinations = &status.destinations;
     let archived: u64 = destinations.iter().map(|d| d.stored_count).sum();
