@@ -257,14 +257,12 @@ pub(super) fn name_foreign_key(failure: &mut Failure, plan: &Plan, schema: &Sche
         return;
     };
     let own = target.foreign_keys.iter().map(|key| (target, key));
-    let mut found: Vec<_> = if plan.verb == Verb::Delete { Vec::new() } else { own.collect() };
-    if plan.verb != Verb::Insert {
-        found.extend(
-            references(target, schema)
-                .filter(|(_, key)| !found.iter().any(|(_, own)| own.oid == key.oid))
-                .collect::<Vec<_>>(),
-        );
-    }
+    let of_others = references(target, schema).filter(|(from, _)| from.oid != target.oid);
+    let found: Vec<_> = match plan.verb {
+        Verb::Insert => own.collect(),
+        Verb::Delete => references(target, schema).collect(),
+        _ => own.chain(of_others).collect(),
+    };
     let &[(relation, key)] = &found[..] else { return };
     let action = if plan.verb == Verb::Delete { &key.on_delete } else { &key.on_update };
     let referencing = relation.oid == target.oid && plan.verb != Verb::Delete;
