@@ -18,7 +18,7 @@ pub struct Args {
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Vec<String>,
 
-    /// Listen on the Unix socket .s.PGSQL.<port> in this directory, too
+    /// Listen on the Unix socket .s.PGSQL.PORT in this directory, too
     #[arg(long, value_name = "DIR")]
     socket_dir: Option<PathBuf>,
 
