@@ -307,6 +307,41 @@ def test_store_away(tmp_path):
     assert content(tmp_path / "copy.db") == content(file)
 
 
+def test_commit_waits_for_the_store(store, tmp_path):
+    """With synchronous_commit on, what was acknowledged survives the loss of the whole machine."""
+    file, url = make_ledger(tmp_path / "app.db"), store.url()
+    server = servers.Egret(file, arguments=["--backup", url], env=s3.environment())
+    with psycopg.connect(host="127.0.0.1", port=server.port, user="x", dbname="app",
+                         autocommit=True) as conn:
+        conn.execute("SET synchronous_commit = on")
+        for n in range(5):
+            conn.execute("INSERT INTO ledger (source, amount) VALUES ('x', %s)", (n,))
+    server.stop(9)
+    shutil.rmtree(tmp_path / ".app.db-egret")
+    egret_restore(url, tmp_path / "copy.db")
+    assert content(tmp_path / "copy.db") == content(file)
+
+
+def test_a_wait_for_the_store_ends_when_cancelled(tmp_path):
+    """A store that is away makes such a commit wait; who cancels is told that it stands."""
+    file, backup = make_ledger(tmp_path / "app.db"), tmp_path / "backup"
+    backup.write_text("in the way: a directory cannot be made here")
+    server = servers.Egret(file, arguments=["--backup", f"file://{backup}"])
+    with psycopg.connect(host="127.0.0.1", port=server.port, user="x", dbname="app",
+                         autocommit=True) as conn:
+        notices = []
+        conn.add_notice_handler(lambda notice: notices.append(notice.message_primary))
+        conn.execute("SET synchronous_commit = on")
+        conn.execute("SET statement_timeout = '1s'")
+        started = time.monotonic()
+        conn.execute("INSERT INTO ledger (source, amount) VALUES ('x', 1)")
+        assert time.monotonic() - started >= 0.9
+        assert any("canceling wait" in notice for notice in notices), notices
+        assert conn.execute("SELECT count(*) FROM ledger").fetchone() == (1,)
+    backup.unlink()
+    assert server.stop() == 0
+
+
 def is_recent(moment):
     """Within the last two minutes, by this machine's clock."""
     return moment is not None and abs(moment.timestamp() - time.time()) < 120
