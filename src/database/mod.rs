@@ -219,10 +219,7 @@ impl Database {
 fn open(path: &Path, options: &Options) -> Result<Connection, sqlite::Error> {
     let connection = Connection::open(
         path,
-        OpenOptions {
-            read_only: false,
-            checkpoints_elsewhere: options.shipped || options.follower,
-        },
+        OpenOptions { checkpoints_elsewhere: options.shipped || options.follower },
     )?;
     catalog::register_functions(&connection)?;
     Ok(connection)

@@ -20,8 +20,6 @@ const CACHED_STATEMENTS_MAX: usize = 64;
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OpenOptions {
-    /// Nothing through this connection may change the file.
-    pub read_only: bool,
     /// Somebody else decides when to checkpoint: no automatic one, none on close.
     pub checkpoints_elsewhere: bool,
 }
@@ -62,7 +60,6 @@ pub(super) struct Shared {
     tables: RefCell<HashSet<&'static str>>,
     patience: Box<Patience>,
     synchronous: Cell<Synchronous>,
-    read_only: bool,
     // Last, so that it closes after the cached statements are finalized.
     raw: rusqlite::Connection,
 }
@@ -82,14 +79,11 @@ impl Connection {
     /// # Errors
     /// `SQLITE_CANTOPEN`, `SQLITE_NOTADB`, `SQLITE_CORRUPT` ...
     pub fn open(path: &Path, options: OpenOptions) -> Result<Self, Error> {
-        let access = if options.read_only {
-            OpenFlags::SQLITE_OPEN_READ_ONLY
-        } else {
-            OpenFlags::SQLITE_OPEN_READ_WRITE
-        };
         let raw = rusqlite::Connection::open_with_flags(
             path,
-            access | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW,
+            OpenFlags::SQLITE_OPEN_READ_WRITE
+                | OpenFlags::SQLITE_OPEN_NO_MUTEX
+                | OpenFlags::SQLITE_OPEN_NOFOLLOW,
         )?;
         Self::prepare_for_clients(raw, options)
     }
@@ -136,7 +130,6 @@ impl Connection {
             tables: RefCell::default(),
             patience,
             synchronous: Cell::new(Synchronous::Full),
-            read_only: options.read_only,
             raw,
         };
         Ok(Self { shared: Rc::new(shared) })
@@ -267,12 +260,6 @@ impl Connection {
         self.shared.raw.is_autocommit()
     }
 
-    /// The file was opened for reading only.
-    #[must_use]
-    pub fn is_read_only(&self) -> bool {
-        self.shared.read_only
-    }
-
     /// Stops what runs on this connection; may be called from any thread.
     #[must_use]
     pub fn interrupt_handle(&self) -> InterruptHandle {
@@ -326,18 +313,6 @@ impl Connection {
     pub fn add_asking(&self, functions: &'static [super::function::Asking]) -> Result<(), Error> {
         super::function::add_asking(&self.shared.raw, &self.shared.slot, functions)?;
         Ok(())
-    }
-
-    /// The library's connection, for `sqlite`'s own modules.
-    #[expect(dead_code, reason = "the catalog's tables register through it")]
-    pub(crate) fn raw(&self) -> &rusqlite::Connection {
-        &self.shared.raw
-    }
-
-    /// Forgets all cached statements.
-    pub fn clear_statements(&self) {
-        self.shared.cache.borrow_mut().clear();
-        self.shared.system_cache.borrow_mut().clear();
     }
 }
 

@@ -79,18 +79,16 @@ impl Cache {
     /// # Errors
     /// The statement is refused; refusals are not kept.
     pub fn translate(&self, text: &str, env: &Env<'_>) -> Result<Bound, Error> {
-        let Shape { key, literals } = shape(text)?;
-        let cacheable = key.len() <= KEY_BYTES_MAX && !has_temporary_tables(env);
-        let key = with_surroundings(key, env);
-        if cacheable && let Some(variant) = self.find(&key, &literals, text) {
-            return variant.bind(&literals, text);
+        if let Some(bound) = self.find_translated(text, env)? {
+            return Ok(bound);
         }
+        let Shape { key, literals } = shape(text)?;
         let Translation { statement, literals: uses } = (self.translate)(text, env)?;
         let fixed = fixed(&uses, &literals, text).map(Box::from).collect();
         let variant = Variant { statement: Arc::new(statement), uses, fixed };
         let bound = variant.bind(&literals, text)?;
-        if cacheable {
-            self.keep(key, Arc::new(variant));
+        if is_cacheable(&key, env) {
+            self.keep(with_surroundings(key, env), Arc::new(variant));
         }
         Ok(bound)
     }
@@ -101,7 +99,7 @@ impl Cache {
     /// The text is none, or a literal has no value of its class.
     pub fn find_translated(&self, text: &str, env: &Env<'_>) -> Result<Option<Bound>, Error> {
         let Shape { key, literals } = shape(text)?;
-        if has_temporary_tables(env) {
+        if !is_cacheable(&key, env) {
             return Ok(None);
         }
         let found = self.find(&with_surroundings(key, env), &literals, text);
@@ -198,8 +196,10 @@ fn fixed<'a>(
 }
 
 /// Names of temporary tables mean something in one session only.
-fn has_temporary_tables(env: &Env<'_>) -> bool {
-    env.temp.is_some_and(|temp| !temp.relations.is_empty())
+/// A text that is not too long, and means the same in every session of the file.
+fn is_cacheable(key: &[u8], env: &Env<'_>) -> bool {
+    let has_temporary_tables = env.temp.is_some_and(|temp| !temp.relations.is_empty());
+    key.len() <= KEY_BYTES_MAX && !has_temporary_tables
 }
 
 fn with_surroundings(mut key: Vec<u8>, env: &Env<'_>) -> Vec<u8> {
