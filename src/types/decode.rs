@@ -35,7 +35,7 @@ impl Codec {
             Class::Unsigned => Value::Integer(i64::from(scalar::integer::<u32>(text, ty)?)),
             Class::Reg => Value::Integer(i64::from(self.named_oid(text, style)?)),
             Class::Float4 => single(float::parse_f32(text)?),
-            Class::Float8 => Value::Real(float::parse_f64(text)?),
+            Class::Float8 => double(float::parse_f64(text)?),
             Class::Numeric => Numeric::parse(text)?.to_value(),
             Class::Json | Class::Versioned => json(text, self.column.ty)?,
             Class::Bytea => Value::Blob(scalar::parse_bytea(text)?),
@@ -77,7 +77,7 @@ impl Codec {
                 Value::Integer(i64::from(u32::from_be_bytes(exact(bytes, bad)?)))
             }
             Class::Float4 => single(f32::from_be_bytes(exact(bytes, bad)?)),
-            Class::Float8 => Value::Real(f64::from_be_bytes(exact(bytes, bad)?)),
+            Class::Float8 => double(f64::from_be_bytes(exact(bytes, bad)?)),
             Class::Numeric => Numeric::from_binary(bytes)?.to_value(),
             Class::Text | Class::Void => Value::Text(check_text(bytes)?.to_owned()),
             Class::Json => json(check_text(bytes)?, self.column.ty)?,
@@ -146,11 +146,16 @@ fn exact<const N: usize>(bytes: &[u8], bad: impl Fn() -> Error) -> Result<[u8; N
     bytes.try_into().map_err(|_wrong_length| bad())
 }
 
+/// SQLite takes the number NaN for NULL: its name stands for it.
+fn double(value: f64) -> Value {
+    if value.is_nan() { Value::Text("NaN".to_owned()) } else { Value::Real(value) }
+}
+
 /// A `float4` as the double with the same shortest digits, which is what a reader of the file
 /// expects to see.
 fn single(value: f32) -> Value {
     let shortest = value.to_string().parse();
-    Value::Real(shortest.unwrap_or(f64::from(value)))
+    double(shortest.unwrap_or(f64::from(value)))
 }
 
 /// Text that must be JSON; it is kept as written.

@@ -10,7 +10,7 @@
 //! | --- | --- |
 //! | bool | INTEGER 0 or 1 |
 //! | int2, int4, int8, oid, xid, regclass and the other `reg*` | INTEGER |
-//! | float4, float8 | REAL |
+//! | float4, float8 | REAL, a float4 as the double of its shortest digits; NaN is the TEXT `NaN` |
 //! | numeric | INTEGER, or REAL when 15 digits say it exactly, otherwise TEXT |
 //! | text, varchar, bpchar, name, "char", json, jsonb, uuid, enums, inet, xml ... | TEXT |
 //! | bytea | BLOB |

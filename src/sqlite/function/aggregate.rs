@@ -5,7 +5,7 @@
 
 use super::array::{Elements, array, element, elements};
 use super::decimal::Decimal;
-use super::{Args, Outcome, borrow_all, outcome, refuse, text};
+use super::{Args, Outcome, outcome, refuse, text, with_arguments};
 use crate::sqlite::host::{FunctionError, HostSlot};
 use crate::types::{Value, ValueRef};
 use rusqlite::functions::{Context, FunctionFlags, WindowAggregate};
@@ -56,6 +56,7 @@ pub(super) const AGGREGATES: &[Aggregate] = &[
     ("pg_avg_numeric", 1, Nulls::Skip, || {
         Box::new(SumNumeric { mean: true, ..SumNumeric::default() })
     }),
+    ("pg_single", 1, Nulls::Keep, || Box::<Single>::default()),
     ("pg_array_agg", 1, Nulls::Keep, || Box::<ArrayAgg>::default()),
     ("pg_array_agg_array", 1, Nulls::Keep, || Box::<ArrayAggArray>::default()),
     ("pg_string_agg_bytea", 2, Nulls::Keep, || Box::<StringAggBytea>::default()),
@@ -94,11 +95,12 @@ impl Registered {
         state: &mut Box<dyn Accumulator>,
         row: Row,
     ) -> rusqlite::Result<()> {
-        let values = borrow_all(context);
-        if self.nulls == Nulls::Skip && values.contains(&ValueRef::Null) {
-            return Ok(());
-        }
-        row(state, &Args::new(&values, &self.slot)).map_err(|error| refuse(&self.slot, error))
+        with_arguments(context, |values| {
+            if self.nulls == Nulls::Skip && values.contains(&ValueRef::Null) {
+                return Ok(());
+            }
+            row(state, &Args::new(values, &self.slot)).map_err(|error| refuse(&self.slot, error))
+        })
     }
 }
 
@@ -249,6 +251,32 @@ impl Accumulator for SumNumeric {
             Some(sum) if self.mean => Ok(sum.div(&Decimal::from(self.rows))?.into_nearest()),
             Some(sum) => Ok(sum.clone().into_value()),
         }
+    }
+}
+
+/// The only row of a sub-select that stands for a value.
+#[derive(Default)]
+struct Single {
+    value: Option<Value>,
+}
+
+impl Accumulator for Single {
+    fn step(&mut self, args: &Args<'_>) -> Result<(), FunctionError> {
+        if self.value.is_some() {
+            let message = "more than one row returned by a subquery used as an expression";
+            return Err(FunctionError::new("21000", message));
+        }
+        self.value = Some(args.value(0).to_owned());
+        Ok(())
+    }
+
+    fn inverse(&mut self, _: &Args<'_>) -> Result<(), FunctionError> {
+        self.value = None;
+        Ok(())
+    }
+
+    fn value(&self) -> Outcome {
+        Ok(self.value.clone().unwrap_or_default())
     }
 }
 

@@ -3,8 +3,9 @@
 //! `catalog/casts.txt` says which function casts what; those of dates and times are beside their
 //! arithmetic. <https://www.postgresql.org/docs/15/sql-expressions.html#SQL-SYNTAX-TYPE-CASTS>
 
+use super::arithmetic::{shortest, widened};
 use super::decimal::Decimal;
-use super::math::{float_text, real};
+use super::math::{float_text, in_range, real};
 use super::{Args, Flags, Function, Outcome, boolean, integer, text};
 use crate::sqlite::host::FunctionError;
 
@@ -96,15 +97,9 @@ fn numeric_int(args: &Args<'_>, (min, max): (i64, i64), name: &str) -> Outcome {
 }
 
 fn narrow(r: f64) -> Outcome {
-    #[expect(clippy::cast_possible_truncation, reason = "rounding to float4 is the point")]
-    let narrowed = f64::from(r as f32);
-    if narrowed.is_infinite() && r.is_finite() {
-        return Err(FunctionError::new("22003", "value out of range: overflow"));
-    }
-    if narrowed == 0.0 && r != 0.0 {
-        return Err(FunctionError::new("22003", "value out of range: underflow"));
-    }
-    real(narrowed)
+    let single = widened(r);
+    in_range(single, !r.is_finite(), r == 0.0)?;
+    real(shortest(single))
 }
 
 fn text_float4(args: &Args<'_>) -> Outcome {

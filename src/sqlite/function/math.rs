@@ -1,19 +1,14 @@
 //! Arithmetic that SQLite does otherwise, and functions on `float8` and the integers.
 //! <https://www.postgresql.org/docs/15/functions-math.html>
 
-use super::decimal::{Decimal, division_by_zero};
+use super::decimal::Decimal;
 use super::{Args, Flags, Function, Outcome, integer, text};
 use crate::sqlite::host::FunctionError;
 use crate::types::{Value, ValueRef};
 use std::cell::Cell;
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    ("pg_div_int", 2, Flags::PURE, |a| checked(a, i64::checked_div)),
-    ("pg_mod_int", 2, Flags::PURE, |a| checked(a, |x, y| Some(x.checked_rem(y).unwrap_or(0)))),
-    ("pg_div_float8", 2, Flags::PURE, divide),
     ("pg_int_xor", 2, Flags::PURE, |a| integer(a.int(0)? ^ a.int(1)?)),
-    ("pg_int_shift_left", 2, Flags::PURE, |a| integer(a.int(0)? << (a.int(1)? & 63))),
-    ("pg_int_shift_right", 2, Flags::PURE, |a| integer(a.int(0)? >> (a.int(1)? & 63))),
     ("pg_gcd", 2, Flags::PURE, |a| gcd(a)),
     ("pg_lcm", 2, Flags::PURE, |a| lcm(a)),
     ("pg_ceil_float8", 1, Flags::PURE, |a| real(a.float(0)?.ceil())),
@@ -44,26 +39,6 @@ pub(super) fn real(r: f64) -> Outcome {
 
 fn out_of_range(kind: &str) -> FunctionError {
     FunctionError::new("22003", format!("{kind} out of range"))
-}
-
-fn checked(args: &Args<'_>, operation: fn(i64, i64) -> Option<i64>) -> Outcome {
-    let divisor = args.int(1)?;
-    if divisor == 0 {
-        return Err(division_by_zero());
-    }
-    integer(operation(args.int(0)?, divisor).ok_or_else(|| out_of_range("bigint"))?)
-}
-
-fn divide(args: &Args<'_>) -> Outcome {
-    let (top, bottom) = (args.float(0)?, args.float(1)?);
-    if bottom == 0.0 && !top.is_nan() {
-        return Err(division_by_zero());
-    }
-    let quotient = top / bottom;
-    if quotient.is_infinite() && !top.is_infinite() {
-        return Err(FunctionError::new("22003", "value out of range: overflow"));
-    }
-    real(quotient)
 }
 
 fn gcd_of(mut a: i128, mut b: i128) -> i128 {
@@ -158,7 +133,12 @@ pub(super) fn power(x: f64, y: f64) -> Result<f64, FunctionError> {
     in_range(x.powf(y), unbounded, x == 0.0 || unbounded)
 }
 
-fn in_range(result: f64, may_overflow: bool, may_vanish: bool) -> Result<f64, FunctionError> {
+/// The result of a function of floats; 22003 for an infinity or a nought that rounding made.
+pub(super) fn in_range(
+    result: f64,
+    may_overflow: bool,
+    may_vanish: bool,
+) -> Result<f64, FunctionError> {
     if result.is_infinite() && !may_overflow {
         return Err(FunctionError::new("22003", "value out of range: overflow"));
     }

@@ -11,6 +11,7 @@
 
 mod aggregate;
 mod args;
+mod arithmetic;
 mod array;
 mod array_cast;
 mod array_search;
@@ -204,6 +205,7 @@ const TABLES: &[&[Function]] = &[
     encoding::FUNCTIONS,
     pattern::FUNCTIONS,
     regexp::FUNCTIONS,
+    arithmetic::FUNCTIONS,
     math::FUNCTIONS,
     trigonometry::FUNCTIONS,
     numeric::FUNCTIONS,

@@ -2,9 +2,11 @@
 //! <https://www.postgresql.org/docs/15/functions-aggregate.html#FUNCTIONS-AGGREGATE-STATISTICS-TABLE>
 
 use super::aggregate::{Accumulator, Aggregate, Nulls};
+use super::arithmetic::{shortest, widened};
 use super::array::{Elements, array, element};
 use super::array_search::compare;
 use super::decimal::Decimal;
+use super::math::{in_range, real};
 use super::{Args, Outcome, integer};
 use crate::sqlite::host::FunctionError;
 use crate::types::{Value, ValueRef};
@@ -13,6 +15,8 @@ use std::collections::VecDeque;
 type Result<T> = std::result::Result<T, FunctionError>;
 
 pub(super) const AGGREGATES: &[Aggregate] = &[
+    ("pg_sum_float8", 1, Nulls::Skip, || Total::boxed(false)),
+    ("pg_sum_float4", 1, Nulls::Skip, || Total::boxed(true)),
     ("pg_avg", 1, Nulls::Skip, || Sums::boxed(|s| s.per_row(s.sx))),
     ("pg_var_pop", 1, Nulls::Skip, || Sums::boxed(|s| s.per_row(s.sxx))),
     ("pg_var_samp", 1, Nulls::Skip, || Sums::boxed(|s| s.per_pair(s.sxx))),
@@ -38,6 +42,60 @@ pub(super) const AGGREGATES: &[Aggregate] = &[
     ("pg_percentile_disc", 2, Nulls::Keep, || Percentile::boxed(discrete)),
     ("pg_percentile_cont", 2, Nulls::Keep, || Percentile::boxed(continuous)),
 ];
+
+/// A plain sum of floats; those that are no numbers are counted, so that they can leave again.
+#[derive(Default)]
+struct Total {
+    /// Of float4, which are added as such.
+    single: bool,
+    rows: u64,
+    sum: f64,
+    not_finite: VecDeque<f64>,
+}
+
+impl Total {
+    fn boxed(single: bool) -> Box<dyn Accumulator> {
+        Box::new(Self { single, ..Self::default() })
+    }
+
+    fn fitted(&self, x: f64) -> f64 {
+        if self.single { widened(x) } else { x }
+    }
+
+    fn add(&mut self, x: f64) -> Result<()> {
+        self.sum = in_range(self.fitted(self.sum + self.fitted(x)), false, true)?;
+        Ok(())
+    }
+}
+
+impl Accumulator for Total {
+    fn step(&mut self, args: &Args<'_>) -> Result<()> {
+        self.rows += 1;
+        match args.float(0)? {
+            x if x.is_finite() => self.add(x)?,
+            x => self.not_finite.push_back(x),
+        }
+        Ok(())
+    }
+
+    fn inverse(&mut self, args: &Args<'_>) -> Result<()> {
+        self.rows -= 1;
+        match args.float(0)? {
+            x if x.is_finite() => self.add(-x)?,
+            _ => drop(self.not_finite.pop_front()),
+        }
+        Ok(())
+    }
+
+    fn value(&self) -> Outcome {
+        let sum = self.not_finite.iter().fold(self.sum, |sum, x| sum + x);
+        match self.rows {
+            0 => Ok(Value::Null),
+            _ if self.single => real(shortest(sum)),
+            _ => real(sum),
+        }
+    }
+}
 
 /// Sums kept by the method of Youngs and Cramer, as Postgres keeps them. With two arguments the
 /// first is y, the second x.

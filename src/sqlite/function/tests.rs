@@ -162,7 +162,8 @@ fn names(file: &str) -> impl Iterator<Item = String> {
     let ours = text.split("\n# catalog").next().unwrap_or_default().to_owned();
     let name = |line: &str| {
         let (_, name) = line.rsplit_once(" = ")?;
-        name.split(' ').next().filter(|_| !line.starts_with('#')).map(str::to_owned)
+        let name = name.split(' ').next().filter(|_| !line.starts_with('#'))?;
+        Some(name.split('(').next().unwrap_or(name).to_owned())
     };
     ours.lines().filter_map(name).collect::<Vec<_>>().into_iter()
 }

@@ -14,6 +14,8 @@ pub(super) struct Rows {
     pub(super) sql: String,
     /// Its columns.
     pub(super) columns: Vec<RowColumn>,
+    /// It has one row at most, whatever the tables hold.
+    pub(super) single: bool,
 }
 
 /// A column of a query.
@@ -66,6 +68,8 @@ pub(super) struct Parts<'s> {
     pub(super) tail: String,
     /// The names its expressions may use.
     pub(super) scope: Scope<'s>,
+    /// It has one row at most, whatever the tables hold.
+    pub(super) single: bool,
 }
 
 impl RowColumn {
@@ -132,6 +136,16 @@ impl Body<'_> {
                 both.map(merge).collect()
             }
             Self::Query(rows) => rows.columns.clone(),
+        }
+    }
+
+    /// It has one row at most, whatever the tables hold.
+    pub(super) fn is_single(&self) -> bool {
+        match self {
+            Self::Select(parts) => parts.single,
+            Self::Values(rows) => rows.len() < 2,
+            Self::Compound(..) => false,
+            Self::Query(rows) => rows.single,
         }
     }
 

@@ -123,8 +123,10 @@ impl Translator<'_> {
         if let (Some(a), Some(b)) = (signature::vector_as_array(from).element(), to.element()) {
             return array_cast(typed, a, b, to);
         }
-        if let (Form::Number(..), Type::FLOAT4 | Type::FLOAT8) = (&typed.form, to) {
-            return Ok(number_as_real(&typed, to));
+        if let (Form::Number(..), Type::FLOAT4 | Type::FLOAT8) = (&typed.form, to)
+            && let Some(real) = number_as_real(&typed, to)
+        {
+            return Ok(real);
         }
         let Some((_, function)) = find(from, to).filter(|cast| cast.0 <= context) else {
             return Err(cannot_cast(from, to));
@@ -257,12 +259,15 @@ fn array_cast(typed: Typed, from: Type, to: Type, target: Type) -> Result<Typed,
     Ok(Typed { not_null: typed.not_null, ..Typed::new(sql, target).at(typed.at) })
 }
 
-fn number_as_real(typed: &Typed, to: Type) -> Typed {
-    let integer = typed.sql.chars().all(|c| c.is_ascii_digit() || c == '-');
-    let sql = if integer { format!("{}.0", typed.sql) } else { typed.sql.clone() };
+/// A number literal as a float; `None` for one no float comes near.
+fn number_as_real(typed: &Typed, to: Type) -> Option<Typed> {
+    let digits = typed.sql.trim_matches(['\'', '-']);
+    let value = input(digits, to)?.ok()?;
+    let negated = typed.sql.starts_with('-');
+    let sign = if negated { "-" } else { "" };
+    let sql = format!("{sign}{}", quote::value(&value));
     // A literal lifted out of the text would be bound as what it looks like.
-    Typed { sql, form: Form::Number(None, typed.sql.starts_with('-')), ..typed.clone() }
-        .with_type(ColumnType::new(to))
+    Some(Typed { sql, form: Form::Plain, ..typed.clone() }.with_type(ColumnType::new(to)))
 }
 
 /// The value a literal says, where it needs neither clock nor zone nor catalog; the others are read

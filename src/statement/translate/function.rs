@@ -137,6 +137,7 @@ impl Translator<'_> {
                 return self.explicit(typed, ColumnType::new(texts));
             }
             Handed::Text => return self.explicit(typed, ColumnType::new(Type::TEXT)),
+            Handed::Float8 => return self.explicit(typed, ColumnType::new(Type::FLOAT8)),
             Handed::Json => Type::JSON,
             Handed::Jsonb => Type::JSONB,
         };
@@ -287,6 +288,9 @@ impl Translator<'_> {
         let arguments = self.arguments(resolved, arguments)?;
         if signature.kind == Kind::Set {
             return Ok(self.set_in_select(resolved, &arguments).at(at));
+        }
+        if matches!(signature.kind, Kind::Aggregate | Kind::Within) && clauses.over.is_none() {
+            self.aggregates += 1;
         }
         let not_null = signature.sqlite == "count" || is_total(signature.sqlite, &arguments);
         let call = if clauses.is_plain() && !(arguments.is_empty() && signature.sqlite == "count") {

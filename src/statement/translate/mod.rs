@@ -94,6 +94,8 @@ struct Translator<'a> {
     ctes: Vec<CteInSight>,
     /// Table-valued calls met in the select list being read.
     sets: Vec<String>,
+    /// Calls of aggregates met in the SELECT being read.
+    aggregates: usize,
     /// System relations named.
     catalog: BTreeSet<&'static str>,
     /// It takes locks or changes rows.
@@ -126,6 +128,7 @@ impl<'a> Translator<'a> {
             literals: Literals::new(starts.collect(), count),
             ctes: Vec::new(),
             sets: Vec::new(),
+            aggregates: 0,
             catalog: BTreeSet::new(),
             writes: false,
             stored: false,

@@ -1,10 +1,10 @@
 //! Operators: which one the operand types choose, and how SQLite says it.
 
-use super::Translator;
 use super::signature::{self, Resolved, Signature, Unresolved};
 use super::typed::{Form, Level, Typed};
+use super::{Translator, quote};
 use crate::statement::{Error, ErrorKind};
-use crate::types::Type;
+use crate::types::{Type, Value};
 use sqlparser::ast::BinaryOperator;
 
 impl Translator<'_> {
@@ -29,9 +29,8 @@ impl Translator<'_> {
     pub(super) fn prefix(&mut self, op: &str, operand: Typed) -> Result<Typed, Error> {
         let types = [operand.ty.ty];
         if let ("-", Form::Number(index, false)) = (op, &operand.form) {
-            let form = Form::Number(*index, true);
-            let sql = format!("-{}", operand.sql);
-            return Ok(Typed { sql, form, level: Level::Operator, ..operand });
+            let index = *index;
+            return Ok(negated(operand, index));
         }
         let at = operand.at;
         let resolved = signature::resolve(signature::operators(op, 1), &types, false);
@@ -41,13 +40,21 @@ impl Translator<'_> {
 
     /// Emits a literal as a SQLite parameter, so that the plan serves any other value.
     pub(super) fn lift(&mut self, typed: Typed) -> Typed {
-        let (index, sign) = match typed.form {
-            Form::Text(_, Some(index)) if !typed.is_unknown() => (index, ""),
-            Form::Number(Some(index), negated) => (index, if negated { "-" } else { "" }),
+        let (index, negated) = match typed.form {
+            Form::Text(_, Some(index)) if !typed.is_unknown() => (index, false),
+            Form::Number(Some(index), negated) => (index, negated),
             _ => return typed,
         };
         match self.literals.lift(index) {
-            Some(number) => Typed { sql: format!("{sign}?{number}"), ..typed },
+            Some(number) => {
+                let sql = match (negated, typed.ty.ty) {
+                    (false, _) => format!("?{number}"),
+                    // Other digits than these may be text.
+                    (true, Type::NUMERIC) => format!("pg_numeric_neg(?{number})"),
+                    (true, _) => format!("-?{number}"),
+                };
+                Typed { sql, ..typed }
+            }
             None => typed,
         }
     }
@@ -99,6 +106,16 @@ impl Translator<'_> {
 
     /// Writes a call or an operator as the signature names it.
     pub(super) fn spell(&self, signature: &Signature, operands: &[Typed], result: Type) -> Typed {
+        let typed = self.unguarded(signature, operands, result);
+        match signature.guard {
+            Some(guard) if !self.stored => {
+                Typed { level: Level::Atom, sql: format!("{guard}({})", typed.sql), ..typed }
+            }
+            _ => typed,
+        }
+    }
+
+    fn unguarded(&self, signature: &Signature, operands: &[Typed], result: Type) -> Typed {
         let symbol = signature.sqlite;
         if symbol.is_empty() {
             return operands.first().cloned().unwrap_or_else(Typed::null);
@@ -213,6 +230,27 @@ impl Translator<'_> {
     }
 }
 
+/// A negative number literal.
+fn negated(number: Typed, index: Option<usize>) -> Typed {
+    let sql = format!("-{}", number.sql);
+    let smallest = match number.sql.as_str() {
+        "2147483648" => Some((sql.clone(), Type::INT4)),
+        "'9223372036854775808'" => Some((quote::value(&Value::Integer(i64::MIN)), Type::INT8)),
+        _ => None,
+    };
+    // The smallest integers are of the type that does not hold the same number without its sign.
+    if let Some((sql, ty)) = smallest {
+        let form = Form::Number(None, true);
+        return Typed { form, level: Level::Operator, ..Typed::new(sql, ty).at(number.at) };
+    }
+    let form = Form::Number(index, true);
+    // One that no REAL says exactly is text.
+    match number.sql.strip_prefix('\'') {
+        Some(digits) => Typed { sql: format!("'-{digits}"), form, ..number },
+        None => Typed { sql, form, level: Level::Operator, ..number },
+    }
+}
+
 fn infix(op: &str, operands: &[Typed], result: Type) -> Typed {
     let sql = match operands {
         [operand] => format!("{op}{}", operand.operand()),
@@ -225,7 +263,7 @@ fn infix(op: &str, operands: &[Typed], result: Type) -> Typed {
 
 /// Division by a constant other than zero cannot fail, so SQLite's own operator will do.
 fn needs_no_guard(signature: &Signature, operands: &[Typed]) -> bool {
-    let divides = matches!(signature.sqlite, "pg_div_int" | "pg_mod_int");
+    let divides = signature.sqlite.starts_with("pg_div_int") || signature.sqlite == "pg_mod_int";
     let constant = operands.get(1).is_some_and(|divisor| {
         matches!(divisor.form, Form::Number(_, false))
             && divisor.sql.parse::<i64>().is_ok_and(|n| n > 0)

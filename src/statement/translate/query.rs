@@ -73,6 +73,7 @@ impl Translator<'_> {
         let columns = body.columns();
         let order = self.order_terms(query.order_by.as_ref(), &body)?;
         let limit = self.limit(query, outer)?;
+        let single = body.is_single() || matches!(limit.as_str(), " LIMIT 0" | " LIMIT 1");
         let sql = match &body {
             Body::Select(parts) if !parts.distinct_on.is_empty() => distinct_on(parts, &order),
             _ => {
@@ -87,7 +88,7 @@ impl Translator<'_> {
                 }
             }
         };
-        Ok(Rows { sql: format!("{sql}{limit}"), columns })
+        Ok(Rows { sql: format!("{sql}{limit}"), columns, single })
     }
 
     pub(super) fn with(&mut self, with: &With, outer: Option<&Scope<'_>>) -> Result<String, Error> {

@@ -53,7 +53,8 @@ pub(super) fn value(value: &Value) -> String {
         // SQLite reads the digits of the smallest integer as a real before it negates them.
         Value::Integer(i64::MIN) => "(-9223372036854775807-1)".to_owned(),
         Value::Integer(i) => i.to_string(),
-        Value::Real(r) if r.is_nan() => "NULL".to_owned(),
+        // SQLite has no NaN: its name stands for it.
+        Value::Real(r) if r.is_nan() => string("NaN"),
         Value::Real(r) if r.is_infinite() && *r > 0.0 => "9e999".to_owned(),
         Value::Real(r) if r.is_infinite() => "-9e999".to_owned(),
         Value::Real(r) => format!("{r:?}"),

@@ -75,6 +75,7 @@ impl Translator<'_> {
             distinct_on: Vec::new(),
             tail: format!(" FROM {from}"),
             scope,
+            single: false,
         })))
     }
 
@@ -88,6 +89,7 @@ impl Translator<'_> {
         }
         let (mut from, scope) = self.sources(&select.from, outer)?;
         let sets = std::mem::take(&mut self.sets);
+        let around = std::mem::take(&mut self.aggregates);
         let outputs = self.outputs(&select.projection, &scope)?;
         for set in std::mem::replace(&mut self.sets, sets) {
             from.push_str(if from.is_empty() { "" } else { ", " });
@@ -104,12 +106,14 @@ impl Translator<'_> {
         }
         self.grouping(select, &outputs, &scope, &mut tail)?;
         self.named_windows(select, &scope, &mut tail)?;
+        let aggregated = std::mem::replace(&mut self.aggregates, around) > 0;
+        let single = from.is_empty() || aggregated && !is_grouped(select);
         let distinct_on = match &select.distinct {
             Some(Distinct::On(keys)) => self.distinct_keys(keys, &outputs, &scope)?,
             _ => Vec::new(),
         };
         let distinct = select.distinct == Some(Distinct::Distinct);
-        let parts = Parts { outputs, distinct, distinct_on, tail, scope };
+        let parts = Parts { outputs, distinct, distinct_on, tail, scope, single };
         Ok(Body::Select(Box::new(parts)))
     }
 
@@ -404,6 +408,10 @@ pub(super) fn ordinal(
 pub(super) fn not_an_ordinal(typed: Typed) -> Typed {
     let bare = matches!(typed.form, Form::Number(..) | Form::Text(..) | Form::Parameter(_));
     if bare { Typed { sql: format!("+{}", typed.sql), ..typed } } else { typed }
+}
+
+fn is_grouped(select: &Select) -> bool {
+    !matches!(&select.group_by, GroupByExpr::Expressions(keys, _) if keys.is_empty())
 }
 
 fn set_operator(op: SetOperator, quantifier: SetQuantifier) -> Result<&'static str, Error> {

@@ -22,6 +22,8 @@ pub(super) struct Signature {
     pub(super) columns: Vec<(&'static str, Type)>,
     /// What SQLite knows it as; empty for an operator that is its operand.
     pub(super) sqlite: &'static str,
+    /// The function that checks the result of SQLite's own operator or function.
+    pub(super) guard: Option<&'static str>,
     /// What it is.
     pub(super) kind: Kind,
     /// The SQLite function takes the right operand first.
@@ -44,6 +46,8 @@ pub(super) enum Handed {
     AsIs,
     /// Cast to text.
     Text,
+    /// Cast to float8.
+    Float8,
     /// As `to_json` gives it.
     Json,
     /// As `to_jsonb` gives it.
@@ -365,7 +369,8 @@ impl Signature {
         Some(())
     }
 
-    /// `result [= sqlite name] [words]`, where the result may be `(name type, ...)`.
+    /// `result [= sqlite name] [words]`, where the result may be `(name type, ...)` and the name
+    /// `guard(name)`.
     fn parse_result(text: &'static str, name: &'static str) -> Option<Self> {
         let (result, rest) = match text.strip_prefix('(') {
             Some(columns) => columns.split_once(')')?,
@@ -377,6 +382,8 @@ impl Signature {
         if words.next_if_eq(&"=").is_some() {
             sqlite = words.next().unwrap_or("");
         }
+        let guarded = sqlite.strip_suffix(')').and_then(|inside| inside.split_once('('));
+        let (guard, sqlite) = guarded.map_or((None, sqlite), |(guard, name)| (Some(guard), name));
         let words: Vec<&str> = words.collect();
         let kind = match () {
             () if words.contains(&"within") => Kind::Within,
@@ -389,7 +396,7 @@ impl Signature {
         let swapped = words.contains(&"swapped");
         let arguments = Vec::new();
         let (variadic, distinct) = (false, false);
-        Some(Self { arguments, variadic, distinct, result, columns, sqlite, kind, swapped })
+        Some(Self { arguments, variadic, distinct, result, columns, sqlite, guard, kind, swapped })
     }
 
     /// `left operator right -> result = sqlite`, or without `left`.
@@ -413,6 +420,7 @@ impl Argument {
         let (ty, handed) = match text.split_once(':') {
             None => (text, Handed::AsIs),
             Some((ty, "text")) => (ty, Handed::Text),
+            Some((ty, "float8")) => (ty, Handed::Float8),
             Some((ty, "json")) => (ty, Handed::Json),
             Some((ty, _)) => (ty, Handed::Jsonb),
         };

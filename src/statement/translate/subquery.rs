@@ -33,10 +33,17 @@ impl Translator<'_> {
         query: &Query,
         scope: &Scope<'_>,
     ) -> Result<Typed, Error> {
-        let rows = self.query(query, Some(scope), Labels::None)?;
+        let rows = self.query(query, Some(scope), Labels::Own)?;
         match &rows.columns[..] {
             [column] => {
-                let sql = format!("({})", rows.sql);
+                let sql = match rows.single || self.stored {
+                    true => format!("({})", rows.sql),
+                    // SQLite would take the first of several rows.
+                    false => {
+                        let value = quote::name(&column.stored);
+                        format!("(SELECT pg_single({value}) FROM ({}))", rows.sql)
+                    }
+                };
                 Ok(Typed::new(sql, column.ty.ty).with_type(column.ty))
             }
             _ => Err(ErrorKind::WrongArity("subquery must return only one column").at(None)),
