@@ -3,6 +3,7 @@
 use super::{Database, Options};
 use crate::sqlite;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tracing::{info, warn};
@@ -27,21 +28,24 @@ pub struct Files {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Not there, or not to be read.
-    #[error("open {}: {source}", path.display())]
+    #[error("open {}: {source}{}", path.display(), io_advice(source))]
     Io {
         /// The file.
         path: PathBuf,
         /// What is wrong.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// SQLite cannot use it.
-    #[error("open {}: {source}", path.display())]
+    #[error("open {}: {source}{}", path.display(), source.advice())]
     Sqlite {
         /// The file.
         path: PathBuf,
         /// What is wrong.
         source: sqlite::Error,
     },
+    /// A device, a socket ...
+    #[error("open {}: it is no file", .0.display())]
+    NoFile(PathBuf),
     /// Two files would have one name.
     #[error("\"{}\" and \"{}\" would both be database \"{name}\"", first.display(), second.display())]
     Ambiguous {
@@ -64,6 +68,9 @@ impl Files {
         let files = Self { paths: paths.to_vec(), options, ..Self::default() };
         for path in paths.iter().filter(|path| !path.is_dir()) {
             files.add(path, Path::new(path.file_name().unwrap_or_default()))?;
+        }
+        for path in paths.iter().filter(|path| path.is_dir()) {
+            drop(path.read_dir().map_err(|source| Error::Io { path: path.clone(), source })?);
         }
         files.refresh();
         Ok(files)
@@ -129,12 +136,27 @@ impl Files {
             let (first, second) = (other.path().to_owned(), path.to_owned());
             return Err(Error::Ambiguous { name, first, second });
         }
-        std::fs::metadata(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
+        let metadata = std::fs::metadata(path);
+        let metadata = metadata.map_err(|source| Error::Io { path: path.to_owned(), source })?;
+        if !metadata.is_file() {
+            return Err(Error::NoFile(path.to_owned()));
+        }
         let database = Database::open(&name, path, relative, &self.options)
             .map_err(|source| Error::Sqlite { path: path.to_owned(), source })?;
         info!(database = name, file = %path.display(), "serving");
         databases.insert(name, Arc::new(database));
         Ok(())
+    }
+}
+
+/// What to do about it.
+fn io_advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            "; an empty file would do as a new database, so create it if that is meant"
+        }
+        io::ErrorKind::PermissionDenied => "; let the user that runs egret read and write it",
+        _ => "",
     }
 }
 

@@ -20,9 +20,13 @@ use crate::sqlite::{self, Connection, IdleConnection, OpenOptions};
 use crate::{catalog, statement};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
 
 /// Connections kept open that no session uses.
 const IDLE_CONNECTIONS_MAX: usize = 8;
+
+/// How long a file that is opened may be locked by another process before that is told.
+const OPEN_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How files are served.
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,13 +46,19 @@ pub struct Database {
     relative: PathBuf,
     options: Options,
     idle: Mutex<Vec<IdleConnection>>,
-    /// Never used: as long as it is open, no other connection is the last one to close.
-    _keeper: Mutex<IdleConnection>,
+    keeper: Mutex<Keeper>,
     gate: Arc<Gate>,
     schema: RwLock<Arc<Schema>>,
     plans: statement::Cache,
     shipper: OnceLock<Arc<Shipper>>,
     follower: OnceLock<Arc<Follower>>,
+}
+
+/// A connection that is never used: as long as it is open, no other one is the last to close. And it
+/// is one to the file that is served now, whatever was there before.
+struct Keeper {
+    connection: IdleConnection,
+    replacements: u32,
 }
 
 impl std::fmt::Debug for Database {
@@ -65,19 +75,16 @@ impl Database {
         relative: &Path,
         options: &Options,
     ) -> Result<Self, sqlite::Error> {
-        let keeper = open(path, options)?;
-        // Reads the first page: what is no SQLite file is found out here.
-        keeper.schema_version()?;
-        let Ok(keeper) = keeper.idle() else { return Err(sqlite::Error::in_use()) };
+        let keeper = Keeper::open(path, options, 0)?;
         Ok(Self {
             name: name.to_owned(),
             path: path.to_owned(),
             relative: relative.to_owned(),
             options: *options,
             idle: Mutex::default(),
-            _keeper: Mutex::new(keeper),
+            keeper: Mutex::new(keeper),
             gate: Arc::default(),
-            schema: RwLock::new(Arc::new(Schema::new(u32::MAX, Vec::new()))),
+            schema: RwLock::new(Arc::new(Schema::new(u64::MAX, Vec::new()))),
             plans: statement::Cache::default(),
             shipper: OnceLock::new(),
             follower: OnceLock::new(),
@@ -114,13 +121,46 @@ impl Database {
         self.options.follower
     }
 
-    /// A connection for a session, from the pool or new.
+    /// A connection for a session, from the pool or new: to the file that has the name now.
     ///
     /// # Errors
     /// The file cannot be opened.
     pub fn take(&self) -> Result<Connection, sqlite::Error> {
-        let idle = self.lock_idle().pop();
-        idle.map_or_else(|| open(&self.path, &self.options), |idle| Ok(idle.take()))
+        while let Some(idle) = self.idle_one() {
+            if !idle.has_moved() {
+                return Ok(idle.take());
+            }
+        }
+        loop {
+            let replacements = self.lock_keeper().replacements;
+            let connection = open(&self.path, &self.options, replacements)?;
+            // Seen after the opening, so that both are of one file.
+            if !self.was_replaced()? {
+                return Ok(connection);
+            }
+        }
+    }
+
+    /// Looks whether the file was replaced since a connection was last opened, and serves the new
+    /// one then.
+    fn was_replaced(&self) -> Result<bool, sqlite::Error> {
+        let mut keeper = self.lock_keeper();
+        let moved = keeper.connection.has_moved();
+        if moved {
+            // SQLite finds a log by its name: that of the old file must not be taken for the new one's.
+            keeper.connection.empty_log()?;
+            *keeper = Keeper::open(&self.path, &self.options, keeper.replacements + 1)?;
+            tracing::warn!(file = %self.path.display(), "the file was replaced: serving the new one");
+        }
+        Ok(moved)
+    }
+
+    fn idle_one(&self) -> Option<IdleConnection> {
+        self.lock_idle().pop()
+    }
+
+    fn lock_keeper(&self) -> MutexGuard<'_, Keeper> {
+        self.keeper.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes a connection back that is in no transaction and belongs to nobody.
@@ -160,7 +200,8 @@ impl Database {
         if known.version == version {
             return Ok(known);
         }
-        let loaded = schema::load(&mut &*connection, Namespace::Public)?;
+        let mut loaded = schema::load(&mut &*connection, Namespace::Public)?;
+        loaded.version = connection.version_of(loaded.version);
         let loaded = Arc::new(
             loaded.with_view_types(|schema, query| statement::column_types(query, schema)),
         );
@@ -216,11 +257,27 @@ impl Database {
     }
 }
 
-fn open(path: &Path, options: &Options) -> Result<Connection, sqlite::Error> {
-    let connection = Connection::open(
-        path,
-        OpenOptions { checkpoints_elsewhere: options.shipped || options.follower },
-    )?;
+impl Keeper {
+    fn open(path: &Path, options: &Options, replacements: u32) -> Result<Self, sqlite::Error> {
+        let connection = open(path, options, replacements)?;
+        connection.patience().set_limit(Some(OPEN_PATIENCE));
+        // Reads the schema: what is no SQLite file, or a broken one, is found out here.
+        match connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1") {
+            // Nothing else is locked, and sessions wait for locks.
+            Err(error) if error.is_busy() => {
+                tracing::warn!(file = %path.display(), "another process holds the file locked");
+            }
+            read => read?,
+        }
+        let connection = connection.idle().map_err(|_used| sqlite::Error::in_use())?;
+        Ok(Self { connection, replacements })
+    }
+}
+
+fn open(path: &Path, options: &Options, replacements: u32) -> Result<Connection, sqlite::Error> {
+    let checkpoints_elsewhere = options.shipped || options.follower;
+    let options = OpenOptions { checkpoints_elsewhere, replacements };
+    let connection = Connection::open(path, options)?;
     catalog::register_functions(&connection)?;
     Ok(connection)
 }

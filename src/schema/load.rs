@@ -43,7 +43,7 @@ pub fn load<R: Reader>(reader: &mut R, namespace: Namespace) -> Result<Schema, R
     let mut relations = loader.relations;
     relations.sort_by_key(|relation| relation.name.to_lowercase());
     finish(&mut relations);
-    Ok(Schema::new(u32::try_from(version).unwrap_or(0), relations))
+    Ok(Schema::new(u64::try_from(version).unwrap_or(0), relations))
 }
 
 struct Loader<'r, R> {

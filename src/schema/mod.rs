@@ -36,8 +36,9 @@ pub enum Namespace {
 /// One file's schema at one schema version.
 #[derive(Debug, Default)]
 pub struct Schema {
-    /// SQLite's schema cookie (`PRAGMA schema_version`) this snapshot was read at.
-    pub version: u32,
+    /// What tells it from others of its file: SQLite's schema cookie (`PRAGMA schema_version`) it was
+    /// read at, and in the upper half which file of that name it is.
+    pub version: u64,
     /// Tables, views and virtual tables, in the order of their names.
     pub relations: Vec<Relation>,
     by_name: HashMap<String, usize>,
@@ -205,7 +206,7 @@ pub struct Trigger {
 impl Schema {
     /// A snapshot of the given relations.
     #[must_use]
-    pub fn new(version: u32, mut relations: Vec<Relation>) -> Self {
+    pub fn new(version: u64, mut relations: Vec<Relation>) -> Self {
         relations.sort_by(|a, b| a.name.cmp(&b.name));
         let by_name =
             relations.iter().enumerate().map(|(i, r)| (r.name.to_ascii_lowercase(), i)).collect();

@@ -155,6 +155,12 @@ impl Failure {
         failure
     }
 
+    /// The file has another one in its place, or none: cursors and temporary tables went with it.
+    #[must_use]
+    pub fn database_replaced() -> Self {
+        Self::fatal("57P04", "the database's file was replaced or removed").hint("Connect again.")
+    }
+
     /// Statements other than the end of the transaction are refused in a failed transaction block.
     #[must_use]
     pub fn in_failed_transaction() -> Self {
@@ -227,17 +233,22 @@ pub(super) fn from_sqlite_in(error: &sqlite::Error, schema: &Schema) -> Failure 
             Failure::new("55P03", "canceling statement due to lock timeout")
                 .detail("Another process holds the lock of the file.")
         }
+        codes::READONLY if code == codes::READONLY_MOVED => Failure::database_replaced(),
         codes::READONLY => {
             Failure::new("25006", "cannot write: the file or the session is read-only")
+                .hint("The server must be allowed to write the file and to make files beside it.")
         }
         codes::AUTH => {
             Failure::new("42501", "permission denied: the statement is not allowed here")
         }
         codes::FULL => {
             Failure::new("53100", "could not write to the file: no space left on device")
+                .hint("Check free disk space.")
         }
-        codes::IOERR => Failure::new("58030", "could not read or write the file"),
-        codes::CANTOPEN => Failure::new("58P01", "could not open the file"),
+        codes::IOERR => Failure::new("58030", "could not read or write the file")
+            .hint("Check the server's disk and its kernel log."),
+        codes::CANTOPEN => Failure::new("58P01", "could not open the file")
+            .hint("Check that the file is there, and that the server may read and write it."),
         codes::CORRUPT | codes::NOTADB => {
             Failure::new("XX001", "the file is corrupt or is not a SQLite database")
                 .hint("Restore it from its backup with: egret restore URL --output FILE")
@@ -322,6 +333,7 @@ mod codes {
     pub(super) const AUTH: i32 = 23;
     pub(super) const RANGE: i32 = 25;
     pub(super) const NOTADB: i32 = 26;
+    pub(super) const READONLY_MOVED: i32 = 8 | (4 << 8);
     pub(super) const BUSY_SNAPSHOT: i32 = 5 | (2 << 8);
     pub(super) const CHECK: i32 = 19 | (1 << 8);
     pub(super) const FOREIGN_KEY: i32 = 19 | (3 << 8);

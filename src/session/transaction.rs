@@ -331,6 +331,9 @@ impl Session {
         if !self.block.is_transaction() {
             self.start_clock();
         }
+        if !self.block.open {
+            self.leave_moved_file(access)?;
+        }
         if access == Access::Read {
             if self.block.is_transaction() && self.block.reads_one_snapshot() && !self.block.open {
                 self.open("BEGIN")?;
@@ -346,6 +349,23 @@ impl Session {
             let synchronous = self.effective.synchronous;
             let set = self.connection()?.set_synchronous(synchronous);
             set.map_err(|error| self.failure(error))?;
+        }
+        Ok(())
+    }
+
+    /// A file that was replaced or removed is no longer the database: it is not read for long, and
+    /// never written. The session goes on with the file that is there now, unless it has left
+    /// something in the old one.
+    fn leave_moved_file(&mut self, access: Access) -> Result<(), Failure> {
+        let moved = self.connection.as_ref().is_some_and(|connection| match access {
+            Access::Read => connection.has_moved_meanwhile(),
+            Access::Write | Access::Schema => connection.has_moved(),
+        });
+        if moved && (self.temp.is_some() || !self.portals.is_empty()) {
+            return Err(Failure::database_replaced());
+        }
+        if moved {
+            self.release_connection();
         }
         Ok(())
     }

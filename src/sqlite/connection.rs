@@ -9,10 +9,14 @@ use rusqlite::config::DbConfig;
 use rusqlite::{InterruptHandle, OpenFlags, ffi};
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
-use std::ffi::CStr;
+use std::ffi::{CStr, c_int};
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How often a reader looks whether the file is still in its place.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Statements a connection keeps prepared.
 const CACHED_STATEMENTS_MAX: usize = 64;
@@ -22,6 +26,8 @@ const CACHED_STATEMENTS_MAX: usize = 64;
 pub struct OpenOptions {
     /// Somebody else decides when to checkpoint: no automatic one, none on close.
     pub checkpoints_elsewhere: bool,
+    /// How often the file has been replaced by another: [`Connection::schema_version`] counts it.
+    pub replacements: u32,
 }
 
 /// A connection to one file. Clones share it.
@@ -46,6 +52,24 @@ impl IdleConnection {
     pub fn take(self) -> Connection {
         Connection { shared: self.shared }
     }
+
+    /// As [`Connection::has_moved`].
+    #[must_use]
+    pub fn has_moved(&self) -> bool {
+        self.shared.has_moved()
+    }
+
+    /// Copies the log into the file and cuts it to nothing, whatever has the file's name by now.
+    ///
+    /// # Errors
+    /// `SQLITE_BUSY` when somebody still reads from the log, `SQLITE_IOERR`, `SQLITE_FULL` ...
+    pub fn empty_log(&self) -> Result<(), Error> {
+        let sql = "PRAGMA main.wal_checkpoint(TRUNCATE)";
+        match self.shared.raw.query_row(sql, (), |row| row.get(0))? {
+            0 => Ok(()),
+            _busy => Err(self.shared.error(ffi::SQLITE_BUSY)),
+        }
+    }
 }
 
 /// What statements share with their connection.
@@ -60,6 +84,9 @@ pub(super) struct Shared {
     tables: RefCell<HashSet<&'static str>>,
     patience: Box<Patience>,
     synchronous: Cell<Synchronous>,
+    replacements: u32,
+    /// When it was last looked whether the file is where it was.
+    seen_in_place: Cell<Instant>,
     // Last, so that it closes after the cached statements are finalized.
     raw: rusqlite::Connection,
 }
@@ -74,10 +101,10 @@ pub enum Synchronous {
 }
 
 impl Connection {
-    /// Opens a file for a client's statements.
+    /// Opens a file for a client's statements. Nothing is read from it yet, so nothing is waited for.
     ///
     /// # Errors
-    /// `SQLITE_CANTOPEN`, `SQLITE_NOTADB`, `SQLITE_CORRUPT` ...
+    /// `SQLITE_CANTOPEN`, `SQLITE_NOMEM`
     pub fn open(path: &Path, options: OpenOptions) -> Result<Self, Error> {
         let raw = rusqlite::Connection::open_with_flags(
             path,
@@ -113,7 +140,7 @@ impl Connection {
         }
         // What sorts and temporary tables need goes to files when it is much: in memory it would have
         // no bound, and one sort of all of it could not be stopped.
-        raw.execute_batch("PRAGMA synchronous = FULL; PRAGMA temp_store = FILE")?;
+        raw.execute_batch("PRAGMA temp_store = FILE")?;
         let slot = Arc::new(HostSlot::default());
         let role = CurrentRole::new(Role::System);
         let asked = role.clone();
@@ -129,7 +156,10 @@ impl Connection {
             slot,
             tables: RefCell::default(),
             patience,
+            // SQLite's own default; to set it would mean to read the file.
             synchronous: Cell::new(Synchronous::Full),
+            replacements: options.replacements,
+            seen_in_place: Cell::new(Instant::now()),
             raw,
         };
         Ok(Self { shared: Rc::new(shared) })
@@ -235,17 +265,37 @@ impl Connection {
         Ok(())
     }
 
-    /// SQLite's schema cookie of the main database.
+    /// What tells schemas of the file apart: SQLite's schema cookie of the main database, and in the
+    /// upper half which file it is of those that had its name one after another.
     ///
     /// # Errors
     /// `SQLITE_BUSY`, `SQLITE_CORRUPT`, `SQLITE_NOTADB` ...
-    pub fn schema_version(&self) -> Result<u32, Error> {
+    pub fn schema_version(&self) -> Result<u64, Error> {
         self.as_system(|connection| {
             let mut statement = connection.prepare("PRAGMA main.schema_version")?;
             statement.step()?;
-            let version = statement.value(0).to_owned();
-            Ok(if let Value::Integer(v) = version { u32::try_from(v).unwrap_or(0) } else { 0 })
+            let cookie = statement.value(0).to_owned();
+            let cookie = if let Value::Integer(v) = cookie { u64::try_from(v).ok() } else { None };
+            Ok(self.version_of(cookie.unwrap_or(0)))
         })
+    }
+
+    /// [`Self::schema_version`] at this cookie.
+    #[must_use]
+    pub fn version_of(&self, cookie: u64) -> u64 {
+        u64::from(self.shared.replacements) << 32 | cookie
+    }
+
+    /// The file's name leads to another file by now, or to none.
+    #[must_use]
+    pub fn has_moved(&self) -> bool {
+        self.shared.has_moved()
+    }
+
+    /// The same, when it was not looked for a second.
+    #[must_use]
+    pub fn has_moved_meanwhile(&self) -> bool {
+        self.shared.seen_in_place.get().elapsed() >= LOOK_INTERVAL && self.has_moved()
     }
 
     /// Rows changed by the last INSERT, UPDATE or DELETE.
@@ -317,6 +367,21 @@ impl Connection {
 }
 
 impl Shared {
+    fn has_moved(&self) -> bool {
+        self.seen_in_place.set(Instant::now());
+        let mut moved: c_int = 0;
+        // SAFETY: the handle is live, and this control writes an int.
+        unsafe {
+            ffi::sqlite3_file_control(
+                self.handle(),
+                c"main".as_ptr(),
+                ffi::SQLITE_FCNTL_HAS_MOVED,
+                std::ptr::from_mut(&mut moved).cast(),
+            );
+        }
+        moved != 0
+    }
+
     pub(super) fn handle(&self) -> *mut ffi::sqlite3 {
         // SAFETY: the handle is used only while `self`, which owns it, is alive.
         unsafe { self.raw.handle() }

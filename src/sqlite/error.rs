@@ -36,6 +36,25 @@ impl Error {
         }
     }
 
+    /// What whoever runs the program can do when a file cannot be opened, as the end of a sentence.
+    #[must_use]
+    pub fn advice(&self) -> &'static str {
+        match self.primary_code() {
+            ffi::SQLITE_NOTADB => {
+                ": it is not a SQLite database, or one whose start was overwritten"
+            }
+            ffi::SQLITE_CORRUPT => {
+                ": it is corrupt; restore it with: egret restore URL --output FILE"
+            }
+            ffi::SQLITE_CANTOPEN => ": the user that runs egret may not read it",
+            ffi::SQLITE_READONLY => {
+                ": it is in WAL mode, so the user that runs egret must be allowed to write it and \
+                 its directory"
+            }
+            _ => "",
+        }
+    }
+
     /// The statement was stopped by an interrupt.
     #[must_use]
     pub fn is_interrupt(&self) -> bool {

@@ -122,7 +122,7 @@ pub struct Plan {
     /// The relation whose rows it changes.
     pub target: Option<Oid>,
     /// The schema version it was made for.
-    pub schema_version: u32,
+    pub schema_version: u64,
 }
 
 /// How a statement is named in its command tag.

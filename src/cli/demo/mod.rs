@@ -226,7 +226,7 @@ fn converse(address: SocketAddr) -> Result<(), Error> {
 }
 
 fn open(path: &Path) -> Result<Connection, sqlite::Error> {
-    Connection::open(path, OpenOptions { checkpoints_elsewhere: true })
+    Connection::open(path, OpenOptions { checkpoints_elsewhere: true, ..OpenOptions::default() })
 }
 
 /// The schema, and every row of every table.
