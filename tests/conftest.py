@@ -51,6 +51,22 @@ def link(shop, tls):
     return shop.link(tls)
 
 
+@pytest.fixture
+def serve():
+    """Starts servers that end with the case."""
+    started = []
+
+    def start(*files, arguments=(), **options):
+        server = servers.Egret(*files, arguments=arguments, **options)
+        started.append(server)
+        return server
+
+    yield start
+    for server in started:
+        server.stop()
+        assert "panicked" not in server.text, server.text[-3000:]
+
+
 @pytest.fixture(autouse=True)
 def time_limit():
     """No case may hang: after a minute it fails where it stands."""

@@ -11,22 +11,6 @@ import servers
 pytestmark = pytest.mark.skipif(servers.TARGET != "egret", reason="egret only")
 
 
-@pytest.fixture
-def serve():
-    """Starts servers that end with the case."""
-    started = []
-
-    def start(*files, arguments=(), **options):
-        server = servers.Egret(*files, arguments=arguments, **options)
-        started.append(server)
-        return server
-
-    yield start
-    for server in started:
-        server.stop()
-        assert "panicked" not in server.text, server.text[-3000:]
-
-
 def connect(server, **more):
     """A session in autocommit mode."""
     options = {"host": "127.0.0.1", "port": server.port, "user": "someone"} | more
