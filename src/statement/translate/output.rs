@@ -6,7 +6,7 @@ use super::quote;
 use super::scope::Scope;
 use super::typed::{Form, Typed};
 use sqlparser::ast::{AccessExpr, Expr, FunctionArguments, Query, SelectItem, SetExpr};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// An item of a select list.
 #[derive(Clone, Debug)]
@@ -69,13 +69,15 @@ pub(super) fn labelled<'o>(expr: &Expr, outputs: &'o [Output]) -> Option<&'o Out
 /// Labels as SQLite needs them: no two alike.
 pub(super) fn labels<'n>(names: impl Iterator<Item = &'n str>) -> Vec<String> {
     let mut seen = HashSet::new();
+    // Which numbers a name has used: a long list may have many alike.
+    let mut used: HashMap<&str, usize> = HashMap::new();
     let mut out = Vec::new();
     for name in names {
         let mut label = name.to_owned();
-        let mut n = 1;
         while !seen.insert(label.to_ascii_lowercase()) {
+            let n = used.entry(name).or_default();
+            *n += 1;
             label = format!("{name}:{n}");
-            n += 1;
         }
         out.push(label);
     }
