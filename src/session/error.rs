@@ -161,6 +161,14 @@ impl Failure {
         Self::fatal("57P04", "the database's file was replaced or removed").hint("Connect again.")
     }
 
+    /// Two sessions wait for each other.
+    #[must_use]
+    pub fn deadlock() -> Self {
+        Self::new("40P01", "deadlock detected")
+            .detail("Who may write waits for what this transaction's open cursors read.")
+            .hint("Close cursors before writing, or put the file into WAL mode.")
+    }
+
     /// Statements other than the end of the transaction are refused in a failed transaction block.
     #[must_use]
     pub fn in_failed_transaction() -> Self {
@@ -362,6 +370,15 @@ fn engine(message: &str) -> Failure {
         return Failure::new("42601", format!("syntax error at or near {token}"));
     }
     let sqlstate = match message {
+        m if m.starts_with("Expression tree is too large")
+            || m.starts_with("parser stack overflow")
+            || m.starts_with("at most ") && m.ends_with(" tables in a join") =>
+        {
+            return Failure::new("54001", format!("statement too complex: {m}"))
+                .hint("Split the statement, or join and nest less in it.");
+        }
+        m if m.starts_with("too many arguments on function") => "54023",
+        m if m.starts_with("too many columns") || m.starts_with("too many terms") => "54011",
         m if m.ends_with("already exists") => "42P07",
         m if m.starts_with("misuse of aggregate") => "42803",
         m if m.starts_with("misuse of window") => "42P20",

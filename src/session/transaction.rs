@@ -388,15 +388,36 @@ impl Session {
 
     fn take_turn(&mut self) -> Result<(), Failure> {
         if self.block.turn.is_none() {
-            let deadline = self.effective.lock_timeout.map(|timeout| Instant::now() + timeout);
+            let deadline = self.lock_patience().map(|timeout| Instant::now() + timeout);
             let cancel = Arc::clone(&self.backend.cancel);
             let turn = self.database().gate().enter(deadline, || cancel.reason().is_some());
             self.block.turn = Some(turn.map_err(|left| match left {
                 Left::Cancelled => cancelled(cancel.reason().unwrap_or(Reason::User)),
-                Left::TimedOut => lock_timeout(),
+                Left::TimedOut => self.not_locked(),
             })?);
         }
         Ok(())
+    }
+
+    /// How long to wait for the right to write. Whoever has it may in turn wait for this session's
+    /// cursors, if the file is not in WAL mode: that is not waited for, as PostgreSQL does not.
+    fn lock_patience(&self) -> Option<Duration> {
+        const DEADLOCK_TIMEOUT: Duration = Duration::from_secs(1);
+        match self.effective.lock_timeout {
+            None if self.may_deadlock() => Some(DEADLOCK_TIMEOUT),
+            Some(timeout) if self.may_deadlock() => Some(timeout.min(DEADLOCK_TIMEOUT)),
+            timeout => timeout,
+        }
+    }
+
+    fn may_deadlock(&self) -> bool {
+        self.connection.as_ref().is_some_and(Connection::keeps_writers_out)
+    }
+
+    /// [`Self::lock_patience`] is over.
+    fn not_locked(&self) -> Failure {
+        let is_shorter = self.lock_patience() != self.effective.lock_timeout;
+        if is_shorter { Failure::deadlock() } else { lock_timeout() }
     }
 
     fn open(&mut self, begin: &str) -> Result<(), Failure> {
@@ -404,11 +425,16 @@ impl Session {
         let savepoints: Vec<String> =
             self.block.savepoints.iter().map(|savepoint| quoted(&savepoint.name)).collect();
         let connection = self.connection()?;
+        connection.patience().set_limit(self.lock_patience());
         let opened = connection.set_synchronous(synchronous).and_then(|()| {
-            connection.execute(begin)?;
+            connection.begin(begin)?;
             savepoints.iter().try_for_each(|name| connection.execute(&format!("SAVEPOINT {name}")))
         });
-        opened.map_err(|error| self.failure(error))?;
+        connection.patience().set_limit(self.effective.lock_timeout);
+        opened.map_err(|error| match self.failure(error) {
+            failure if failure.sqlstate == "55P03" => self.not_locked(),
+            failure => failure,
+        })?;
         self.block.open = true;
         Ok(())
     }

@@ -53,7 +53,7 @@ impl Patience {
         &self.stop
     }
 
-    fn pause(&self, attempt: u32) -> bool {
+    pub(super) fn pause(&self, attempt: u32) -> bool {
         if self.stop.load(Ordering::Relaxed) {
             return false;
         }

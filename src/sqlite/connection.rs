@@ -214,6 +214,39 @@ impl Connection {
         result
     }
 
+    /// Runs a BEGIN, waiting for others as ever: SQLite itself does not wait in a connection that
+    /// reads, since in some journal modes the others may wait for the reader.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`] and [`Statement::step`].
+    pub fn begin(&self, sql: &str) -> Result<(), Error> {
+        let mut tries = 0;
+        loop {
+            match self.execute(sql) {
+                Err(Error::Engine { code: ffi::SQLITE_BUSY, .. })
+                    if self.is_reading() && self.shared.patience.pause(tries) =>
+                {
+                    tries += 1;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    fn is_reading(&self) -> bool {
+        // SAFETY: the handle is live, and the name a C string.
+        let state = unsafe { ffi::sqlite3_txn_state(self.shared.handle(), c"main".as_ptr()) };
+        state == ffi::SQLITE_TXN_READ
+    }
+
+    /// Statements that are not over keep every writer from its commit: the file is not in WAL mode.
+    #[must_use]
+    pub fn keeps_writers_out(&self) -> bool {
+        let mode = || self.as_system(|connection| connection.rows("PRAGMA main.journal_mode", &[]));
+        let is_wal = |rows: Vec<Vec<Value>>| rows == [[Value::Text("wal".into())]];
+        self.is_reading() && mode().is_ok_and(|rows| !is_wal(rows))
+    }
+
     /// All rows of a query.
     ///
     /// # Errors
