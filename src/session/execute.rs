@@ -83,7 +83,8 @@ impl Session {
             self.shared.set_schema(&last_seen);
             return Ok(bound);
         }
-        let schema = self.schema()?;
+        let needs_schema = !statement::utility::is_complete(text);
+        let schema = if needs_schema { self.schema()? } else { last_seen };
         let bound = self.database().plans().translate(text, &self.env(&schema, given));
         bound.map_err(|error| from_statement(&error, text))
     }

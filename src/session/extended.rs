@@ -6,7 +6,7 @@ use super::error::{Failure, from_statement, from_types};
 use super::input::{Body, Message};
 use super::portal::{Portal, Prepared, check_formats, format_of};
 use super::simple::{moved, part};
-use crate::statement::{Statement, lexer};
+use crate::statement::{Statement, lexer, utility};
 use crate::types::{ColumnType, Format, Value, decode};
 use std::ops::Range;
 use std::sync::Arc;
@@ -20,13 +20,26 @@ impl Session {
             return Err(Failure::new("42P05", message));
         }
         let range = only(&text)?;
-        // What is promised here is held against the rows later: it is of the schema as it is now.
-        self.schema()?;
-        let prepared = self.prepare_checked(part(&text, &range), given);
+        let timer = self.begin_statement();
+        let prepared = self.prepare_as_it_is_now(part(&text, &range), given);
+        self.end_statement(timer);
         let prepared = prepared.map_err(|failure| moved(failure, &text[..range.start]))?;
         self.prepared.insert(name, Arc::new(prepared));
         self.reply.parse_complete();
         Ok(())
+    }
+
+    /// What is promised of a statement here is held against its rows later: it is of the schema as it
+    /// is now.
+    fn prepare_as_it_is_now(
+        &mut self,
+        text: Arc<str>,
+        given: Vec<u32>,
+    ) -> Result<Prepared, Failure> {
+        if !utility::is_complete(&text) {
+            self.schema()?;
+        }
+        self.prepare_checked(text, given)
     }
 
     /// Bind

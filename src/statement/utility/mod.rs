@@ -68,6 +68,12 @@ pub fn parse(text: &str) -> Result<Option<Utility>, Error> {
     Ok(utility)
 }
 
+/// The meaning of a statement is in its text alone: no schema is needed, nor the file.
+#[must_use]
+pub fn is_complete(text: &str) -> bool {
+    matches!(parse(text), Ok(Some(Utility::Statement(_))))
+}
+
 /// How a statement is read.
 enum Command {
     /// From behind its first word; nothing else begins with that word.
