@@ -7,6 +7,7 @@ import random
 import shutil
 import sqlite3
 import subprocess
+import threading
 import time
 
 import psycopg
@@ -298,9 +299,56 @@ def test_locked_by_another_process(serve, tmp_path, mode):
         with pytest.raises(psycopg.errors.LockNotAvailable):
             conn.execute("SELECT * FROM t")
         assert 0.2 < time.monotonic() - before < 3
+        for prepare in (False, True):
+            conn.execute("SET lock_timeout = 0; SET statement_timeout = '300ms'", prepare=False)
+            with pytest.raises(psycopg.errors.QueryCanceled):
+                conn.execute("SELECT id FROM t WHERE b = %s", ("x",), prepare=prepare)
         app.execute("COMMIT")
         app.close()
         assert conn.execute("SELECT count(*) FROM t").fetchone() == (1,)
+
+
+@pytest.mark.parametrize("mode", ["delete", "wal"])
+def test_a_lock_and_a_cursor(serve, tmp_path, mode):
+    """With a cursor open, a write waits for the application's lock too, not just without one."""
+    file = make(tmp_path / "app.db", mode, "CREATE TABLE t (a); INSERT INTO t VALUES (1), (2), (3);")
+    app = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    with connect(serve(file)) as conn:
+        conn.execute("BEGIN; DECLARE c CURSOR FOR SELECT * FROM t")
+        assert conn.execute("FETCH 1 FROM c").fetchone() == ("1",)
+        app.execute("BEGIN IMMEDIATE")
+        timer = threading.Timer(0.5, lambda: app.execute("ROLLBACK"))
+        timer.start()
+        conn.execute("INSERT INTO t VALUES (4)")
+        conn.execute("COMMIT")
+        timer.join()
+        app.execute("BEGIN IMMEDIATE")
+        conn.execute("BEGIN; SET LOCAL lock_timeout = '200ms'; DECLARE c CURSOR FOR SELECT * FROM t")
+        conn.execute("FETCH 1 FROM c")
+        before = time.monotonic()
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            conn.execute("INSERT INTO t VALUES (5)")
+        assert 0.15 < time.monotonic() - before < 1
+        conn.execute("ROLLBACK")
+    app.close()
+
+
+def test_deadlock(serve, tmp_path):
+    """Without WAL a commit waits for readers. A reader that waits for the writer gets 40P01."""
+    file = make(tmp_path / "app.db", "delete", "CREATE TABLE t (a); INSERT INTO t VALUES (1), (2);")
+    server = serve(file)
+    with connect(server) as reader, connect(server) as writer:
+        reader.execute("BEGIN; DECLARE c CURSOR FOR SELECT * FROM t")
+        reader.execute("FETCH 1 FROM c")
+        thread = threading.Thread(target=lambda: writer.execute("INSERT INTO t VALUES (3)"))
+        thread.start()
+        time.sleep(0.3)
+        with pytest.raises(psycopg.errors.DeadlockDetected):
+            reader.execute("INSERT INTO t VALUES (4)")
+        thread.join(10)
+        assert not thread.is_alive()
+        reader.execute("ROLLBACK")
+        assert reader.execute("SELECT count(*) FROM t").fetchone() == (3,)
 
 
 def as_nobody(path):
