@@ -19,7 +19,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let config = Layer { paths: Some(paths), listen, ..Layer::default() }.check()?;
 
     let files = Files::open(&config.paths, Options::default())?;
-    let server = Server::new(files, config.listener.connections_max);
+    let server = Server::new(files, config.listener.connections_max)?;
     let listener = Listener::bind(&config.listener).await?;
     for address in listener.addresses() {
         writeln!(stderr(), "listening on {address}")?;

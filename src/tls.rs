@@ -1,7 +1,7 @@
 //! The door to rustls: a certificate and its key in, encrypted streams out.
 //!
 //! A handshake is made on a tokio stream, where strangers may be slow ([`Acceptor::accept`]). The
-//! stream then becomes a [`Channel`] over a blocking socket, with all the state of the connection.
+//! stream then becomes a [`Channel`] over a socket of its own, with all the state of the connection.
 //! <https://www.postgresql.org/docs/15/ssl-tcp.html>
 
 use rustls::crypto::ring::default_provider;
@@ -115,7 +115,7 @@ pub fn means_postgres<S>(stream: &Stream<S>) -> bool {
 ///
 /// # Errors
 /// Those of `socket`.
-pub fn channel<S, T: Below>(
+pub fn channel<S, T: Read + Write>(
     stream: Stream<S>,
     socket: impl FnOnce(S) -> io::Result<T>,
 ) -> io::Result<Channel<T>> {
@@ -123,22 +123,14 @@ pub fn channel<S, T: Below>(
     Ok(Channel { connection, socket: socket(below)? })
 }
 
-/// A blocking socket below a [`Channel`].
-pub trait Below: Read + Write {
-    /// From now on calls fail instead of waiting.
-    ///
-    /// # Errors
-    /// Those of the system call.
-    fn stop_blocking(&self) -> io::Result<()>;
-}
-
-/// An encrypted stream over a blocking socket. Dropped, it tells the client that this is the end.
-pub struct Channel<T: Below> {
+/// An encrypted stream over a socket that does not block. Dropped, it tells the client that this is
+/// the end.
+pub struct Channel<T: Read + Write> {
     connection: ServerConnection,
     socket: T,
 }
 
-impl<T: Below> Channel<T> {
+impl<T: Read + Write> Channel<T> {
     /// A read will not need the socket: there is decrypted data, the end, or an error.
     pub fn has_buffered(&mut self) -> bool {
         match self.connection.process_new_packets() {
@@ -168,7 +160,7 @@ impl<T: Below> Channel<T> {
     }
 }
 
-impl<T: Below> Read for Channel<T> {
+impl<T: Read + Write> Read for Channel<T> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             match self.connection.reader().read(buffer) {
@@ -184,7 +176,7 @@ impl<T: Below> Read for Channel<T> {
     }
 }
 
-impl<T: Below> Write for Channel<T> {
+impl<T: Read + Write> Write for Channel<T> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.send()?;
         let taken = self.connection.writer().write(bytes)?;
@@ -201,11 +193,11 @@ impl<T: Below> Write for Channel<T> {
     }
 }
 
-impl<T: Below> Drop for Channel<T> {
+impl<T: Read + Write> Drop for Channel<T> {
     fn drop(&mut self) {
         self.connection.send_close_notify();
-        // A client that does not read must not keep the thread.
-        drop(self.socket.stop_blocking().and_then(|()| self.send()));
+        // A client that does not read does not want to know.
+        drop(self.send());
     }
 }
 

@@ -53,6 +53,9 @@ pub enum Error {
     /// A directory cannot be made a replica of one file.
     #[error("follow: {} is a directory", .0.display())]
     FollowDirectory(PathBuf),
+    /// The system gives no threads or descriptors.
+    #[error("start threads: {0}")]
+    Threads(#[source] io::Error),
     /// Signals cannot be waited for.
     #[error("wait for signals: {0}")]
     Signals(#[source] io::Error),
@@ -86,7 +89,7 @@ impl Service {
             database.set_follower(follower);
         }
         let listener = Listener::bind(&config.listener).await?;
-        let server = Server::new(files, config.listener.connections_max);
+        let server = Server::new(files, config.listener.connections_max).map_err(Error::Threads)?;
         let backups = Backups::new(config);
         backups.ship(&server).await?;
         Ok(Self { server, listener, backups })

@@ -36,6 +36,13 @@ pub enum Left {
 }
 
 impl Gate {
+    /// A turn, if nobody has it.
+    pub fn try_enter(self: &Arc<Self>) -> Option<Turn> {
+        let mut queue = self.lock();
+        let free = !std::mem::replace(&mut queue.taken, true);
+        free.then(|| self.turn())
+    }
+
     /// Waits for a turn. The wait ends early when `cancelled` says so; whoever makes it say so
     /// unparks the thread.
     ///

@@ -1,4 +1,4 @@
-//! From a stranger who proved who they are to a session on a thread of its own.
+//! From a stranger who proved who they are to a session.
 //!
 //! Whether a database exists is told only here: strangers do not learn it.
 
@@ -7,11 +7,7 @@ use crate::auth::User;
 use crate::session::{self, Failure, Server, Socket, Startup, Stream, reply::Reply};
 use std::io::Write;
 use std::net::{Shutdown, SocketAddr};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-
-/// Virtual memory: what a session does not touch costs nothing.
-const STACK_BYTES: usize = 1 << 20;
 
 /// A client whose session begins.
 pub(super) struct Entrant {
@@ -24,24 +20,11 @@ pub(super) struct Entrant {
 }
 
 impl Entrant {
-    /// Starts the session's thread.
-    pub(super) fn enter(self, server: Arc<Server>, stream: Stream) {
-        let peer = self.peer;
-        let started = std::thread::Builder::new()
-            .name("session".to_owned())
-            .stack_size(STACK_BYTES)
-            // Nothing of a session outlives it, so a panic leaves nothing half done for others;
-            // the program's hook has logged it.
-            .spawn(move || drop(catch_unwind(AssertUnwindSafe(|| self.run(&server, stream)))));
-        if let Err(error) = started {
-            tracing::error!(?peer, %error, "no thread for a session");
-        }
-    }
-
-    fn run(self, server: &Arc<Server>, stream: Stream) {
+    /// Begins the session. Blocks when the database is not known yet: files are looked for.
+    pub(super) fn enter(self, server: &Arc<Server>, stream: Stream) {
         let peer = self.peer;
         match self.startup(server) {
-            Ok(startup) => session::run(server, stream, startup),
+            Ok(startup) => session::begin(server, stream, startup),
             Err(failure) => {
                 tracing::info!(?peer, sqlstate = failure.sqlstate, "refused: {failure}");
                 refuse(stream, &failure);

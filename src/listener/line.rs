@@ -1,7 +1,7 @@
 //! The connection to a stranger: on tokio, with little memory and no trust.
 //!
 //! What enters: bytes. What leaves: whole packets and messages of bounded length, and in the end
-//! the blocking [`Stream`] of a session.
+//! the [`Stream`] of a session.
 
 use super::packet::PACKET_MAX;
 use crate::session::reply::Reply;
@@ -41,9 +41,9 @@ impl From<io::Error> for End {
     }
 }
 
-/// A stream that can become blocking.
+/// A stream that can leave tokio.
 pub(super) trait Raw: AsyncRead + AsyncWrite + Unpin + Send {
-    fn into_blocking(self) -> io::Result<Stream>;
+    fn into_session(self) -> io::Result<Stream>;
 }
 
 /// A stream and what was read of it too early.
@@ -136,9 +136,9 @@ impl<S: Raw> Line<S> {
         self.stream
     }
 
-    /// The blocking stream, and what was read of it too early.
-    pub(super) fn into_blocking(self) -> io::Result<(Stream, Vec<u8>)> {
-        Ok((self.stream.into_blocking()?, self.buffer))
+    /// The session's stream, and what was read of it too early.
+    pub(super) fn into_session(self) -> io::Result<(Stream, Vec<u8>)> {
+        Ok((self.stream.into_session()?, self.buffer))
     }
 }
 
@@ -147,24 +147,22 @@ fn length(bytes: &[u8]) -> usize {
 }
 
 impl Raw for TcpStream {
-    fn into_blocking(self) -> io::Result<Stream> {
-        Ok(Stream::plain(Arc::new(blocking_tcp(self)?)))
+    fn into_session(self) -> io::Result<Stream> {
+        Ok(Stream::plain(Arc::new(session_tcp(self)?)))
     }
 }
 
 impl Raw for UnixStream {
-    fn into_blocking(self) -> io::Result<Stream> {
-        let socket = self.into_std()?;
-        socket.set_nonblocking(false)?;
-        Ok(Stream::plain(Arc::new(Socket::Unix(socket))))
+    fn into_session(self) -> io::Result<Stream> {
+        Ok(Stream::plain(Arc::new(Socket::Unix(self.into_std()?))))
     }
 }
 
 impl Raw for tls::Stream<TcpStream> {
-    fn into_blocking(self) -> io::Result<Stream> {
+    fn into_session(self) -> io::Result<Stream> {
         let mut shared = None;
         let channel = tls::channel(self, |below| {
-            let socket = Arc::new(blocking_tcp(below)?);
+            let socket = Arc::new(session_tcp(below)?);
             shared = Some(Arc::clone(&socket));
             Ok(Shared(socket))
         })?;
@@ -173,9 +171,8 @@ impl Raw for tls::Stream<TcpStream> {
     }
 }
 
-fn blocking_tcp(stream: TcpStream) -> io::Result<Socket> {
+fn session_tcp(stream: TcpStream) -> io::Result<Socket> {
     let socket = stream.into_std()?;
-    socket.set_nonblocking(false)?;
     set_socket_keepalive(&socket, true)?;
     Ok(Socket::Tcp(socket))
 }
@@ -183,15 +180,6 @@ fn blocking_tcp(stream: TcpStream) -> io::Result<Socket> {
 impl Secure for tls::Channel<Shared> {
     fn has_buffered(&mut self) -> bool {
         Self::has_buffered(self)
-    }
-}
-
-impl tls::Below for Shared {
-    fn stop_blocking(&self) -> io::Result<()> {
-        match &*self.0 {
-            Socket::Tcp(socket) => socket.set_nonblocking(true),
-            Socket::Unix(socket) => socket.set_nonblocking(true),
-        }
     }
 }
 

@@ -2,10 +2,10 @@
 //!
 //! Strangers are met on tokio, where they may be slow without costing a thread: packets, TLS and
 //! passwords, for a limited time and a limited number of them at once. Who is known and
-//! wants a database that exists gets a thread and a blocking socket ([`session::run`]).
+//! wants a database that exists gets a session ([`session::begin`]).
 //! <https://www.postgresql.org/docs/15/protocol-flow.html>
 //!
-//! [`session::run`]: crate::session::run
+//! [`session::begin`]: crate::session::begin
 
 mod enter;
 mod line;

@@ -148,8 +148,11 @@ impl Visit {
             Err(End::Gone) => return,
         };
         let Self { server, peer, .. } = self;
-        match line.into_blocking() {
-            Ok((stream, input)) => Entrant { parameters, user, peer, input }.enter(server, stream),
+        match line.into_session() {
+            Ok((stream, input)) => {
+                let entrant = Entrant { parameters, user, peer, input };
+                tokio::task::spawn_blocking(move || entrant.enter(&server, stream));
+            }
             Err(error) => tracing::debug!(?peer, %error, "lost"),
         }
     }

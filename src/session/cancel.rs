@@ -40,7 +40,7 @@ struct Target {
 }
 
 impl Cancel {
-    /// The session's thread is this one.
+    /// The session waits on this thread: stopping it unparks the thread.
     pub fn adopt_thread(&self) {
         self.lock().thread = Some(std::thread::current());
     }

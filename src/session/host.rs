@@ -5,6 +5,7 @@ use super::settings::{Effective, Settings};
 use crate::catalog;
 use crate::database;
 use crate::schema::{Column, Namespace, Schema, system};
+use crate::sqlite::function::RandomState;
 use crate::sqlite::{FunctionError, Host};
 use crate::types::{Names, Oid, Storage, Type, Value, datetime};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -23,6 +24,7 @@ pub(super) struct Shared {
     statement_start_us: AtomicI64,
     schema: Mutex<Arc<Schema>>,
     notifications: Mutex<Vec<(String, String)>>,
+    random: RandomState,
 }
 
 impl Shared {
@@ -43,6 +45,7 @@ impl Shared {
             statement_start_us: AtomicI64::new(0),
             schema: Mutex::new(backend.database.last_schema()),
             notifications: Mutex::default(),
+            random: RandomState::default(),
         })
     }
 
@@ -181,6 +184,10 @@ impl Host for Shared {
 
     fn cancelled(&self) -> bool {
         self.backend.cancel.reason().is_some()
+    }
+
+    fn random_state(&self) -> Option<&RandomState> {
+        Some(&self.random)
     }
 
     fn in_recovery(&self) -> bool {

@@ -1,9 +1,10 @@
 //! A client's session: frontend messages in, backend messages out.
 //! <https://www.postgresql.org/docs/15/protocol-flow.html>
 //!
-//! A session begins authenticated ([`Startup`]) and runs on a thread of its own, which reads the
-//! socket, calls SQLite and writes the answer: nothing it does can stall another session. A round
-//! trip costs one read and one write: output is flushed at Sync, at Flush, or when the buffer is full.
+//! A session begins authenticated ([`Startup`]). Whenever its client has said something it gets a turn
+//! on a thread ([`worker`]), which reads the socket, calls SQLite and writes the answer; between turns
+//! it is parked. A turn may block: no other session waits for it. A round trip costs one read and one
+//! write: output is flushed at Sync, at Flush, or when the buffer is full.
 
 pub mod cancel;
 mod copy;
@@ -22,11 +23,11 @@ mod simple;
 pub mod stream;
 mod transaction;
 mod utility;
+mod worker;
 
 pub use error::Failure;
 pub use server::{Backend, Server};
 pub use settings::SERVER_VERSION;
-use stream::is_timeout;
 pub use stream::{Socket, Stream};
 
 use crate::database::Database;
@@ -47,6 +48,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use transaction::Block;
+use worker::{Conversation, Rest};
 
 /// What an authenticated client asked for.
 pub struct Startup {
@@ -69,32 +71,48 @@ pub struct Startup {
 /// Output is sent when it is this long, in bytes.
 const OUTPUT_MAX: usize = 64 * 1024;
 
-/// How often a session that cannot send looks whether it shall end.
-const WRITE_SLICE: Duration = Duration::from_secs(1);
-
 /// A session that idles this long gives its SQLite connection and its buffers back.
 const IDLE_KEEPS: Duration = Duration::from_millis(500);
 
-/// Runs a session until the client leaves. Blocks: the caller gives it a thread.
-pub fn run(server: &Arc<Server>, mut stream: Stream, startup: Startup) {
+/// Begins a session, which the server's threads carry on until the client leaves.
+pub fn begin(server: &Arc<Server>, mut stream: Stream, startup: Startup) {
     let backend = match server.join(&startup, stream.socket()) {
         Ok(backend) => backend,
         Err(failure) => return refuse(&mut stream, &failure),
     };
-    let _place = Place { server, backend: &backend };
-    Session::new(server, &backend, stream, startup).serve();
+    let socket = Arc::clone(stream.socket());
+    let session = Session::new(server, &backend, stream, startup);
+    if let Err(error) = backend.seat().begin(socket, Box::new(Parked(session))) {
+        tracing::error!(%error, "begin a session");
+    }
+}
+
+/// A session between two turns, on its way from one thread to another.
+struct Parked(Session);
+
+// SAFETY: what keeps a session from being `Send` is the `Rc` of its connection and of the statements
+// prepared on it. All clones of it are in the session itself (a connection comes alone from the
+// pool, and goes back only if nothing else has it), so they move together, and a turn has the
+// session for itself. SQLite lets a connection move between threads that use it one at a time
+// (https://www.sqlite.org/threadsafe.html).
+unsafe impl Send for Parked {}
+
+impl Conversation for Parked {
+    fn turn(&mut self) -> Rest {
+        self.0.turn()
+    }
 }
 
 /// A client's place at the server, given up whatever ends the session.
-struct Place<'a> {
-    server: &'a Server,
-    backend: &'a Backend,
+struct Place {
+    server: Arc<Server>,
+    backend: Arc<Backend>,
 }
 
-impl Drop for Place<'_> {
+impl Drop for Place {
     fn drop(&mut self) {
         sqlite::function::release_all(self.backend.database.name(), self.backend.pid);
-        self.server.leave(self.backend);
+        self.server.leave(&self.backend);
     }
 }
 
@@ -116,8 +134,9 @@ pub struct Session {
     reply: Reply,
     /// Writing to the client failed: nothing more is sent.
     broken: bool,
-    /// How long a read waits at most.
-    read_timeout: Option<Duration>,
+    greeted: bool,
+    /// Since when the client has said nothing.
+    idle_since: Instant,
     /// After an error in the extended protocol: messages are skipped until Sync.
     skipping: bool,
     read_only: bool,
@@ -132,6 +151,8 @@ pub struct Session {
     block: Block,
     prepared: HashMap<String, Arc<Prepared>>,
     portals: HashMap<String, Portal>,
+    // Last: the place is free when nothing is left of the session.
+    _place: Place,
 }
 
 /// Why a session ends.
@@ -167,7 +188,8 @@ impl Session {
             input: Input::with(std::mem::take(&mut startup.input)),
             reply: Reply::default(),
             broken: false,
-            read_timeout: None,
+            greeted: false,
+            idle_since: Instant::now(),
             skipping: false,
             read_only,
             connection: None,
@@ -178,16 +200,46 @@ impl Session {
             block: Block::default(),
             prepared: HashMap::new(),
             portals: HashMap::new(),
+            _place: Place { server: Arc::clone(server), backend: Arc::clone(backend) },
         }
     }
 
-    fn serve(mut self) {
-        self.backend.cancel.adopt_thread();
-        let end = self.until_the_end();
+    /// Answers what the client has said, or sees to what is due when it has said nothing.
+    fn turn(&mut self) -> Rest {
+        let attended = catch_unwind(AssertUnwindSafe(|| self.attend()));
+        let attended = attended.unwrap_or_else(|_| {
+            // The program's hook has logged it. The last message may be half written.
+            self.reply.sent();
+            Err(End::Fatal(Failure::fatal("XX000", "internal error: the session ends")))
+        });
+        match attended {
+            Ok(()) => Rest::Parked(self.patience().map(|patience| self.idle_since + patience)),
+            Err(end) => {
+                self.end(end);
+                Rest::Ended
+            }
+        }
+    }
+
+    fn attend(&mut self) -> Result<(), End> {
+        if !self.greeted {
+            self.greet()?;
+            self.greeted = true;
+        }
+        self.stream.expect_input();
+        if self.converse()? {
+            self.idle_since = Instant::now();
+        } else {
+            self.idle(self.idle_since.elapsed())?;
+        }
+        if self.backend.is_listening() { Ok(self.deliver_mail()?) } else { Ok(()) }
+    }
+
+    fn end(&mut self, end: End) {
         self.rollback();
         self.portals.clear();
         self.release_connection();
-        if let Err(End::Fatal(failure)) = end {
+        if let End::Fatal(failure) = end {
             // It is not waited for a client that does not read its last word.
             self.backend.cancel.raise(Reason::Terminate);
             self.reply.error(&failure);
@@ -195,96 +247,42 @@ impl Session {
         }
     }
 
-    fn until_the_end(&mut self) -> Result<(), End> {
-        self.stream.socket().set_write_timeout(Some(WRITE_SLICE))?;
-        let served = catch_unwind(AssertUnwindSafe(|| {
-            self.greet()?;
-            self.converse()
-        }));
-        served.unwrap_or_else(|_| {
-            // The program's hook has logged it. The last message may be half written.
-            self.reply.sent();
-            Err(End::Fatal(Failure::fatal("XX000", "internal error: the session ends")))
-        })
-    }
-
-    fn converse(&mut self) -> Result<(), End> {
-        loop {
-            let message = self.next_message()?;
-            self.handle(message)?;
-        }
-    }
-
-    /// The next message, waiting for it if need be.
-    fn next_message(&mut self) -> Result<Message, End> {
+    /// Handles the messages that have come; false if there were none.
+    fn converse(&mut self) -> Result<bool, End> {
+        let mut spoke = false;
         loop {
             match self.input.take() {
-                Ok(Some(message)) => return Ok(message),
-                Ok(None) => self.wait_for_input()?,
+                Ok(Some(message)) => {
+                    spoke = true;
+                    self.handle(message)?;
+                }
+                Ok(None) if self.receive()? => {}
+                Ok(None) => return Ok(spoke),
                 Err(failure) => return Err(End::Fatal(failure)),
             }
         }
     }
 
-    fn wait_for_input(&mut self) -> Result<(), End> {
-        if self.backend.is_listening() {
-            return self.wait_listening();
+    /// Reads what has come; false if nothing has.
+    fn receive(&mut self) -> Result<bool, End> {
+        if self.stream.is_drained() {
+            return Ok(false);
         }
-        let since = Instant::now();
-        self.set_read_timeout(Duration::ZERO)?;
-        loop {
-            match self.input.fill(&mut self.stream) {
-                Ok(0) => return Err(self.input_ended()),
-                Ok(_) => return Ok(()),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if is_timeout(&error) => {
-                    self.idle(since.elapsed())?;
-                    self.set_read_timeout(since.elapsed())?;
-                }
-                Err(_) => return Err(End::Client),
-            }
+        match self.input.fill(&mut self.stream) {
+            Ok(0) => Err(self.input_ended()),
+            Ok(_) => Ok(true),
+            Err(error) => match error.kind() {
+                io::ErrorKind::Interrupted => Ok(true),
+                io::ErrorKind::WouldBlock => Ok(false),
+                _ => Err(End::Client),
+            },
         }
     }
 
-    /// Makes reads give up after [`Self::patience`]: a system call only when that has changed.
-    fn set_read_timeout(&mut self, waited: Duration) -> io::Result<()> {
-        let timeout = self.patience(waited);
-        if self.read_timeout != timeout {
-            self.stream.socket().set_read_timeout(timeout)?;
-            self.read_timeout = timeout;
-        }
-        Ok(())
-    }
-
-    fn wait_listening(&mut self) -> Result<(), End> {
-        let since = Instant::now();
-        loop {
-            self.deliver_mail()?;
-            let timeout = self.patience(since.elapsed());
-            if self.stream.wait(self.backend.wake(), timeout)? {
-                return match self.input.fill(&mut self.stream) {
-                    Ok(0) => Err(self.input_ended()),
-                    Ok(_) => Ok(()),
-                    Err(error) if is_timeout(&error) => Ok(()),
-                    Err(_) => Err(End::Client),
-                };
-            }
-            if timeout.is_some() && !self.backend.has_mail() {
-                self.idle(since.elapsed())?;
-            }
-        }
-    }
-
-    /// How long to wait for the client before [`Self::idle`] has something to do; it has been waited
-    /// for it already.
-    fn patience(&self, waited: Duration) -> Option<Duration> {
-        let limit = self.idle_limit();
-        let next = if self.may_release() {
-            Some(limit.map_or(IDLE_KEEPS, |limit| limit.min(IDLE_KEEPS)))
-        } else {
-            limit
-        };
-        next.map(|next| next.saturating_sub(waited).max(Duration::from_millis(1)))
+    /// How long the client may say nothing before [`Self::idle`] has something to do.
+    fn patience(&self) -> Option<Duration> {
+        let keeps = self.may_release().then_some(IDLE_KEEPS);
+        [self.idle_limit(), keeps].into_iter().flatten().min()
     }
 
     fn idle_limit(&self) -> Option<Duration> {

@@ -2,10 +2,12 @@
 
 use super::cancel::Cancel;
 use super::error::Failure;
-use super::stream::{Socket, Wake};
+use super::stream::Socket;
+use super::worker::{Seat, Workers};
 use crate::database::{Database, Files};
 use rustix::rand::{GetRandomFlags, getrandom};
 use std::collections::{HashMap, HashSet};
+use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,6 +21,7 @@ pub struct Server {
     next_pid: AtomicI32,
     stopping: AtomicBool,
     started_us: i64,
+    workers: Workers,
 }
 
 /// One client's place at the server: `pg_stat_activity` and what others may do to it.
@@ -38,7 +41,7 @@ pub struct Backend {
     /// Stops what it runs.
     pub cancel: Arc<Cancel>,
     socket: Arc<Socket>,
-    wake: Wake,
+    seat: Seat,
     activity: Mutex<Activity>,
     state: AtomicU8,
     transaction_start_us: AtomicI64,
@@ -83,16 +86,19 @@ pub struct Message {
 
 impl Server {
     /// A server of these files.
-    #[must_use]
-    pub fn new(files: Files, connections_max: usize) -> Arc<Self> {
-        Arc::new(Self {
+    ///
+    /// # Errors
+    /// The system gives no threads or descriptors.
+    pub fn new(files: Files, connections_max: usize) -> io::Result<Arc<Self>> {
+        Ok(Arc::new(Self {
             files,
             connections_max,
             backends: Mutex::default(),
             next_pid: AtomicI32::new(1),
             stopping: AtomicBool::new(false),
             started_us: now_us(),
-        })
+            workers: Workers::new()?,
+        }))
     }
 
     /// The served files.
@@ -130,12 +136,13 @@ impl Server {
     }
 
     fn backend(&self, startup: &super::Startup, socket: &Arc<Socket>) -> Result<Backend, Failure> {
-        let internal = |e: std::io::Error| Failure::fatal("53000", format!("start session: {e}"));
         // Protocol 3.2 allows up to 256 bytes; older clients read four.
         let mut secret = vec![0; if startup.protocol_minor >= 2 { 32 } else { 4 }];
-        getrandom(&mut secret, GetRandomFlags::empty()).map_err(|e| internal(e.into()))?;
+        getrandom(&mut secret, GetRandomFlags::empty())
+            .map_err(|error| Failure::fatal("53000", format!("start session: {error}")))?;
+        let pid = self.next_pid.fetch_add(1, Ordering::Relaxed);
         Ok(Backend {
-            pid: self.next_pid.fetch_add(1, Ordering::Relaxed),
+            pid,
             secret,
             database: Arc::clone(&startup.database),
             user: startup.user.clone(),
@@ -143,7 +150,7 @@ impl Server {
             started_us: now_us(),
             cancel: Arc::default(),
             socket: Arc::clone(socket),
-            wake: Wake::new().map_err(internal)?,
+            seat: self.workers.seat(u64::from(pid.cast_unsigned())),
             activity: Mutex::default(),
             state: AtomicU8::new(State::Active as u8),
             transaction_start_us: AtomicI64::new(0),
@@ -187,7 +194,7 @@ impl Server {
         for backend in self.backends() {
             if Arc::ptr_eq(&backend.database, database) && backend.listens_to(&message.channel) {
                 lock(&backend.mail).push(Arc::clone(message));
-                backend.wake.ring();
+                backend.seat.call();
             }
         }
     }
@@ -226,10 +233,10 @@ impl Server {
 }
 
 impl Backend {
-    /// Rings when there is mail.
+    /// Its place among the sessions that the workers attend to.
     #[must_use]
-    pub fn wake(&self) -> &Wake {
-        &self.wake
+    pub(super) fn seat(&self) -> &Seat {
+        &self.seat
     }
 
     /// Ends the session.
@@ -304,12 +311,6 @@ impl Backend {
 
     fn listens_to(&self, channel: &str) -> bool {
         lock(&self.channels).contains(channel)
-    }
-
-    /// Notifications came.
-    #[must_use]
-    pub fn has_mail(&self) -> bool {
-        !lock(&self.mail).is_empty()
     }
 
     /// Takes the notifications that came.

@@ -1,14 +1,17 @@
-//! The connection to a client, as a session's thread uses it: blocking, and to be woken from outside.
+//! The connection to a client, which never blocks by itself: who wants to wait says so.
 
-use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A blocking socket. Shared, so that others can shut it down.
+/// How often somebody who waits to send looks whether to give up.
+const SEND_SLICE: Duration = Duration::from_secs(1);
+
+/// A socket that does not block. Shared, so that others can shut it down.
 #[derive(Debug)]
 pub enum Socket {
     /// TCP
@@ -18,29 +21,7 @@ pub enum Socket {
 }
 
 impl Socket {
-    /// Reads give up after this long (`WouldBlock`); `None` is never.
-    ///
-    /// # Errors
-    /// Those of the system call.
-    pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        match self {
-            Self::Tcp(socket) => socket.set_read_timeout(timeout),
-            Self::Unix(socket) => socket.set_read_timeout(timeout),
-        }
-    }
-
-    /// Writes give up after this long; `None` is never.
-    ///
-    /// # Errors
-    /// Those of the system call.
-    pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        match self {
-            Self::Tcp(socket) => socket.set_write_timeout(timeout),
-            Self::Unix(socket) => socket.set_write_timeout(timeout),
-        }
-    }
-
-    /// Ends reading: a thread that waits for the client sees the end of the stream.
+    /// Ends reading: who waits for the client sees the end of the stream.
     pub fn end_input(&self) {
         // A socket that is already gone has nobody waiting for it.
         let _already_closed = match self {
@@ -49,7 +30,7 @@ impl Socket {
         };
     }
 
-    fn fd(&self) -> BorrowedFd<'_> {
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
         match self {
             Self::Tcp(socket) => socket.as_fd(),
             Self::Unix(socket) => socket.as_fd(),
@@ -89,19 +70,21 @@ pub trait Secure: Read + Write + Send {
 pub struct Stream {
     socket: Arc<Socket>,
     secure: Option<Box<dyn Secure>>,
+    /// The last read left nothing behind.
+    drained: bool,
 }
 
 impl Stream {
     /// In clear.
     #[must_use]
     pub fn plain(socket: Arc<Socket>) -> Self {
-        Self { socket, secure: None }
+        Self { socket, secure: None, drained: false }
     }
 
     /// Encrypted; `secure` reads and writes `socket`.
     #[must_use]
     pub fn secure(socket: Arc<Socket>, secure: Box<dyn Secure>) -> Self {
-        Self { socket, secure: Some(secure) }
+        Self { socket, secure: Some(secure), drained: false }
     }
 
     /// The socket below.
@@ -116,68 +99,77 @@ impl Stream {
         self.secure.is_some()
     }
 
-    /// Waits until there is something to read, `wake` is rung or the time is over: whether there is
-    /// something to read.
+    /// The last read got all that had come: another one would be in vain.
+    #[must_use]
+    pub fn is_drained(&self) -> bool {
+        self.drained
+    }
+
+    /// More may have come.
+    pub fn expect_input(&mut self) {
+        self.drained = false;
+    }
+
+    /// Waits until there is something to read, or the time is over.
     ///
     /// # Errors
     /// Those of the system call.
-    pub fn wait(&mut self, wake: &Wake, timeout: Option<Duration>) -> io::Result<bool> {
+    pub fn wait_to_read(&mut self, timeout: Duration) -> io::Result<()> {
         if self.secure.as_mut().is_some_and(|secure| secure.has_buffered()) {
-            return Ok(true);
+            return Ok(());
         }
-        let socket = self.socket.fd();
-        let mut fds =
-            [PollFd::from_borrowed_fd(socket, PollFlags::IN), PollFd::new(&wake.0, PollFlags::IN)];
-        let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
-        match poll(&mut fds, timeout.as_ref()) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-        let readable = !fds[0].revents().is_empty();
-        if !fds[1].revents().is_empty() {
-            wake.quiet();
-        }
-        Ok(readable)
+        self.wait(PollFlags::IN, timeout)
     }
-}
 
-impl Stream {
+    fn wait(&self, event: PollFlags, timeout: Duration) -> io::Result<()> {
+        let mut fds = [PollFd::from_borrowed_fd(self.socket.fd(), event)];
+        match poll(&mut fds, Timespec::try_from(timeout).ok().as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Sends all bytes, however slowly they are read, unless it is given up.
     ///
     /// # Errors
     /// The client is gone; or it does not read and was given up.
     pub fn send(&mut self, bytes: &[u8], given_up: impl Fn() -> bool) -> io::Result<()> {
-        let may_go_on = |error: &io::Error| {
-            error.kind() == io::ErrorKind::Interrupted || is_timeout(error) && !given_up()
-        };
         let mut rest = bytes;
         while !rest.is_empty() {
             match self.write(rest) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(written) => rest = &rest[written..],
-                Err(error) if may_go_on(&error) => {}
-                Err(error) => return Err(error),
+                Err(error) => self.wait_to_send(error, &given_up)?,
             }
         }
-        loop {
-            match self.flush() {
-                Err(error) if may_go_on(&error) => {}
-                done => return done,
-            }
+        while let Err(error) = self.flush() {
+            self.wait_to_send(error, &given_up)?;
+        }
+        Ok(())
+    }
+
+    fn wait_to_send(&self, error: io::Error, given_up: &impl Fn() -> bool) -> io::Result<()> {
+        match error.kind() {
+            io::ErrorKind::Interrupted => Ok(()),
+            io::ErrorKind::WouldBlock if !given_up() => self.wait(PollFlags::OUT, SEND_SLICE),
+            _ => Err(error),
         }
     }
-}
-
-/// The time limit of a read or a write has passed.
-pub(super) fn is_timeout(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 
 impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match &mut self.secure {
-            Some(secure) => secure.read(buffer),
-            None => (&*self.socket).read(buffer),
+            Some(secure) => {
+                let count = secure.read(buffer)?;
+                self.drained = !secure.has_buffered();
+                Ok(count)
+            }
+            None => {
+                let count = (&*self.socket).read(buffer)?;
+                self.drained = count < buffer.len();
+                Ok(count)
+            }
         }
     }
 }
@@ -195,33 +187,5 @@ impl Write for Stream {
             Some(secure) => secure.flush(),
             None => Ok(()),
         }
-    }
-}
-
-/// What is added to the event counter: any number but zero, in whatever byte order.
-const WAKE: [u8; 8] = [1; 8];
-
-/// Rings a session that waits in [`Stream::wait`].
-#[derive(Debug)]
-pub struct Wake(OwnedFd);
-
-impl Wake {
-    /// A bell.
-    ///
-    /// # Errors
-    /// No descriptor is left.
-    pub fn new() -> io::Result<Self> {
-        Ok(Self(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?))
-    }
-
-    /// Rings.
-    pub fn ring(&self) {
-        // Full means that it rings already.
-        let _rings_already = rustix::io::write(&self.0, &WAKE);
-    }
-
-    fn quiet(&self) {
-        // Empty means that somebody else was here first.
-        let _was_quiet = rustix::io::read(&self.0, &mut [0; 8]);
     }
 }

@@ -251,6 +251,7 @@ impl Session {
         if !self.effective.waits_for_store {
             return;
         }
+        self.backend.seat().step_aside();
         while shipper.wait_stored(&[], Some(Instant::now() + PATIENCE)).is_err() {
             if self.backend.cancel.reason().is_some() || self.server.is_stopping() {
                 let message = "canceling wait for synchronous replication due to user request";
@@ -388,15 +389,25 @@ impl Session {
 
     fn take_turn(&mut self) -> Result<(), Failure> {
         if self.block.turn.is_none() {
-            let deadline = self.lock_patience().map(|timeout| Instant::now() + timeout);
-            let cancel = Arc::clone(&self.backend.cancel);
-            let turn = self.database().gate().enter(deadline, || cancel.reason().is_some());
-            self.block.turn = Some(turn.map_err(|left| match left {
-                Left::Cancelled => cancelled(cancel.reason().unwrap_or(Reason::User)),
-                Left::TimedOut => self.not_locked(),
-            })?);
+            let turn = match self.database().gate().try_enter() {
+                Some(turn) => turn,
+                None => self.wait_for_turn()?,
+            };
+            self.block.turn = Some(turn);
         }
         Ok(())
+    }
+
+    fn wait_for_turn(&self) -> Result<Turn, Failure> {
+        let deadline = self.lock_patience().map(|timeout| Instant::now() + timeout);
+        let cancel = &self.backend.cancel;
+        cancel.adopt_thread();
+        self.backend.seat().step_aside();
+        let turn = self.database().gate().enter(deadline, || cancel.reason().is_some());
+        turn.map_err(|left| match left {
+            Left::Cancelled => cancelled(cancel.reason().unwrap_or(Reason::User)),
+            Left::TimedOut => self.not_locked(),
+        })
     }
 
     /// How long to wait for the right to write. Whoever has it may in turn wait for this session's

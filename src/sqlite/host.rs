@@ -4,6 +4,7 @@
 //! session through a [`HostSlot`] that is filled when the connection is taken and emptied when it is
 //! given back.
 
+use super::function::RandomState;
 use crate::schema::Schema;
 use crate::types::Value;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -38,6 +39,10 @@ pub trait Host: Send + Sync {
     /// The running statement was cancelled: asked by functions that wait.
     fn cancelled(&self) -> bool {
         false
+    }
+    /// Where `random()` is in its sequence; without one each call begins anew.
+    fn random_state(&self) -> Option<&RandomState> {
+        None
     }
     /// `pg_is_in_recovery()`: a follower.
     fn in_recovery(&self) -> bool;

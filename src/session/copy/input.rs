@@ -5,7 +5,7 @@ use super::load::Loader;
 use super::value_format;
 use crate::session::error::{Failure, cancelled};
 use crate::session::input::Message;
-use crate::session::{End, Session, is_timeout};
+use crate::session::{End, Session};
 use crate::statement::Copy;
 use std::io;
 use std::time::Duration;
@@ -22,8 +22,6 @@ impl Session {
         let format = value_format(&copy.options);
         self.reply.copy_response(b'G', format, copy.columns.len());
         self.flush().map_err(|_| lost())?;
-        let timeout = self.stream.socket().set_read_timeout(Some(CANCEL_NOTICED));
-        timeout.map_err(|_| lost())?;
         loop {
             let message = self.next_copy_message()?;
             match message.tag {
@@ -69,7 +67,9 @@ impl Session {
                 }
                 Ok(_) => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if is_timeout(&error) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.stream.wait_to_read(CANCEL_NOTICED).map_err(|_| lost())?;
+                }
                 Err(_) => return Err(lost()),
             }
         }

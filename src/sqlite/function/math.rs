@@ -5,7 +5,7 @@ use super::decimal::Decimal;
 use super::{Args, Flags, Function, Outcome, integer, text};
 use crate::sqlite::host::FunctionError;
 use crate::types::{Value, ValueRef};
-use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     ("pg_int_xor", 2, Flags::PURE, |a| integer(a.int(0)? ^ a.int(1)?)),
@@ -27,7 +27,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ("pg_to_hex", 1, Flags::PURE, to_hex),
     ("pg_num_nulls", -1, Flags::PURE_NULLS, |a| integer(count_nulls(a))),
     ("pg_num_nonnulls", -1, Flags::PURE_NULLS, |a| integer(count(a.len()) - count_nulls(a))),
-    ("pg_random", 0, Flags::STABLE, |_| real(random())),
+    ("pg_random", 0, Flags::STABLE, |a| real(random(a))),
     ("pg_setseed", 1, Flags::STABLE, set_seed),
     ("pg_float8_to_text", 1, Flags::PURE, |a| text(float_text(a.float(0)?))),
     ("pg_float4_to_text", 1, Flags::PURE, |a| text(float4_text(a.float(0)?))),
@@ -197,9 +197,13 @@ fn count_nulls(args: &Args<'_>) -> i64 {
     count(args.values().iter().filter(|value| **value == ValueRef::Null).count())
 }
 
-thread_local! {
-    /// A session runs on a thread of its own, so its sequence of random numbers lives there.
-    static RANDOM: Cell<u64> = Cell::new(seed_from_system());
+/// The state of a sequence of random numbers: each session has its own, which it may seed.
+pub struct RandomState(AtomicU64);
+
+impl Default for RandomState {
+    fn default() -> Self {
+        Self(AtomicU64::new(seed_from_system()))
+    }
 }
 
 fn seed_from_system() -> u64 {
@@ -212,9 +216,14 @@ fn seed_from_system() -> u64 {
 }
 
 /// SplitMix64, 53 bits of it.
-fn random() -> f64 {
-    let state = RANDOM.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
-    RANDOM.set(state);
+fn random(args: &Args<'_>) -> f64 {
+    const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+    let host = args.slot().host();
+    let state = match host.as_ref().and_then(|host| host.random_state()) {
+        Some(state) => state.0.fetch_add(STEP, Ordering::Relaxed),
+        None => seed_from_system(),
+    };
+    let state = state.wrapping_add(STEP);
     let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
@@ -228,7 +237,10 @@ fn set_seed(args: &Args<'_>) -> Outcome {
         let message = format!("setseed parameter {seed} is out of allowed range [-1,1]");
         return Err(FunctionError::new("22023", message));
     }
-    RANDOM.set(seed.to_bits());
+    let host = args.slot().host();
+    if let Some(state) = host.as_ref().and_then(|host| host.random_state()) {
+        state.0.store(seed.to_bits(), Ordering::Relaxed);
+    }
     text("")
 }
 

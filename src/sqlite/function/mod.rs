@@ -46,6 +46,7 @@ mod trigonometry;
 
 pub use args::Args;
 pub use lock::{release_all, release_transaction};
+pub use math::RandomState;
 
 use super::host::{FunctionError, HostSlot};
 use super::table::Caller;

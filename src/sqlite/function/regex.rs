@@ -9,15 +9,15 @@ use crate::sqlite::host::FunctionError;
 use regex::{Regex, RegexBuilder};
 use std::cell::RefCell;
 use std::iter::Peekable;
-use std::rc::Rc;
 use std::str::Chars;
+use std::sync::Arc;
 
 type Result<T> = std::result::Result<T, FunctionError>;
 
 /// A compiled pattern and what its flags ask of the caller.
 #[derive(Clone)]
 pub(super) struct Pattern {
-    regex: Rc<Regex>,
+    regex: Arc<Regex>,
     /// Flag `g`: all matches.
     pub(super) global: bool,
 }
@@ -110,7 +110,7 @@ fn compile(pattern: &str, flags: &str) -> Result<Pattern> {
         .multi_line(options.lines_for_anchors)
         .build()
         .map_err(|error| invalid(&reason(&error)))?;
-    Ok(Pattern { regex: Rc::new(regex), global: options.global })
+    Ok(Pattern { regex: Arc::new(regex), global: options.global })
 }
 
 /// The crate explains with a picture of the pattern; its last line says what is wrong.
