@@ -279,6 +279,7 @@ fn open(path: &Path, options: &Options, replacements: u32) -> Result<Connection,
     let options = OpenOptions { checkpoints_elsewhere, replacements };
     let connection = Connection::open(path, options)?;
     catalog::register_functions(&connection)?;
+    connection.settle();
     Ok(connection)
 }
 
