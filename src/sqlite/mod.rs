@@ -2,6 +2,7 @@
 //! checkpoint, pages. The only module that names rusqlite.
 
 mod authorize;
+mod bulk;
 mod busy;
 mod connection;
 mod error;
@@ -14,6 +15,7 @@ mod statement;
 pub mod table;
 
 pub use authorize::Role;
+pub use bulk::{Bulk, Row};
 pub use busy::Patience;
 pub use connection::{Connection, IdleConnection, OpenOptions, Synchronous};
 pub use error::Error;

@@ -63,9 +63,40 @@ impl Statement {
     /// # Errors
     /// `SQLITE_RANGE` for an index the statement does not have, `SQLITE_TOOBIG`, `SQLITE_NOMEM`.
     pub fn bind(&mut self, index: usize, value: ValueRef<'_>) -> Result<(), Error> {
+        // SAFETY: SQLite copies the bytes.
+        unsafe { self.bind_as(index, value, ffi::SQLITE_TRANSIENT()) }
+    }
+
+    /// Binds a parameter to bytes that stay where they are.
+    ///
+    /// # Safety
+    /// The bytes must live until the parameter is bound again, or the statement is not stepped any
+    /// more after they are gone.
+    ///
+    /// # Errors
+    /// As [`Self::bind`].
+    #[inline]
+    pub(super) unsafe fn bind_borrowed(
+        &mut self,
+        index: usize,
+        value: ValueRef<'_>,
+    ) -> Result<(), Error> {
+        // SAFETY: promised by the caller.
+        unsafe { self.bind_as(index, value, ffi::SQLITE_STATIC()) }
+    }
+
+    /// # Safety
+    /// With a destructor that does not copy, as [`Self::bind_borrowed`].
+    #[inline]
+    unsafe fn bind_as(
+        &mut self,
+        index: usize,
+        value: ValueRef<'_>,
+        destructor: ffi::sqlite3_destructor_type,
+    ) -> Result<(), Error> {
         let raw = self.raw.as_ptr();
         let i = c_int::try_from(index).unwrap_or(c_int::MAX);
-        // SAFETY: `raw` is live; text and blobs are copied by SQLite (SQLITE_TRANSIENT).
+        // SAFETY: `raw` is live; the caller answers for text and blobs.
         let code = unsafe {
             match value {
                 ValueRef::Null => ffi::sqlite3_bind_null(raw, i),
@@ -76,20 +107,24 @@ impl Statement {
                     i,
                     t.as_ptr().cast(),
                     t.len() as u64,
-                    ffi::SQLITE_TRANSIENT(),
+                    destructor,
                     ffi::SQLITE_UTF8 as u8,
                 ),
                 ValueRef::Blob([]) => ffi::sqlite3_bind_zeroblob(raw, i, 0),
-                ValueRef::Blob(b) => ffi::sqlite3_bind_blob64(
-                    raw,
-                    i,
-                    b.as_ptr().cast(),
-                    b.len() as u64,
-                    ffi::SQLITE_TRANSIENT(),
-                ),
+                ValueRef::Blob(b) => {
+                    ffi::sqlite3_bind_blob64(raw, i, b.as_ptr().cast(), b.len() as u64, destructor)
+                }
             }
         };
         if code == ffi::SQLITE_OK { Ok(()) } else { Err(self.shared.error(code)) }
+    }
+
+    /// The number of parameters: the highest one's.
+    #[must_use]
+    pub fn parameter_count(&self) -> usize {
+        // SAFETY: `raw` is live.
+        let count = unsafe { ffi::sqlite3_bind_parameter_count(self.raw.as_ptr()) };
+        usize::try_from(count).unwrap_or(0)
     }
 
     /// Binds all values, the first to parameter 1.
@@ -162,18 +197,21 @@ impl Statement {
         let raw = self.raw.as_ptr();
         let i = index as c_int;
         // SAFETY: SQLite answers NULL for a column that is not there or a row that is over; the
-        // bytes live until the next step, reset or finalize, all of which need `&mut self`.
+        // value and its bytes live until the next step, reset or finalize, all of which need
+        // `&mut self`. The value is unprotected, which matters to other threads only: none uses
+        // this connection.
         unsafe {
-            match ffi::sqlite3_column_type(raw, i) {
-                ffi::SQLITE_INTEGER => ValueRef::Integer(ffi::sqlite3_column_int64(raw, i)),
-                ffi::SQLITE_FLOAT => ValueRef::Real(ffi::sqlite3_column_double(raw, i)),
+            let value = ffi::sqlite3_column_value(raw, i);
+            match ffi::sqlite3_value_type(value) {
+                ffi::SQLITE_INTEGER => ValueRef::Integer(ffi::sqlite3_value_int64(value)),
+                ffi::SQLITE_FLOAT => ValueRef::Real(ffi::sqlite3_value_double(value)),
                 ffi::SQLITE_TEXT => {
-                    let start = ffi::sqlite3_column_text(raw, i);
-                    ValueRef::Text(bytes(start, ffi::sqlite3_column_bytes(raw, i)))
+                    let start = ffi::sqlite3_value_text(value);
+                    ValueRef::Text(bytes(start, ffi::sqlite3_value_bytes(value)))
                 }
                 ffi::SQLITE_BLOB => {
-                    let start = ffi::sqlite3_column_blob(raw, i).cast();
-                    ValueRef::Blob(bytes(start, ffi::sqlite3_column_bytes(raw, i)))
+                    let start = ffi::sqlite3_value_blob(value).cast();
+                    ValueRef::Blob(bytes(start, ffi::sqlite3_value_bytes(value)))
                 }
                 _ => ValueRef::Null,
             }
