@@ -250,19 +250,32 @@ pub(super) fn write_text(out: &mut Vec<u8>, text: &[u8]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether all bytes are ASCII and none is zero, eight at a time.
-fn is_plain(text: &[u8]) -> bool {
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let (words, rest) = text.as_chunks::<8>();
-    // A zero byte, and only that, borrows into its high bit.
-    let odd = |word: u64| (word | word.wrapping_sub(ONES)) & HIGH != 0;
-    !words.iter().any(|word| odd(u64::from_le_bytes(*word)))
-        && rest.iter().all(|byte| (1..0x80).contains(byte))
+/// Whether all bytes are ASCII and none is zero.
+#[must_use]
+#[inline]
+pub fn is_plain(text: &[u8]) -> bool {
+    // Less one, zero is the largest byte and ASCII is what is small. Blocks of fixed length are
+    // compared as vectors.
+    fn is_block_plain<const N: usize>(block: &[u8; N]) -> bool {
+        block.iter().fold(0, |most: u8, byte| most.max(byte.wrapping_sub(1))) < 0x7F
+    }
+    let (blocks, rest) = text.as_chunks::<32>();
+    if !blocks.iter().all(is_block_plain) {
+        return false;
+    }
+    // Rather some bytes twice than the last ones singly.
+    if let (Some(last), false) = (text.last_chunk::<32>(), rest.is_empty()) {
+        return is_block_plain(last);
+    }
+    let (words, rest) = rest.as_chunks::<8>();
+    words.iter().all(is_block_plain) && rest.iter().all(|byte| (1..0x80).contains(byte))
 }
 
 /// Text as Postgres holds it: UTF-8 without zero bytes.
-pub(super) fn check_text(text: &[u8]) -> Result<&str, Error> {
+///
+/// # Errors
+/// [`Error::Encoding`] names the first byte or character that is wrong.
+pub fn check_text(text: &[u8]) -> Result<&str, Error> {
     if text.contains(&0) {
         return Err(Error::Encoding { bytes: "0x00".to_owned() });
     }

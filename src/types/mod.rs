@@ -43,7 +43,7 @@ mod value;
 
 pub use array::Array;
 pub use assign::{assign, character_length};
-pub use codec::{Codec, decode, encode};
+pub use codec::{Codec, check_text, decode, encode, is_plain};
 pub use error::Error;
 pub use interval::Interval;
 pub use numeric::Numeric;
