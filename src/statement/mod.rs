@@ -349,6 +349,8 @@ pub struct Copy {
     pub columns: Vec<OutputColumn>,
     /// FROM STDIN (true) or TO STDOUT (false).
     pub from: bool,
+    /// FROM has a WHERE: a row need not be inserted.
+    pub filtered: bool,
     /// FORMAT, DELIMITER, ...
     pub options: CopyOptions,
 }

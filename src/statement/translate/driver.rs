@@ -1,14 +1,11 @@
 //! What a statement that holds another one becomes, and what is left to SQLite.
 
-use super::Translator;
-use super::quote::name as quote_name;
+use super::{Translator, copy};
 use crate::statement::lexer::{self, Kind, Token};
-use crate::statement::utility::{
-    CopyCommand, CopyTarget, Declare, Explain, ExplainFormat, Utility,
-};
+use crate::statement::utility::{Declare, Explain, ExplainFormat, Utility};
 use crate::statement::{
-    Access, Copy, Cursor, Dialect, Env, Error, ErrorKind, OutputColumn, Plan, Script, Statement,
-    Translation, Verb, parse,
+    Access, Cursor, Dialect, Env, Error, OutputColumn, Plan, Script, Statement, Translation, Verb,
+    parse,
 };
 use crate::types::{ColumnType, Type};
 use sqlparser::ast;
@@ -20,7 +17,7 @@ pub(super) fn utility(utility: Utility, text: &str, env: &Env<'_>) -> Result<Tra
     match utility {
         Utility::Statement(statement) => Ok(fixed(statement)),
         Utility::Declare(declare) => plan_cursor(declare, text, env),
-        Utility::Copy(command) => plan_copy(command, text, env),
+        Utility::Copy(command) => copy::plan(command, text, env),
         Utility::Explain(explain) => plan_explain(&explain, text, env),
     }
 }
@@ -42,18 +39,31 @@ pub(super) fn statement(text: &str, env: &Env<'_>) -> Result<Translation, Error>
 }
 
 /// A translation that holds for this very text only.
-fn fixed(statement: Statement) -> Translation {
+pub(super) fn fixed(statement: Statement) -> Translation {
     Translation { statement, literals: Vec::new() }
 }
 
 /// The plan of a statement inside another one. Its literals stay in its text: the other one's are
 /// not counted from its start.
-fn inner(text: &str, range: Range<usize>, env: &Env<'_>) -> Result<Plan, Error> {
+pub(super) fn inner(text: &str, range: Range<usize>, env: &Env<'_>) -> Result<Plan, Error> {
+    inner_with(text, range, env, &[])
+}
+
+/// The plan of a statement whose parameters have these types as stored: nothing converts them.
+pub(super) fn inner_with(
+    text: &str,
+    range: Range<usize>,
+    env: &Env<'_>,
+    parameters: &[ColumnType],
+) -> Result<Plan, Error> {
     let start = range.start;
     let inner = text.get(range).unwrap_or_default();
     let shift = |error: Error| Error { position: error.position.map(|at| at + start), ..error };
     let mut translator = Translator::new(inner, env).map_err(shift)?;
     translator.literals.fix();
+    for (slot, ty) in translator.parameters.iter_mut().zip(parameters) {
+        *slot = Some(*ty);
+    }
     let tree = parse::parse(inner).map_err(shift)?;
     translator.query_plan(&tree).map_err(shift)
 }
@@ -63,78 +73,6 @@ fn plan_cursor(declare: Declare, text: &str, env: &Env<'_>) -> Result<Translatio
     let Declare { name, binary, scroll, hold, .. } = declare;
     let cursor = Cursor::Declare { name, plan, literals: Vec::new(), binary, scroll, hold };
     Ok(fixed(Statement::Cursor(cursor)))
-}
-
-fn plan_copy(command: CopyCommand, text: &str, env: &Env<'_>) -> Result<Translation, Error> {
-    let plan = match &command.target {
-        CopyTarget::Query(range) => inner(text, range.clone(), env)?,
-        CopyTarget::Table { name, place, columns } => {
-            let sql = copy_sql(name, columns, command.from, env);
-            let plan = inner(&sql, 0..sql.len(), env);
-            plan.map_err(|error| Error { position: Some(place.start), ..error })?
-        }
-    };
-    let columns = match command.from {
-        false => plan.columns.clone().unwrap_or_default(),
-        true => copied_columns(&command, &plan, env),
-    };
-    let position = |names: &[String]| -> Result<Vec<usize>, Error> {
-        names.iter().map(|name| column_position(&columns, name)).collect()
-    };
-    let mut options = command.options.clone();
-    options.force_quote = position(&command.force_quote)?;
-    if command.force_quote_all {
-        options.force_quote = (0..columns.len()).collect();
-    }
-    options.force_not_null = position(&command.force_not_null)?;
-    options.force_null = position(&command.force_null)?;
-    let table = match command.target {
-        CopyTarget::Table { mut name, .. } => name.pop().unwrap_or_default(),
-        CopyTarget::Query(_) => String::new(),
-    };
-    let (plan, from, literals) = (Arc::new(plan), command.from, Vec::new());
-    Ok(fixed(Statement::Copy(Copy { plan, literals, table, columns, from, options })))
-}
-
-fn column_position(columns: &[OutputColumn], name: &str) -> Result<usize, Error> {
-    let found = columns.iter().position(|column| column.name.eq_ignore_ascii_case(name));
-    let name = quote_name(name);
-    found.ok_or(ErrorKind::UndefinedColumn { name, hint: None }.at(None))
-}
-
-/// COPY of a table as the query or INSERT it stands for, in Postgres's SQL.
-fn copy_sql(name: &[String], columns: &[String], from: bool, env: &Env<'_>) -> String {
-    let table = name.iter().map(|part| quote_name(part)).collect::<Vec<_>>().join(".");
-    let stored = name.last().and_then(|name| {
-        env.temp.and_then(|temp| temp.relation(name)).or_else(|| env.schema.relation(name))
-    });
-    let own = stored.into_iter().flat_map(|relation| &relation.columns);
-    let own = own.filter(|column| column.generated.is_none()).map(|column| column.name.clone());
-    let columns = if columns.is_empty() { own.collect() } else { columns.to_vec() };
-    let names: Vec<String> = columns.iter().map(|name| quote_name(name)).collect();
-    match (from, names.is_empty()) {
-        (false, true) => format!("SELECT * FROM {table}"),
-        (false, false) => format!("SELECT {} FROM {table}", names.join(", ")),
-        // Unknown, which the planner tells, or without a column to fill.
-        (true, true) => format!("INSERT INTO {table} DEFAULT VALUES"),
-        (true, false) => {
-            let values: Vec<String> = (1..=names.len()).map(|i| format!("${i}")).collect();
-            format!("INSERT INTO {table} ({}) VALUES ({})", names.join(", "), values.join(", "))
-        }
-    }
-}
-
-/// The columns COPY FROM writes, typed as the parameters of its INSERT.
-fn copied_columns(command: &CopyCommand, plan: &Plan, env: &Env<'_>) -> Vec<OutputColumn> {
-    let CopyTarget::Table { name, columns, .. } = &command.target else { return Vec::new() };
-    let stored = name.last().and_then(|name| {
-        env.temp.and_then(|temp| temp.relation(name)).or_else(|| env.schema.relation(name))
-    });
-    let own = stored.into_iter().flat_map(|relation| &relation.columns);
-    let own = own.filter(|column| column.generated.is_none()).map(|column| column.name.clone());
-    let names: Vec<String> = if columns.is_empty() { own.collect() } else { columns.clone() };
-    let typed = names.into_iter().zip(&plan.parameters);
-    typed.map(|(name, ty)| OutputColumn { name, ty: *ty, table: 0, attnum: 0 }).collect()
 }
 
 /// EXPLAIN: SQLite's query plan, which the session draws as a tree under one column.

@@ -9,6 +9,7 @@
 
 mod body;
 mod cast;
+mod copy;
 mod ddl;
 #[cfg(test)]
 mod depth;

@@ -16,6 +16,8 @@ pub struct CopyCommand {
     pub target: CopyTarget,
     /// FROM (true) or TO (false).
     pub from: bool,
+    /// The condition of COPY FROM: where it is in the text.
+    pub filter: Option<Range<usize>>,
     /// The options; the column lists among them are by name, below.
     pub options: CopyOptions,
     /// FORCE_QUOTE *
@@ -33,10 +35,8 @@ pub struct CopyCommand {
 pub enum CopyTarget {
     /// A table and perhaps some of its columns.
     Table {
-        /// The name with its qualifiers, and where it stands.
+        /// The name with its qualifiers.
         name: Vec<String>,
-        /// The name's place in the text.
-        place: Range<usize>,
         /// The columns; empty for all.
         columns: Vec<String>,
     },
@@ -48,33 +48,34 @@ impl CopyCommand {
     /// The options with their column lists as positions in the columns copied.
     ///
     /// # Errors
-    /// A list names a column that is not copied.
-    pub fn resolve(&self, columns: &[OutputColumn]) -> Result<CopyOptions, Error> {
+    /// A list names a column that is not copied; `unknown` is the error for a name that is no
+    /// column at all.
+    pub fn resolve(
+        &self,
+        columns: &[OutputColumn],
+        unknown: impl Fn(&str) -> Option<Error>,
+    ) -> Result<CopyOptions, Error> {
+        let positions = |option: &str, names: &[String]| {
+            let position = |name: &String| {
+                let found = columns.iter().position(|c| c.name.eq_ignore_ascii_case(name));
+                found.ok_or_else(|| unknown(name).unwrap_or_else(|| not_copied(option, name)))
+            };
+            names.iter().map(position).collect::<Result<Vec<_>, _>>()
+        };
         let mut options = self.options.clone();
         options.force_quote = if self.force_quote_all {
             (0..columns.len()).collect()
         } else {
-            positions("FORCE_QUOTE", &self.force_quote, columns)?
+            positions("FORCE_QUOTE", &self.force_quote)?
         };
-        options.force_not_null = positions("FORCE_NOT_NULL", &self.force_not_null, columns)?;
-        options.force_null = positions("FORCE_NULL", &self.force_null, columns)?;
+        options.force_not_null = positions("FORCE_NOT_NULL", &self.force_not_null)?;
+        options.force_null = positions("FORCE_NULL", &self.force_null)?;
         Ok(options)
     }
 }
 
-fn positions(
-    option: &str,
-    names: &[String],
-    columns: &[OutputColumn],
-) -> Result<Vec<usize>, Error> {
-    let position = |name: &String| {
-        let found = columns.iter().position(|column| column.name.eq_ignore_ascii_case(name));
-        found.ok_or_else(|| {
-            let message = format!("{option} column \"{name}\" not referenced by COPY");
-            copy_options::bad("42P10", message)
-        })
-    };
-    names.iter().map(position).collect()
+fn not_copied(option: &str, name: &str) -> Error {
+    copy_options::bad("42P10", format!("{option} column \"{name}\" not referenced by COPY"))
 }
 
 pub(super) fn copy(reader: &mut Reader<'_>) -> Result<Option<Utility>, Error> {
@@ -91,10 +92,9 @@ pub(super) fn copy(reader: &mut Reader<'_>) -> Result<Option<Utility>, Error> {
     }
     endpoint(reader, from)?;
     given.extend(options(reader)?);
-    if reader.is("where") {
-        return Err(where_clause(reader, from));
-    }
-    copy_options::command(target, from, given).map(|command| Some(Utility::Copy(command)))
+    let filter = filter(reader, from)?;
+    let command = copy_options::command(target, from, given)?;
+    Ok(Some(Utility::Copy(CopyCommand { filter, ..command })))
 }
 
 fn target(reader: &mut Reader<'_>) -> Result<CopyTarget, Error> {
@@ -106,12 +106,10 @@ fn target(reader: &mut Reader<'_>) -> Result<CopyTarget, Error> {
         reader.expect_symbol(b')')?;
         return Ok(CopyTarget::Query(query));
     }
-    let start = reader.peek().map_or(0, |token| token.start);
     let name = reader.qualified_name()?;
-    let place = start..reader.previous_end();
     let columns =
         if reader.is_symbol(b'(') { reader.parenthesized(Reader::name)? } else { Vec::new() };
-    Ok(CopyTarget::Table { name, place, columns })
+    Ok(CopyTarget::Table { name, columns })
 }
 
 /// What stands in the parentheses; not COPY itself.
@@ -132,11 +130,16 @@ fn endpoint(reader: &mut Reader<'_>, from: bool) -> Result<(), Error> {
     reader.expect_one_of(&["stdin", "stdout"]).map(|_| ())
 }
 
-fn where_clause(reader: &Reader<'_>, from: bool) -> Error {
-    if from {
-        return unsupported("COPY FROM ... WHERE");
+/// WHERE
+fn filter(reader: &mut Reader<'_>, from: bool) -> Result<Option<Range<usize>>, Error> {
+    if !reader.is("where") {
+        return Ok(None);
     }
-    reader.error(ErrorKind::Grammar("WHERE clause not allowed with COPY TO"))
+    if !from {
+        return Err(reader.error(ErrorKind::Grammar("WHERE clause not allowed with COPY TO")));
+    }
+    reader.skip(1);
+    reader.rest().map(Some)
 }
 
 fn options(reader: &mut Reader<'_>) -> Result<Vec<CopyOption>, Error> {

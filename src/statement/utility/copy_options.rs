@@ -88,6 +88,7 @@ pub(super) fn command(
     Ok(CopyCommand {
         target,
         from,
+        filter: None,
         options,
         force_quote_all: given.force_quote_all.unwrap_or_default(),
         force_quote: given.force_quote.unwrap_or_default(),
@@ -135,10 +136,12 @@ impl Given {
         let refused = [
             (binary && self.delimiter.is_some(), "cannot specify DELIMITER in BINARY mode"),
             (binary && self.null.is_some(), "cannot specify NULL in BINARY mode"),
-            (binary && self.header.is_some(), "cannot specify HEADER in BINARY mode"),
         ];
         if let Some((_, message)) = refused.iter().find(|(wrong, _)| *wrong) {
             return Err(grammar(message, None));
+        }
+        if binary && self.header.is_some() {
+            return Err(unavailable("cannot specify HEADER in BINARY mode"));
         }
         if !csv && self.quote.is_some() {
             return Err(unavailable("COPY quote available only in CSV mode"));

@@ -273,11 +273,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Where the token just passed ends.
-    pub(super) fn previous_end(&self) -> usize {
-        self.at.checked_sub(1).and_then(|at| self.tokens.get(at)).map_or(0, |token| token.end)
-    }
-
     /// An error at the next token.
     pub(super) fn error(&self, kind: ErrorKind) -> Error {
         kind.at(self.peek().map(|token| token.start))
