@@ -146,7 +146,7 @@ impl Session {
         Ok((count > 0).then(|| (0..count).map(column).collect()))
     }
 
-    fn prepare_sqlite(&mut self, plan: &Plan) -> Result<sqlite::Statement, Failure> {
+    pub(super) fn prepare_sqlite(&mut self, plan: &Plan) -> Result<sqlite::Statement, Failure> {
         let connection = self.connection()?;
         if !plan.catalog.is_empty() {
             let attached =
@@ -157,7 +157,7 @@ impl Session {
     }
 
     /// The plan was made for another schema than the file's.
-    fn is_stale(&self, connection: &Connection, plan: &Plan) -> Result<bool, Failure> {
+    pub(super) fn is_stale(&self, connection: &Connection, plan: &Plan) -> Result<bool, Failure> {
         let version = connection.schema_version().map_err(|error| self.failure(error))?;
         Ok(version != plan.schema_version)
     }

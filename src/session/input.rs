@@ -3,11 +3,14 @@
 
 use super::error::Failure;
 use std::io::{self, Read};
+use std::ops::Range;
 
 /// The largest message accepted, in bytes without its type, as in PostgreSQL.
 const MESSAGE_MAX: usize = 0x3fff_fffe;
 /// How much is asked of the socket at once.
 const CHUNK: usize = 8 * 1024;
+/// The same when there is much to come.
+const LARGE_CHUNK: usize = 64 * 1024;
 /// A larger buffer is given back when it is empty.
 const KEEP: usize = 128 * 1024;
 
@@ -18,6 +21,8 @@ pub struct Input {
     buffer: Vec<u8>,
     start: usize,
     end: usize,
+    /// So many bytes of a message taken in pieces are still to come; they may be in the buffer.
+    rest: usize,
 }
 
 /// A message: its type, and where its body lies in the buffer.
@@ -33,7 +38,7 @@ impl Input {
     /// Continues with bytes that were received before.
     #[must_use]
     pub fn with(buffer: Vec<u8>) -> Self {
-        Self { start: 0, end: buffer.len(), buffer }
+        Self { start: 0, end: buffer.len(), buffer, rest: 0 }
     }
 
     /// The type of the next complete message in the buffer.
@@ -45,28 +50,68 @@ impl Input {
         }
     }
 
-    /// Takes the next complete message in the buffer.
+    /// Takes the next complete message in the buffer. What is left of a message that was taken in
+    /// pieces is skipped.
     ///
     /// # Errors
     /// 08P01 for a length no message has.
     pub fn take(&mut self) -> Result<Option<Message>, Failure> {
         let message = self.frame()?;
-        if let Some(message) = message {
-            self.start = message.end;
+        match message {
+            Some(message) => {
+                self.start = message.end;
+                self.rest = 0;
+            }
+            None => drop(self.take_rest()),
         }
         Ok(message)
     }
 
+    /// Takes the next message; one of this type in as many pieces as it comes in, each as a message.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub fn take_pieces(&mut self, tag: u8) -> Result<Option<Message>, Failure> {
+        if self.rest > 0 {
+            let piece = self.take_rest();
+            return Ok((!piece.is_empty()).then_some(Message {
+                tag,
+                start: piece.start,
+                end: piece.end,
+            }));
+        }
+        match self.head(self.start)? {
+            Some(head) if head.tag == tag => {
+                self.start = head.start;
+                self.rest = head.end - head.start;
+                let Range { start, end } = self.take_rest();
+                Ok(Some(Message { tag, start, end }))
+            }
+            _ => self.take(),
+        }
+    }
+
+    fn take_rest(&mut self) -> Range<usize> {
+        let start = self.start;
+        let taken = self.rest.min(self.end - start);
+        self.start += taken;
+        self.rest -= taken;
+        start..self.start
+    }
+
     fn frame(&self) -> Result<Option<Message>, Failure> {
-        let bytes = &self.buffer[self.start..self.end];
+        let head = self.head(self.start.saturating_add(self.rest))?;
+        Ok(head.filter(|message| message.end <= self.end))
+    }
+
+    /// The message that begins at `at`, whose body need not have come.
+    fn head(&self, at: usize) -> Result<Option<Message>, Failure> {
+        let bytes = self.buffer[..self.end].get(at..).unwrap_or_default();
         let Some((&tag, rest)) = bytes.split_first() else { return Ok(None) };
         let Some(length) = rest.first_chunk::<4>() else { return Ok(None) };
         let length = u32::from_be_bytes(*length) as usize;
         check_frame(tag, length)?;
-        if rest.len() < length {
-            return Ok(None);
-        }
-        let start = self.start + 5;
+        let start = at + 5;
         Ok(Some(Message { tag, start, end: start + length - 4 }))
     }
 
@@ -81,14 +126,26 @@ impl Input {
     /// # Errors
     /// Those of the socket.
     pub fn fill(&mut self, socket: &mut impl Read) -> io::Result<usize> {
-        self.make_room();
+        self.fill_with(socket, CHUNK)
+    }
+
+    /// As [`Self::fill`], with larger reads.
+    ///
+    /// # Errors
+    /// Those of the socket.
+    pub fn fill_much(&mut self, socket: &mut impl Read) -> io::Result<usize> {
+        self.fill_with(socket, LARGE_CHUNK)
+    }
+
+    fn fill_with(&mut self, socket: &mut impl Read, chunk: usize) -> io::Result<usize> {
+        self.make_room(chunk);
         let count = socket.read(&mut self.buffer[self.end..])?;
         self.end += count;
         Ok(count)
     }
 
     /// Room for a chunk, or more of a long message; never as much as a stranger merely announces.
-    fn make_room(&mut self) {
+    fn make_room(&mut self, chunk: usize) {
         self.buffer.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
@@ -96,7 +153,7 @@ impl Input {
             self.buffer = Vec::new();
         }
         // The buffer stays as long as it has become: it is cleared once, not for each message.
-        let needed = self.end + self.end.clamp(CHUNK, 256 * 1024);
+        let needed = self.end + self.end.clamp(chunk, 256 * 1024);
         if self.buffer.len() < needed {
             self.buffer.resize(needed, 0);
         }
@@ -105,7 +162,7 @@ impl Input {
     /// Gives memory back; for a session that idles.
     pub fn release(&mut self) {
         if self.start == self.end {
-            *self = Self::default();
+            *self = Self { rest: self.rest, ..Self::default() };
         }
     }
 }

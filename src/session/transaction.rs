@@ -326,8 +326,9 @@ impl Session {
 
     /// Makes the transaction ready for a statement that does this to the file.
     pub(super) fn prepare_for(&mut self, access: Access, what: &str) -> Result<(), Failure> {
-        if self.block.status == Status::Failed {
-            return Err(Failure::in_failed_transaction());
+        match access {
+            Access::Read => self.require_sound()?,
+            Access::Write | Access::Schema => self.require_write(what)?,
         }
         if !self.block.is_transaction() {
             self.start_clock();
@@ -341,7 +342,6 @@ impl Session {
             }
             return Ok(());
         }
-        self.require_writable(what)?;
         self.take_turn()?;
         self.block.wrote = true;
         if self.block.is_transaction() && !self.block.open {
@@ -371,7 +371,16 @@ impl Session {
         Ok(())
     }
 
-    fn require_writable(&self, what: &str) -> Result<(), Failure> {
+    fn require_sound(&self) -> Result<(), Failure> {
+        match self.block.status {
+            Status::Failed => Err(Failure::in_failed_transaction()),
+            Status::Idle | Status::InBlock => Ok(()),
+        }
+    }
+
+    /// The transaction can go on, and may write.
+    pub(super) fn require_write(&self, what: &str) -> Result<(), Failure> {
+        self.require_sound()?;
         let follower = self.database().is_follower();
         let read_only = self.read_only
             || self.block.modes.read_only == Some(true)

@@ -25,6 +25,18 @@ pub(super) struct Reader {
     at: usize,
     state: State,
     number: u64,
+    /// The field being read.
+    field: Option<usize>,
+}
+
+/// What is being read.
+#[derive(Clone, Copy)]
+pub(super) enum Place {
+    Header,
+    /// The tuple of this number.
+    Tuple(u64),
+    /// A tuple's field.
+    Field(u64, usize),
 }
 
 enum State {
@@ -38,12 +50,21 @@ enum State {
 impl Reader {
     /// Of tuples with so many fields.
     pub(super) fn new(columns: usize) -> Self {
-        Self { columns, buffer: Vec::new(), at: 0, state: State::Header, number: 0 }
+        Self { columns, buffer: Vec::new(), at: 0, state: State::Header, number: 0, field: None }
     }
 
     /// The number of the tuple being read.
     pub(super) fn number(&self) -> u64 {
         self.number
+    }
+
+    /// What is being read.
+    pub(super) fn place(&self) -> Place {
+        match (&self.state, self.field) {
+            (State::Header | State::Extension(_), _) => Place::Header,
+            (_, Some(field)) => Place::Field(self.number + 1, field),
+            (_, None) => Place::Tuple(self.number + 1),
+        }
     }
 
     /// More bytes.
@@ -111,6 +132,7 @@ impl Reader {
     /// Where the tuple that begins here ends.
     fn tuple(&mut self, fields: &mut Fields) -> Result<Option<usize>, Failure> {
         fields.clear();
+        self.field = None;
         let bytes = self.buffer.as_slice();
         let Some(count) = bytes[self.at..].first_chunk() else { return Ok(None) };
         let count = i16::from_be_bytes(*count);
@@ -121,12 +143,12 @@ impl Reader {
             return Ok(None);
         }
         if usize::try_from(count) != Ok(self.columns) {
-            self.number += 1;
             let expected = self.columns;
             let message = format!("row field count is {count}, expected {expected}");
             return Err(bad_format(message));
         }
-        for _ in 0..count {
+        for i in 0..self.columns {
+            self.field = Some(i);
             let Some(length) = bytes[at..].first_chunk() else { return Ok(None) };
             at += 4;
             match i32::from_be_bytes(*length) {
@@ -142,6 +164,7 @@ impl Reader {
                 }
             }
         }
+        self.field = None;
         self.number += 1;
         Ok(Some(at))
     }

@@ -42,6 +42,11 @@ impl Fields {
         self.cooked.len()
     }
 
+    /// The text of all cooked fields.
+    pub(super) fn cooked(&self) -> &[u8] {
+        &self.cooked
+    }
+
     /// More of a cooked field.
     pub(super) fn cook(&mut self, bytes: &[u8]) {
         self.cooked.extend_from_slice(bytes);

@@ -1,16 +1,14 @@
 //! CopyData in, rows of an INSERT out: one prepared statement, bound and stepped for each record.
 
+use super::context::Context;
 use super::field::Fields;
 use super::lines::{Line, Lines};
 use super::{bad_format, binary, csv, text, value_format};
 use crate::session::Session;
 use crate::session::error::{Failure, cancelled, from_types};
-use crate::sqlite::Statement;
+use crate::sqlite::{Bulk, Connection, Statement};
 use crate::statement::{Copy, CopyFormat, CopyHeader};
-use crate::types::{self, Codec, Style, Type, ValueRef};
-
-/// So much of a value or a line is shown in an error's context.
-const SHOWN_MAX: usize = 100;
+use crate::types::{self, Codec, ColumnType, Format, Style, Type, Value, ValueRef};
 
 /// Loads rows.
 pub(super) struct Loader<'a> {
@@ -37,11 +35,12 @@ struct Target<'a> {
     copy: &'a Copy,
     columns: Vec<Column>,
     style: Style,
-    statement: Statement,
+    bulk: Bulk,
     rows: u64,
 }
 
 struct Column {
+    ty: ColumnType,
     codec: Codec,
     way: Way,
     /// FORCE_NOT_NULL
@@ -55,19 +54,19 @@ struct Column {
 enum Way {
     /// An integer type that holds any number of so many digits.
     Integer(usize),
-    /// Text of any length.
-    Text,
+    /// Text, if it has no more than so many characters.
+    Text(usize),
     /// All others.
     Decode,
 }
 
 /// A record of the data.
 #[derive(Clone, Copy)]
-struct Record<'a> {
+pub(super) struct Record<'a> {
     /// A line, or bytes that hold a tuple.
-    bytes: &'a [u8],
+    pub(super) bytes: &'a [u8],
     fields: &'a Fields,
-    number: u64,
+    pub(super) number: u64,
 }
 
 impl<'a> Loader<'a> {
@@ -83,7 +82,8 @@ impl<'a> Loader<'a> {
             CopyFormat::Csv => Splitter::Csv(csv::Splitter::new(options)),
             _ => Splitter::Text(text::Splitter::new(options.delimiter, &options.null)),
         };
-        let target = Target { copy, columns: columns(copy), style, statement, rows: 0 };
+        let (columns, bulk) = (columns(copy), Bulk::new(statement));
+        let target = Target { copy, columns, style, bulk, rows: 0 };
         Self { source, splitter, header: options.header, fields: Fields::default(), target }
     }
 
@@ -96,7 +96,9 @@ impl<'a> Loader<'a> {
                     match lines.next(&mut chunk) {
                         Ok(Some(line)) => target.line(session, line, splitter, header, fields)?,
                         Ok(None) => {}
-                        Err(failure) => return Err(target.in_line(failure, lines.number())),
+                        Err(failure) => {
+                            return Err(target.context().in_line(failure, lines.number()));
+                        }
                     }
                 }
                 Ok(())
@@ -110,7 +112,9 @@ impl<'a> Loader<'a> {
                             target.insert(session, Record { bytes, fields, number })?;
                         }
                         Ok(None) => return Ok(()),
-                        Err(failure) => return Err(target.in_line(failure, number)),
+                        Err(failure) => {
+                            return Err(target.context().in_tuple(failure, reader.place()));
+                        }
                     }
                 }
             }
@@ -124,11 +128,11 @@ impl<'a> Loader<'a> {
             Source::Lines(lines) => match lines.finish() {
                 Ok(Some(line)) => target.line(session, line, splitter, header, fields)?,
                 Ok(None) => {}
-                Err(failure) => return Err(target.in_line(failure, lines.number())),
+                Err(failure) => return Err(target.context().in_line(failure, lines.number())),
             },
             Source::Tuples(reader) => {
                 let ended = reader.finish();
-                ended.map_err(|failure| target.in_line(failure, reader.number() + 1))?;
+                ended.map_err(|failure| target.context().in_tuple(failure, reader.place()))?;
             }
         }
         Ok(target.rows)
@@ -140,7 +144,7 @@ impl<'a> Loader<'a> {
             Source::Lines(lines) => lines.number(),
             Source::Tuples(reader) => reader.number(),
         };
-        self.target.in_line(failure, number + 1)
+        self.target.context().in_line(failure, number + 1)
     }
 }
 
@@ -158,22 +162,25 @@ impl Target<'_> {
         if header == CopyHeader::Line {
             return Ok(());
         }
+        check_text(bytes).map_err(|failure| self.context().in_line(failure, number))?;
         fields.clear();
         match splitter {
             Splitter::Text(text) => text.split(bytes, escaped, fields),
             Splitter::Csv(csv) => {
                 let split = csv.split(bytes, fields);
-                split.map_err(|failure| self.with_line(failure, bytes, number))?;
+                split.map_err(|failure| self.context().with_line(failure, bytes, number))?;
             }
         }
+        let cooked = check_text(fields.cooked());
+        cooked.map_err(|failure| self.context().with_line(failure, bytes, number))?;
         let record = Record { bytes, fields, number };
         if header == CopyHeader::Match {
             let matched = self.match_header(record);
-            return matched.map_err(|failure| self.with_line(failure, bytes, number));
+            return matched.map_err(|failure| self.context().with_line(failure, bytes, number));
         }
         if fields.len() > self.columns.len() && !(self.columns.is_empty() && bytes.is_empty()) {
             let failure = bad_format("extra data after last expected column");
-            return Err(self.with_line(failure, bytes, number));
+            return Err(self.context().with_line(failure, bytes, number));
         }
         self.insert(session, record)
     }
@@ -204,93 +211,69 @@ impl Target<'_> {
     }
 
     fn insert(&mut self, session: &Session, record: Record<'_>) -> Result<(), Failure> {
-        for i in 0..self.columns.len() {
-            self.bind(session, i, record)?;
-        }
         if let Some(reason) = session.backend.cancel.reason() {
-            return Err(self.in_line(cancelled(reason), record.number));
+            return Err(self.context().in_line(cancelled(reason), record.number));
         }
-        if let Err(error) = self.statement.step() {
-            return Err(self.refused(session.failure(error), record));
+        let context = Context::new(self.copy);
+        let mut row = self.bulk.row();
+        for (i, column) in self.columns.iter().enumerate() {
+            let Some(field) = record.fields.value(i, record.bytes) else {
+                let name = &self.copy.columns[i].name;
+                let failure = bad_format(format!("missing data for column \"{name}\""));
+                return Err(context.with_line(failure, record.bytes, record.number));
+            };
+            let field = column.field(field, self.copy.options.null.as_bytes());
+            let short = field.map_or(Some(ValueRef::Null), |bytes| column.way.read(bytes));
+            let pushed = match (short, field) {
+                (Some(value), _) => row.push(value),
+                (None, bytes) => {
+                    let bytes = bytes.unwrap_or_default();
+                    let value = column.decode(bytes, &self.style).map_err(|error| {
+                        context.with_value(from_types(&error), i, bytes, record.number)
+                    })?;
+                    row.push_copy(kept(value.borrow()))
+                }
+            };
+            pushed.map_err(|error| session.failure(error))?;
         }
-        self.statement.reset();
-        self.rows += 1;
+        row.run()
+            .map_err(|error| context.refused(session.failure_of(error, &self.copy.plan), record))?;
+        self.rows += match self.copy.filtered {
+            false => 1,
+            true => session.connection.as_ref().map_or(0, Connection::changes),
+        };
         Ok(())
     }
 
+    fn context(&self) -> Context<'_> {
+        Context::new(self.copy)
+    }
+}
+
+impl Column {
+    /// What NULL is, as the options for this column say.
     #[inline]
-    fn bind(&mut self, session: &Session, i: usize, record: Record<'_>) -> Result<(), Failure> {
-        let Some(field) = record.fields.value(i, record.bytes) else {
-            let name = &self.copy.columns[i].name;
-            let failure = bad_format(format!("missing data for column \"{name}\""));
-            return Err(self.with_line(failure, record.bytes, record.number));
-        };
-        let column = &self.columns[i];
-        let null = self.copy.options.null.as_bytes();
-        let field = match field {
-            None if column.never_null => Some(null),
-            Some(bytes) if column.quoted_null && bytes == null => None,
+    fn field<'r>(&self, field: Option<&'r [u8]>, null: &'r [u8]) -> Option<&'r [u8]> {
+        match field {
+            None if self.never_null => Some(null),
+            Some(bytes) if self.quoted_null && bytes == null => None,
             field => field,
-        };
-        let bound = match field {
-            None => self.statement.bind(i + 1, ValueRef::Null),
-            Some(bytes) => match column.way.read(bytes) {
-                Some(value) => self.statement.bind(i + 1, value),
-                None => {
-                    let ty = &self.copy.columns[i].ty;
-                    let value = column.codec.decode(bytes, &self.style);
-                    let value = value.and_then(|value| types::assign(value, ty));
-                    let value = value.map_err(|error| {
-                        self.with_value(from_types(&error), i, bytes, record.number)
-                    })?;
-                    self.statement.bind(i + 1, kept(value.borrow()))
-                }
-            },
-        };
-        bound.map_err(|error| session.failure(error))
-    }
-
-    /// A row that SQLite refuses. Postgres shows the line only while it still has it: before it
-    /// looks at keys.
-    fn refused(&self, failure: Failure, record: Record<'_>) -> Failure {
-        match failure.sqlstate {
-            "23502" | "23514" => self.with_line(failure, record.bytes, record.number),
-            _ => self.in_line(failure, record.number),
         }
     }
 
-    fn in_line(&self, mut failure: Failure, number: u64) -> Failure {
-        failure.context = Some(format!("COPY {}, line {number}", self.copy.table));
-        failure
-    }
-
-    fn with_line(&self, failure: Failure, line: &[u8], number: u64) -> Failure {
-        let mut failure = self.in_line(failure, number);
-        if self.copy.options.format != CopyFormat::Binary
-            && let Some(context) = &mut failure.context
-        {
-            context.push_str(&format!(": \"{}\"", shown(line)));
-        }
-        failure
-    }
-
-    fn with_value(&self, failure: Failure, i: usize, value: &[u8], number: u64) -> Failure {
-        let mut failure = self.in_line(failure, number);
-        if let Some(context) = &mut failure.context {
-            context.push_str(&format!(", column {}", self.copy.columns[i].name));
-            if self.copy.options.format != CopyFormat::Binary {
-                context.push_str(&format!(": \"{}\"", shown(value)));
-            }
-        }
-        failure
+    fn decode(&self, bytes: &[u8], style: &Style) -> Result<Value, types::Error> {
+        types::assign(self.codec.decode(bytes, style)?, &self.ty)
     }
 }
 
 impl Way {
-    fn of(column: &types::ColumnType, format: types::Format) -> Self {
+    fn of(column: &ColumnType, format: Format) -> Self {
         match (column.ty, format) {
-            (Type::TEXT | Type::VARCHAR, _) if column.typmod < 0 => Self::Text,
-            (_, types::Format::Binary) => Self::Decode,
+            (_, Format::Binary) => Self::Decode,
+            (Type::TEXT, _) => Self::Text(usize::MAX),
+            (Type::VARCHAR | Type::BPCHAR, _) => {
+                Self::Text(types::character_length(column.typmod).unwrap_or(usize::MAX))
+            }
             (Type::INT2, _) => Self::Integer(4),
             (Type::INT4, _) => Self::Integer(9),
             (Type::INT8, _) => Self::Integer(18),
@@ -298,17 +281,24 @@ impl Way {
         }
     }
 
-    /// The value, if the short way leads to it.
+    /// The value, if the short way leads to it; lines are checked to be text.
     #[inline]
     fn read(self, bytes: &[u8]) -> Option<ValueRef<'_>> {
         match self {
             Self::Integer(digits) => integer(bytes, digits).map(ValueRef::Integer),
-            Self::Text if !bytes.contains(&0) && std::str::from_utf8(bytes).is_ok() => {
-                Some(ValueRef::Text(bytes))
-            }
-            Self::Text | Self::Decode => None,
+            // A character has at least a byte.
+            Self::Text(length) => (bytes.len() <= length).then_some(ValueRef::Text(bytes)),
+            Self::Decode => None,
         }
     }
+}
+
+/// A line, or its fields without their escapes, must be text.
+fn check_text(bytes: &[u8]) -> Result<(), Failure> {
+    if types::is_plain(bytes) {
+        return Ok(());
+    }
+    types::check_text(bytes).map(drop).map_err(|error| from_types(&error))
 }
 
 /// What SQLite keeps of a value: it takes the number NaN for NULL, so its name stands for it, as it
@@ -343,19 +333,11 @@ fn columns(copy: &Copy) -> Vec<Column> {
     let options = &copy.options;
     let format = value_format(options);
     let column = |(i, column): (usize, &crate::statement::OutputColumn)| Column {
+        ty: column.ty,
         codec: Codec::of(&column.ty, format),
         way: Way::of(&column.ty, format),
         never_null: options.force_not_null.contains(&i),
         quoted_null: options.force_null.contains(&i),
     };
     copy.columns.iter().enumerate().map(column).collect()
-}
-
-/// The beginning of a value or line, for a message.
-fn shown(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    if text.len() <= SHOWN_MAX {
-        return text.into_owned();
-    }
-    format!("{}...", &text[..text.floor_char_boundary(SHOWN_MAX)])
 }

@@ -2,9 +2,11 @@
 //! <https://www.postgresql.org/docs/15/sql-copy.html>
 //!
 //! Out, a query's rows become CopyData, one message a row. In, CopyData of any cut becomes records,
-//! records become rows of one prepared INSERT in one transaction. Memory holds one record at most.
+//! records become rows of one prepared INSERT in one transaction. Memory holds one record and a
+//! little more.
 
 mod binary;
+mod context;
 mod csv;
 mod field;
 mod finder;
@@ -36,7 +38,10 @@ impl Session {
         }
         let mut copy = copy.clone();
         for _ in 0..ATTEMPTS {
-            let copied = if copy.from { self.copy_in(&copy)? } else { self.copy_out(&copy)? };
+            let copied = match copy.from {
+                true => self.copy_in(&copy, text)?,
+                false => self.copy_out(&copy)?,
+            };
             let Some(rows) = copied else {
                 copy = self.copy_again(text)?;
                 continue;
