@@ -1,12 +1,18 @@
 """`egret serve` itself: names of databases, sockets, refusals, and an application beside it."""
 
+import pathlib
+import re
 import signal
 import sqlite3
+import sys
 import threading
 
 import psycopg
 import pytest
 import servers
+
+sys.path.insert(0, str(servers.ROOT / "tests/wire"))
+from protocol import Wire, message, query, tags  # noqa: E402
 
 pytestmark = pytest.mark.skipif(servers.TARGET != "egret", reason="egret only")
 
@@ -164,3 +170,41 @@ def test_demo():
     done = servers.egret("demo", "--once", timeout=50)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "psql" in done.stdout and 6 <= len(done.stdout.splitlines()) <= 30
+
+
+def test_copy_data_of_any_length(serve, tmp_path):
+    """One CopyData message of 100 MB is taken as it comes: its length costs no memory."""
+    server = serve(servers.make_shop(tmp_path / "shop.db"))
+
+    def peak_kb():
+        status = pathlib.Path(f"/proc/{server.pid}/status").read_text()
+        return int(re.search(r"VmHWM:\s+(\d+)", status)[1])
+
+    with Wire(servers.Link(server.port, "someone")) as wire:
+        wire.start()
+        wire.ask(query("CREATE TABLE w (a text)"))
+        before = peak_kb()
+        wire.send(query("COPY w FROM STDIN"))
+        wire.until("G")
+        line = b"x" * 9_999 + b"\n"
+        wire.send(b"d" + (100_000_000 + 4).to_bytes(4, "big"))
+        for _ in range(100):
+            wire.send(line * 100)
+        assert tags(wire.ask(message(b"c"))) == ["COPY 10000"]
+        assert peak_kb() - before < 16_000
+
+
+def test_copy_while_the_schema_changes(serve, tmp_path):
+    """Nothing holds the table before the first data: COPY goes on if it still means the same."""
+    server = serve(servers.make_shop(tmp_path / "shop.db"))
+    with connect(server) as conn, connect(server) as other:
+        conn.execute("CREATE TABLE w (a int, b text)")
+        copy = conn.cursor().copy("COPY w FROM STDIN")
+        with copy as sink:
+            other.execute("CREATE TABLE elsewhere (a int)")
+            sink.write("1\tx\n")
+        with pytest.raises(psycopg.errors.FeatureNotSupported):
+            with conn.cursor().copy("COPY w FROM STDIN") as sink:
+                other.execute("ALTER TABLE w ADD COLUMN c int")
+                sink.write("1\tx\n")
+        assert other.execute("SELECT * FROM w").fetchall() == [(1, "x", None)]

@@ -336,6 +336,38 @@ def test_copy_in(wire):
         other.ask(query("DROP TABLE w"))
 
 
+def test_copy_in_that_waits(wire):
+    """Until its first data is there, and that is not little, COPY keeps no other writer waiting."""
+    wire.ask(query("DROP TABLE IF EXISTS w; CREATE TABLE w (a int PRIMARY KEY, b text)"))
+    wire.send(query("COPY w FROM STDIN"))
+    wire.until("G")
+    with Wire(wire.link) as other:
+        other.start()
+        other.ask(query("SET lock_timeout = '3s'"))
+        assert tags(other.ask(query("INSERT INTO w VALUES (1, 'x')"))) == ["INSERT 0 1"]
+        wire.send(message(b"d", b"2\ttwo\n3\tth"))
+        assert tags(other.ask(query("INSERT INTO w VALUES (4, 'x')"))) == ["INSERT 0 1"]
+        got = wire.ask(message(b"d", b"ree\n"), message(b"c"))
+        assert tags(got) == ["COPY 2"]
+        assert rows(other.ask(query("SELECT count(*) FROM w"))) == [[b"4"]]
+        other.ask(query("DROP TABLE w"))
+
+
+def test_copy_in_fails_within_a_message(wire):
+    """What is left of a long CopyData message is skipped, however late it comes."""
+    wire.ask(query("DROP TABLE IF EXISTS w; CREATE TABLE w (a int PRIMARY KEY, b text)"))
+    wire.send(query("COPY w FROM STDIN"))
+    wire.until("G")
+    data = b"".join(b"%d\trow\n" % n for n in range(20_000)) + b"oops\tx\n"
+    whole = message(b"d", data + b"1\tagain\n" * 50_000)
+    for at in range(0, len(whole), 100_000):
+        wire.send(whole[at:at + 100_000])
+    got = wire.ask(message(b"c"))
+    assert errors(got) == ["22P02"]
+    assert rows(wire.ask(query("SELECT count(*) FROM w"))) == [[b"0"]]
+    wire.ask(query("DROP TABLE w"))
+
+
 def test_copy_out(wire):
     """CopyOutResponse, one CopyData a row, CopyDone."""
     got = wire.ask(query("COPY (SELECT generate_series(1, 3)) TO STDOUT"))
