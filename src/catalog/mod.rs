@@ -29,7 +29,7 @@ use std::sync::Arc;
 /// SQLite's, when it cannot take a function.
 pub fn register_functions(connection: &Connection) -> Result<(), Error> {
     function::TABLES.iter().try_for_each(|table| connection.add_functions(table))?;
-    connection.add_asking(function::ASKING)?;
+    function::ASKING.iter().try_for_each(|table| connection.add_asking(table))?;
     function::set::register(connection)
 }
 

@@ -28,6 +28,8 @@ pub(super) struct Objects {
     /// In the order of the schema's relations.
     pub(super) relations: Vec<RelationOids>,
     by_oid: HashMap<Oid, Place>,
+    /// Indexes by name, in lower case.
+    indexes: HashMap<String, Oid>,
     /// Rows made of the snapshot, in the order of [`TABLES`].
     pub(super) sets: Vec<OnceLock<Arc<RowSet>>>,
 }
@@ -38,8 +40,6 @@ pub(super) struct RelationOids {
     pub(super) row_type: Oid,
     /// The rule of a view.
     pub(super) rule: Oid,
-    /// The sequence of an AUTOINCREMENT column.
-    pub(super) sequence: Option<Oid>,
     /// Column and its `pg_attrdef`.
     pub(super) defaults: Vec<(usize, Oid)>,
     /// Index and the constraint it is of.
@@ -130,11 +130,10 @@ impl Live {
         if let Some(relation) = self.schema.relation(name) {
             return Some(relation.oid);
         }
-        let same = |other: &str| other.eq_ignore_ascii_case(name);
-        self.relations().find_map(|(relation, oids)| {
-            let index = relation.indexes.iter().find(|i| same(&i.shown_name)).map(|i| i.oid);
-            index.or_else(|| oids.sequence.filter(|_| same(&sequence_name(relation))))
-        })
+        if let Some(table) = self.schema.table_of_sequence(name) {
+            return table.sequence.as_ref().map(|sequence| sequence.oid);
+        }
+        self.objects.indexes.get(&name.to_ascii_lowercase()).copied()
     }
 }
 
@@ -157,6 +156,7 @@ impl Objects {
         let mut objects = Self {
             relations,
             by_oid: HashMap::new(),
+            indexes: HashMap::new(),
             sets: TABLES.iter().map(|_| OnceLock::new()).collect(),
         };
         for (i, relation) in schema.relations.iter().enumerate() {
@@ -171,11 +171,13 @@ impl Objects {
         all.insert(relation.oid, Place::Relation(i));
         all.insert(oids.row_type, Place::RowType(i));
         all.insert(oids.rule, Place::Rule(i));
-        all.extend(oids.sequence.map(|oid| (oid, Place::Sequence(i))));
+        all.extend(relation.sequence.as_ref().map(|sequence| (sequence.oid, Place::Sequence(i))));
         all.extend(oids.defaults.iter().map(|&(at, oid)| (oid, Place::Default(i, at))));
         all.extend(oids.keys.iter().map(|&(at, oid)| (oid, Place::Key(i, at))));
         let enumerated = relation.indexes.iter().enumerate();
         all.extend(enumerated.map(|(at, x)| (x.oid, Place::Index(i, at))));
+        let shown = relation.indexes.iter().filter(|_| is_shown(relation));
+        self.indexes.extend(shown.map(|x| (x.shown_name.to_ascii_lowercase(), x.oid)));
         let enumerated = relation.foreign_keys.iter().enumerate();
         all.extend(enumerated.map(|(at, x)| (x.oid, Place::ForeignKey(i, at))));
         let enumerated = relation.checks.iter().enumerate();
@@ -197,7 +199,6 @@ impl RelationOids {
         Self {
             row_type: oids.assign("type", name),
             rule: oids.assign("rule", name),
-            sequence: relation.autoincrement.then(|| oids.assign("sequence", name)),
             defaults,
             keys,
         }
@@ -213,6 +214,7 @@ fn reserved(schema: &Schema) -> Oids {
         relation.foreign_keys.iter().for_each(|x| oids.reserve(x.oid));
         relation.checks.iter().for_each(|x| oids.reserve(x.oid));
         relation.triggers.iter().for_each(|x| oids.reserve(x.oid));
+        relation.sequence.iter().for_each(|x| oids.reserve(x.oid));
     }
     oids
 }
@@ -226,11 +228,4 @@ pub(super) fn is_shown(relation: &Relation) -> bool {
 pub(super) fn has_default(column: &Column) -> bool {
     let is_null = |default: &String| default.trim().eq_ignore_ascii_case("null");
     column.generated.is_some() || column.default.as_ref().is_some_and(|d| !is_null(d))
-}
-
-/// The name Postgres gives to the sequence of an identity column.
-pub(super) fn sequence_name(relation: &Relation) -> String {
-    let column = relation.rowid_alias.and_then(|i| relation.columns.get(i));
-    let column = column.map_or("id", |column| column.name.as_str());
-    format!("{}_{column}_seq", relation.name)
 }

@@ -113,6 +113,7 @@ fn classes() {
             "pairs|r|3|1|0",
             "parent|r|2|1|0",
             "strict_one|r|4|1|0",
+            "strict_one_i_seq|S|3|0|0",
             "v|v|2|0|0",
         ]
     );

@@ -241,6 +241,7 @@ impl Relation {
             primary_key: Vec::new(),
             rowid_alias: None,
             autoincrement: false,
+            sequence: None,
             without_rowid: false,
             strict: false,
             indexes: Vec::new(),

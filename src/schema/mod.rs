@@ -42,6 +42,8 @@ pub struct Schema {
     /// Tables, views and virtual tables, in the order of their names.
     pub relations: Vec<Relation>,
     by_name: HashMap<String, usize>,
+    /// Tables by the names of their sequences.
+    by_sequence: HashMap<String, usize>,
     derived: OnceLock<Arc<dyn Any + Send + Sync>>,
 }
 
@@ -64,6 +66,8 @@ pub struct Relation {
     pub rowid_alias: Option<usize>,
     /// AUTOINCREMENT was given.
     pub autoincrement: bool,
+    /// The sequence that Postgres would have for the INTEGER PRIMARY KEY.
+    pub sequence: Option<Sequence>,
     /// WITHOUT ROWID was given.
     pub without_rowid: bool,
     /// STRICT was given.
@@ -80,6 +84,15 @@ pub struct Relation {
     pub row_estimate: Option<u64>,
     /// The CREATE statement as stored.
     pub sql: String,
+}
+
+/// What counts the rowids of a table. SQLite keeps no object for it.
+#[derive(Clone, Debug)]
+pub struct Sequence {
+    /// Its row in `pg_class`.
+    pub oid: Oid,
+    /// The name Postgres would make (`table_column_seq`).
+    pub name: String,
 }
 
 /// What a relation is.
@@ -210,7 +223,16 @@ impl Schema {
         relations.sort_by(|a, b| a.name.cmp(&b.name));
         let by_name =
             relations.iter().enumerate().map(|(i, r)| (r.name.to_ascii_lowercase(), i)).collect();
-        Self { version, relations, by_name, derived: OnceLock::new() }
+        let sequences =
+            relations.iter().enumerate().filter_map(|(i, r)| Some((i, r.sequence.as_ref()?)));
+        let by_sequence = sequences.map(|(i, s)| (s.name.to_ascii_lowercase(), i)).collect();
+        Self { version, relations, by_name, by_sequence, derived: OnceLock::new() }
+    }
+
+    /// The table whose sequence has that name, found as relations are.
+    #[must_use]
+    pub fn table_of_sequence(&self, name: &str) -> Option<&Relation> {
+        self.by_sequence.get(&name.to_ascii_lowercase()).map(|&i| &self.relations[i])
     }
 
     /// Finds a relation as SQLite does: without regard to ASCII case.

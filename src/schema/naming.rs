@@ -4,7 +4,7 @@
 //! the same with the names PostgreSQL gives in such a case, each relation's name once, and OIDs.
 
 use super::oid::Oids;
-use super::{IndexOrigin, Namespace, Relation};
+use super::{IndexOrigin, Namespace, Relation, RelationKind, Sequence};
 use std::collections::HashSet;
 
 /// Gives names that Postgres would make, and OIDs.
@@ -29,8 +29,8 @@ pub(super) fn finish(relations: &mut [Relation]) {
     assign_oids(relations);
 }
 
-/// Tables and indexes share one space of names in `pg_class`; a constraint's name need not be
-/// unique in SQLite.
+/// Tables, indexes and sequences share one space of names in `pg_class`; a constraint's name need
+/// not be unique in SQLite.
 fn show_each_name_once(relations: &mut [Relation]) {
     let mut taken: HashSet<_> = relations.iter().map(|r| r.name.to_lowercase()).collect();
     let indexes = || relations.iter().flat_map(|r| &r.indexes);
@@ -38,13 +38,24 @@ fn show_each_name_once(relations: &mut [Relation]) {
     taken.extend(created.map(|i| i.name.to_lowercase()));
     let automatic = relations.iter_mut().flat_map(|r| &mut r.indexes);
     for index in automatic.filter(|i| i.origin != IndexOrigin::Created) {
-        let base = index.shown_name.clone();
-        let mut count = 0;
-        while !taken.insert(index.shown_name.to_lowercase()) {
-            count += 1;
-            index.shown_name = format!("{base}{count}");
-        }
+        index.shown_name = free_name(&mut taken, std::mem::take(&mut index.shown_name));
     }
+    for relation in relations.iter_mut().filter(|r| r.kind == RelationKind::Table) {
+        let Some(column) = relation.rowid_alias else { continue };
+        let base = object_name(&relation.name, &relation.columns[column].name, "seq");
+        relation.sequence = Some(Sequence { oid: 0, name: free_name(&mut taken, base) });
+    }
+}
+
+/// The name, with a number if it is taken.
+fn free_name(taken: &mut HashSet<String>, base: String) -> String {
+    let mut name = base.clone();
+    let mut count = 0;
+    while !taken.insert(name.to_lowercase()) {
+        count += 1;
+        name = format!("{base}{count}");
+    }
+    name
 }
 
 fn assign_oids(relations: &mut [Relation]) {
@@ -67,6 +78,9 @@ fn assign_oids(relations: &mut [Relation]) {
         }
         for trigger in &mut relation.triggers {
             trigger.oid = assign("trigger", &trigger.name);
+        }
+        if let Some(sequence) = &mut relation.sequence {
+            sequence.oid = oids.assign("sequence", &table);
         }
     }
 }

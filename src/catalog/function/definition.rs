@@ -1,7 +1,7 @@
 //! `pg_get_*def`, `pg_get_expr` and `format_type`.
 
 use super::{live, null, oid, text, text_or_null};
-use crate::catalog::objects::{Object, sequence_name};
+use crate::catalog::objects::Object;
 use crate::catalog::{definition, kind};
 use crate::schema::{RelationKind, identifier};
 use crate::sqlite::FunctionError;
@@ -99,7 +99,7 @@ fn view(args: &Args<'_>) -> Outcome {
     })
 }
 
-/// The sequence of an AUTOINCREMENT column.
+/// The sequence of an identity column.
 fn serial_sequence(args: &Args<'_>) -> Outcome {
     let (live, oid) = (live(args)?, super::reference::class(args, 0)?);
     let Some(Object::Relation(relation)) = live.object(oid) else { return Ok(Value::Null) };
@@ -109,6 +109,6 @@ fn serial_sequence(args: &Args<'_>) -> Outcome {
         let message = format!("column \"{name}\" of relation \"{table}\" does not exist");
         return Err(FunctionError::new("42703", message));
     };
-    let counted = relation.autoincrement && relation.rowid_alias == Some(column);
-    text_or_null(counted.then(|| format!("public.{}", identifier(&sequence_name(relation)))))
+    let sequence = relation.sequence.as_ref().filter(|_| relation.rowid_alias == Some(column));
+    text_or_null(sequence.map(|sequence| format!("public.{}", identifier(&sequence.name))))
 }

@@ -7,6 +7,7 @@ mod describe;
 mod information;
 mod proc;
 mod reference;
+mod sequence;
 pub(super) mod set;
 mod size;
 mod visible;
@@ -27,13 +28,14 @@ pub(super) const TABLES: &[&[Function]] = &[
     information::FUNCTIONS,
     proc::FUNCTIONS,
     reference::FUNCTIONS,
+    sequence::FUNCTIONS,
     size::FUNCTIONS,
     visible::FUNCTIONS,
     wal::FUNCTIONS,
 ];
 
 /// Those that ask the database itself.
-pub(super) const ASKING: &[Asking] = size::ASKING;
+pub(super) const ASKING: &[&[Asking]] = &[sequence::ASKING, size::ASKING];
 
 fn live(args: &Args<'_>) -> Result<Live, FunctionError> {
     Ok(Live::new(args.host()?.schema()))

@@ -5,9 +5,7 @@ use super::{oid, text};
 use crate::catalog::fixed::{function_oids, operator_oids, system_classes};
 use crate::catalog::kind;
 use crate::catalog::live::class::namespace_oid;
-use crate::catalog::objects::{
-    INFORMATION_SCHEMA, Live, Object, PG_CATALOG, PUBLIC, sequence_name,
-};
+use crate::catalog::objects::{INFORMATION_SCHEMA, Live, Object, PG_CATALOG, PUBLIC};
 use crate::schema::{Namespace, identifier};
 use crate::sqlite::function::{Args, Flags, Function, Outcome};
 use crate::sqlite::{FunctionError, Host};
@@ -309,7 +307,9 @@ fn class_name(host: &dyn Host, oid: Oid) -> Option<String> {
     match live.object(oid) {
         Some(Object::Relation(relation)) => Some(identifier(&relation.name)),
         Some(Object::Index(_, index)) => Some(identifier(&index.shown_name)),
-        Some(Object::Sequence(relation)) => Some(identifier(&sequence_name(relation))),
+        Some(Object::Sequence(relation)) => {
+            relation.sequence.as_ref().map(|sequence| identifier(&sequence.name))
+        }
         _ => None,
     }
 }

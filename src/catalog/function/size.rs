@@ -34,7 +34,6 @@ pub(super) const ASKING: &[Asking] = &[
     ("pg_total_relation_size", 1, |args, caller| {
         sized(args, caller, |of, caller| Ok(of.own(caller)? + of.indexes(caller)?))
     }),
-    ("pg_sequence_last_value", 1, last_value),
 ];
 
 /// Pages of a file in which tables' pages are still counted one by one.
@@ -108,15 +107,6 @@ fn tree_size(caller: &Caller<'_>, name: &str, share: f64) -> Result<i64, Functio
     }
     let sql = "SELECT pgsize FROM dbstat WHERE name = ? AND aggregate = TRUE";
     number(caller, sql, &[Value::Text(name.to_owned())])
-}
-
-/// The last rowid that AUTOINCREMENT gave; NULL before the first.
-fn last_value(args: &Args<'_>, caller: &Caller<'_>) -> Outcome {
-    let (live, oid) = (live(args)?, oid(args, 0)?);
-    let Some(Object::Sequence(relation)) = live.object(oid) else { return Ok(Value::Null) };
-    let name = Value::Text(relation.name.clone());
-    let rows = caller.rows("SELECT seq FROM main.sqlite_sequence WHERE name = ?", &[name])?;
-    Ok(rows.into_iter().flatten().next().unwrap_or_default())
 }
 
 fn live_tuples(args: &Args<'_>) -> Outcome {

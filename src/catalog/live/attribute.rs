@@ -59,10 +59,10 @@ pub(in crate::catalog) fn system(fill: &mut Fill<'_>) {
 }
 
 pub(in crate::catalog) fn live(live: &Live, fill: &mut Fill<'_>) {
-    for (relation, oids) in live.relations() {
+    for (relation, _) in live.relations() {
         of_relation(relation, fill);
         relation.indexes.iter().for_each(|index| of_index(relation, index, fill));
-        oids.sequence.iter().for_each(|&oid| of_sequence(oid, fill));
+        relation.sequence.iter().for_each(|sequence| of_sequence(sequence.oid, fill));
     }
 }
 

@@ -1,7 +1,7 @@
 //! `pg_class`: tables, views, indexes and sequences.
 //! <https://www.postgresql.org/docs/15/catalog-pg-class.html>
 
-use crate::catalog::objects::{INFORMATION_SCHEMA, Live, OWNER, PG_CATALOG, PUBLIC, sequence_name};
+use crate::catalog::objects::{INFORMATION_SCHEMA, Live, OWNER, PG_CATALOG, PUBLIC};
 use crate::catalog::relation::Fill;
 use crate::catalog::rowset::row;
 use crate::schema::{Namespace, RelationKind, system};
@@ -148,9 +148,8 @@ fn indexes(live: &Live, fill: &mut Fill<'_>) {
 
 fn sequences(live: &Live, fill: &mut Fill<'_>) {
     let columns = fill.positions(COLUMNS);
-    for (relation, oids) in live.relations() {
-        let Some(oid) = oids.sequence else { continue };
-        let name = sequence_name(relation);
+    for sequence in live.relations().filter_map(|(relation, _)| relation.sequence.as_ref()) {
+        let (oid, name) = (sequence.oid, &sequence.name);
         fill.push(
             columns,
             row![

@@ -52,7 +52,8 @@ fn of_relation(relation: &Relation, oids: &RelationOids, edges: &mut Edges) {
     for &(column, oid) in &oids.defaults {
         edges.push(((PG_ATTRDEF, oid, 0), (PG_CLASS, relation.oid, column + 1), "a"));
     }
-    if let Some((oid, column)) = oids.sequence.zip(relation.rowid_alias) {
+    if let Some((sequence, column)) = relation.sequence.as_ref().zip(relation.rowid_alias) {
+        let oid = sequence.oid;
         edges.push(((PG_CLASS, oid, 0), (PG_CLASS, relation.oid, column + 1), "i"));
         edges.push(((PG_CLASS, oid, 0), (PG_NAMESPACE, PUBLIC, 0), "n"));
     }

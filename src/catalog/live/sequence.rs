@@ -1,4 +1,4 @@
-//! `pg_sequence`: the counters of AUTOINCREMENT columns.
+//! `pg_sequence`: what counts the rowids of tables.
 //! <https://www.postgresql.org/docs/15/catalog-pg-sequence.html>
 
 use crate::catalog::objects::Live;
@@ -16,7 +16,7 @@ pub(in crate::catalog) fn live(live: &Live, fill: &mut Fill<'_>) {
         "seqmin",
         "seqcache",
     ]);
-    for oid in live.relations().filter_map(|(_, oids)| oids.sequence) {
-        fill.push(columns, row![oid, Type::INT8.0, 1, 1, i64::MAX, 1, 1]);
+    for sequence in live.relations().filter_map(|(relation, _)| relation.sequence.as_ref()) {
+        fill.push(columns, row![sequence.oid, Type::INT8.0, 1, 1, i64::MAX, 1, 1]);
     }
 }

@@ -27,6 +27,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ("pg_array_subscript", -1, Flags::PURE, subscript),
     ("pg_array_slice", -1, Flags::PURE_NULLS, slice),
     ("pg_array_to_string", -1, Flags::PURE_NULLS, to_string),
+    ("pg_name_subscript", 2, Flags::PURE, name_subscript),
     ("pg_vector_subscript", 2, Flags::PURE, vector_subscript),
     ("pg_vector_to_array", 1, Flags::PURE, vector_to_array),
 ];
@@ -404,6 +405,17 @@ fn vector_subscript(args: &Args<'_>) -> Outcome {
     let at = usize::try_from(args.int(1)?).ok();
     let found = vector(args)?;
     Ok(at.and_then(|at| found.get(at)).map_or(Value::Null, |n| Value::Integer(*n)))
+}
+
+/// A name is 64 bytes, counted from 0; those behind its text are zero.
+fn name_subscript(args: &Args<'_>) -> Outcome {
+    const NAME_BYTES: i64 = 64;
+    let (name, at) = (args.text(0)?, args.int(1)?);
+    if !(0..NAME_BYTES).contains(&at) {
+        return Ok(Value::Null);
+    }
+    let byte = usize::try_from(at).ok().and_then(|at| name.as_bytes().get(at));
+    text(byte.map_or(String::new(), |&byte| char::from(byte).to_string()))
 }
 
 fn vector_to_array(args: &Args<'_>) -> Outcome {

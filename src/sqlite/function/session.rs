@@ -52,10 +52,6 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ("pg_my_temp_schema", 0, Flags::STABLE, |_| integer(0)),
     ("pg_is_other_temp_schema", 1, Flags::STABLE, |_| boolean(false)),
     ("pg_reload_conf", 0, Flags::STABLE, |_| boolean(true)),
-    ("pg_nextval", 1, Flags::STABLE, |_| no_sequences()),
-    ("pg_currval", 1, Flags::STABLE, |_| no_sequences()),
-    ("pg_lastval", 0, Flags::STABLE, |_| no_sequences()),
-    ("pg_setval", -1, Flags::STABLE, |_| no_sequences()),
     ("pg_collation_for", 1, Flags::STABLE_NULLS, |_| text("\"default\"")),
 ];
 
@@ -117,10 +113,6 @@ fn version(args: &Args<'_>) -> Outcome {
         env!("CARGO_PKG_VERSION"),
         rusqlite::version(),
     ))
-}
-
-fn no_sequences() -> Outcome {
-    Err(FunctionError::new("0A000", "sequences are not supported"))
 }
 
 fn notify(args: &Args<'_>) -> Outcome {

@@ -181,7 +181,7 @@ fn words_left_out() {
     );
     same("select a from t fetch first 2 rows only", "select a from t fetch next 2 rows only");
     assert_eq!(parse("select a.only, b as only from t").unwrap().to_string(), {
-        "SELECT a.only, b AS only FROM t"
+        "SELECT a.\"only\", b AS only FROM t"
     });
     for text in [
         "insert into t overriding user value select 1",

@@ -23,7 +23,11 @@ pub(super) fn convert(tokens: &[Token], text: &str) -> Result<Vec<TokenWithSpan>
         deny_adjacent(tokens, at, text)?;
         deny_reserved(tokens, at, text)?;
         limits.pass(*token, text)?;
-        converted.push(TokenWithSpan { token: convert_one(*token, text)?, span: span(*token) });
+        let converted_one = match token.kind {
+            Kind::Word if follows_dot(tokens, at) => name(*token, text),
+            _ => convert_one(*token, text)?,
+        };
+        converted.push(TokenWithSpan { token: converted_one, span: span(*token) });
         at += 1;
     }
     Ok(converted)
@@ -49,6 +53,15 @@ fn deny_reserved(tokens: &[Token], at: usize, text: &str) -> Result<(), Error> {
         return Err(syntax_error(*token, text));
     }
     Ok(())
+}
+
+/// What follows a dot is a name, whatever else the word means: `pg_catalog.substring(a, b)`.
+fn follows_dot(tokens: &[Token], at: usize) -> bool {
+    at.checked_sub(1).and_then(|before| tokens.get(before)).is_some_and(|t| t.is_symbol(b'.'))
+}
+
+fn name(token: Token, text: &str) -> Parsed {
+    Parsed::make_word(&token.text(text).to_ascii_lowercase(), Some('"'))
 }
 
 fn convert_one(token: Token, text: &str) -> Result<Parsed, Error> {

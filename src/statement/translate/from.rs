@@ -185,7 +185,10 @@ impl<'a> Translator<'a> {
             self.push_source(source, alias, scope)?;
             return Ok(sql);
         }
-        let relation = self.relation(name)?;
+        let relation = match self.relation(name) {
+            Ok(relation) => relation,
+            Err(error) => return self.sequence(name, alias, scope)?.ok_or(error),
+        };
         let shown = alias.map(|alias| alias.name.value.as_str());
         let stored = shown.unwrap_or(&relation.name).to_owned();
         let source = Source::relation(relation, shown, stored);
@@ -276,7 +279,7 @@ impl<'a> Translator<'a> {
         Ok(format!("json_each(({array})) AS {}", quote::name(&name)))
     }
 
-    fn push_source(
+    pub(super) fn push_source(
         &mut self,
         mut source: Source,
         alias: Option<&TableAlias>,

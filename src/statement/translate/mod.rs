@@ -28,6 +28,7 @@ mod query;
 mod quote;
 mod scope;
 mod select;
+mod sequence;
 mod signature;
 mod subquery;
 mod typed;

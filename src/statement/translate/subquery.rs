@@ -308,6 +308,7 @@ impl Translator<'_> {
             () if ty == super::signature::INT2VECTOR || ty == super::signature::OIDVECTOR => {
                 "vector_subscript"
             }
+            () if ty == Type::NAME => "name_subscript",
             () => "array_subscript",
         };
         self.call(name, arguments, at)
