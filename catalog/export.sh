@@ -77,6 +77,12 @@ rows pg_timezone_abbrevs
 for relation in sql_features sql_implementation_info sql_parts sql_sizing; do
     rows $relation '1, 2, 3' information_schema
 done
+# The one extension of a new database, and what belongs to it.
+rows pg_extension
+rows pg_auth_members '1, 2'
+rows pg_depend '1, 2' pg_catalog "refclassid = 'pg_extension'::regclass"
+rows pg_available_extensions 1 pg_catalog "name = 'plpgsql'"
+rows pg_available_extension_versions 1 pg_catalog "name = 'plpgsql'"
 # Indexes of the system's own tables, and their constraints. A node tree is nothing to anybody else.
 indexes="select indexrelid from pg_index where indrelid in
     (select oid from pg_class where relnamespace = 11 and relkind = 'r')"
@@ -92,7 +98,9 @@ query -c "copy (select indexrelid, pg_get_indexdef(indexrelid) from pg_index
 # pg_description names its objects by OID; those egret does not have are left out.
 query -c "copy (select objoid, classoid, objsubid, description from pg_description
     where classoid::regclass::text in ('pg_type', 'pg_proc', 'pg_operator', 'pg_am', 'pg_opclass',
-        'pg_collation', 'pg_namespace', 'pg_language', 'pg_cast', 'pg_conversion')
+        'pg_collation', 'pg_namespace', 'pg_language', 'pg_cast', 'pg_conversion',
+        'pg_extension', 'pg_ts_config', 'pg_ts_dict', 'pg_ts_parser', 'pg_ts_template')
+    and not (classoid = 'pg_collation'::regclass and objoid >= 12000)
     order by 2, 1, 3) to stdout" > rows/pg_description.txt
 # Settings as a new server has them; those that name its files or its machine are left out.
 query -c "copy (select name, setting, unit, category, short_desc, extra_desc, context, vartype,
@@ -100,6 +108,10 @@ query -c "copy (select name, setting, unit, category, short_desc, extra_desc, co
     from pg_settings where category not like 'File Locations' and name not in
         ('listen_addresses', 'port', 'unix_socket_directories', 'log_directory', 'log_timezone')
     order by 1) to stdout" > rows/pg_settings.txt
+# Encodings by number, and the tokens of the one text search parser.
+query -c "copy (select n, pg_encoding_to_char(n) from generate_series(0, 50) n
+    where pg_encoding_to_char(n) <> '') to stdout" > encodings.txt
+query -c "copy (select * from ts_token_type('default')) to stdout" > token_types.txt
 # Words of SQL: category, and whether a label may be the word without AS.
 query -c "copy (select word, catcode, barelabel::int from pg_get_keywords() order by 1) to stdout" \
     > keywords.txt

@@ -7,3 +7,5 @@ SELECT pg_current_database() AS sequence_catalog, n.nspname AS sequence_schema,
        iif(s.seqcycle, 'YES', 'NO') AS cycle_option
 FROM pg_catalog.pg_sequence AS s JOIN pg_catalog.pg_class AS c ON c.oid = s.seqrelid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend AS d
+                  WHERE d.objid = c.oid AND d.classid = 1259 AND d.deptype = 'i')

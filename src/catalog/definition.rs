@@ -5,25 +5,31 @@
 
 use super::expression::expression_text;
 use super::objects::{Live, Object};
+use crate::schema::spelling::Spelling;
 use crate::schema::{
-    ForeignKey, Index, IndexOrigin, Relation, Trigger, identifier, trigger_events, view_query,
+    ForeignKey, Index, IndexOrigin, Relation, Trigger, identifier, trigger_text, view_query,
 };
 use crate::types::Oid;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+/// A relation's or function's name, with its namespace where that is asked for.
+pub(super) fn named(name: &str, qualified: bool) -> String {
+    let name = identifier(name);
+    if qualified { format!("public.{name}") } else { name }
+}
+
 /// `pg_get_indexdef(oid)`
-pub(super) fn index(relation: &Relation, index: &Index) -> String {
+pub(super) fn index(relation: &Relation, index: &Index, qualified: bool) -> String {
     let unique = if index.unique { "UNIQUE " } else { "" };
     let keys: Vec<_> = (0..index.keys.len()).map(|i| key_with_order(relation, index, i)).collect();
-    let predicate = index
-        .predicate
-        .as_deref()
-        .map_or(String::new(), |predicate| format!(" WHERE ({})", expression_text(predicate)));
+    let predicate = index.predicate.as_deref().map_or(String::new(), |predicate| {
+        format!(" WHERE {}", in_parentheses(&expression_text(relation, predicate)))
+    });
     format!(
-        "CREATE {unique}INDEX {} ON public.{} USING btree ({}){predicate}",
+        "CREATE {unique}INDEX {} ON {} USING btree ({}){predicate}",
         identifier(&index.shown_name),
-        identifier(&relation.name),
+        named(&relation.name, qualified),
         keys.join(", ")
     )
 }
@@ -34,19 +40,18 @@ pub(super) fn index_key(relation: &Relation, index: &Index, position: usize) -> 
     let column = key.column.and_then(|c| relation.columns.get(c));
     Some(match (column, &key.expression) {
         (Some(column), _) => identifier(&column.name),
-        (None, Some(expression)) => in_parentheses(expression),
+        (None, Some(expression)) => in_parentheses(&expression_text(relation, expression)),
         (None, None) => "ctid".to_owned(),
     })
 }
 
 /// Postgres puts parentheses around all expressions but names and calls of a function.
-fn in_parentheses(expression: &str) -> String {
-    let text = expression_text(expression);
+fn in_parentheses(text: &str) -> String {
     let name = text.split('(').next().unwrap_or_default();
     let is_name = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_');
     let is_call = is_name && closes_at_end(&text[name.len()..]);
-    if (is_name && name == text) || is_call || (text.starts_with('(') && closes_at_end(&text)) {
-        text
+    if (is_name && name == text) || is_call || (text.starts_with('(') && closes_at_end(text)) {
+        text.to_owned()
     } else {
         format!("({text})")
     }
@@ -80,8 +85,17 @@ fn key_with_order(relation: &Relation, index: &Index, position: usize) -> String
     if descending { format!("{key} DESC") } else { key }
 }
 
+/// How a definition is laid out.
+#[derive(Clone, Copy)]
+pub(super) struct Layout {
+    /// Names of relations and functions have their namespace.
+    pub(super) qualified: bool,
+    /// Parentheses stand only where they are needed.
+    pub(super) pretty: bool,
+}
+
 /// `pg_get_constraintdef(oid)`
-pub(super) fn constraint(live: &Live, object: Object<'_>) -> Option<String> {
+pub(super) fn constraint(live: &Live, object: Object<'_>, layout: Layout) -> Option<String> {
     match object {
         Object::Key(relation, index) => {
             let kind =
@@ -89,15 +103,20 @@ pub(super) fn constraint(live: &Live, object: Object<'_>) -> Option<String> {
             let columns = index.keys.iter().filter_map(|key| key.column);
             Some(format!("{kind} ({})", column_list(relation, columns)))
         }
-        Object::Check(_, check) => {
-            Some(format!("CHECK (({}))", expression_text(&check.expression)))
+        Object::Check(table, check) => {
+            let text = expression_text(table, &check.expression);
+            Some(if layout.pretty {
+                format!("CHECK ({text})")
+            } else {
+                format!("CHECK (({text}))")
+            })
         }
-        Object::ForeignKey(relation, key) => Some(foreign_key(live, relation, key)),
+        Object::ForeignKey(table, key) => Some(foreign_key(live, table, key, layout.qualified)),
         _ => None,
     }
 }
 
-fn foreign_key(live: &Live, relation: &Relation, key: &ForeignKey) -> String {
+fn foreign_key(live: &Live, relation: &Relation, key: &ForeignKey, qualified: bool) -> String {
     let referenced = live.schema.relation(&key.references);
     let table = referenced.map_or(&key.references, |r| &r.name);
     let stored = |name: &String| {
@@ -108,7 +127,7 @@ fn foreign_key(live: &Live, relation: &Relation, key: &ForeignKey) -> String {
     let mut text = format!(
         "FOREIGN KEY ({}) REFERENCES {}({})",
         column_list(relation, key.columns.iter().copied()),
-        identifier(table),
+        named(table, qualified),
         columns.join(", ")
     );
     for (event, action) in [("UPDATE", &key.on_update), ("DELETE", &key.on_delete)] {
@@ -127,28 +146,44 @@ fn column_list(relation: &Relation, columns: impl Iterator<Item = usize>) -> Str
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// `pg_get_triggerdef(oid)`. A body is no part of a trigger in Postgres: it is named as a function.
-pub(super) fn trigger(relation: &Relation, trigger: &Trigger) -> String {
-    let (timing, event) = trigger_events(&trigger.sql);
+/// `pg_get_triggerdef(oid)`. A body is no part of a trigger in Postgres: it is a function's.
+pub(super) fn trigger(relation: &Relation, trigger: &Trigger, layout: Layout) -> String {
+    let text = trigger_text(&trigger.sql);
     let name = identifier(&trigger.name);
-    let table = identifier(&relation.name);
+    let of: Vec<_> = text.columns.iter().map(|column| identifier(column)).collect();
+    let of = if of.is_empty() { String::new() } else { format!(" OF {}", of.join(", ")) };
+    let condition = text.condition.map_or_else(String::new, |condition| {
+        format!(" WHEN (({}))", Spelling::of_table(relation).spell(condition))
+    });
     format!(
-        "CREATE TRIGGER {name} {timing} {event} ON public.{table} FOR EACH ROW \
-         EXECUTE FUNCTION {name}()"
+        "CREATE TRIGGER {name} {} {}{of} ON {} FOR EACH ROW{condition} EXECUTE FUNCTION {}()",
+        text.timing,
+        text.event,
+        named(&relation.name, layout.qualified || !layout.pretty),
+        named(&trigger.name, layout.qualified)
     )
 }
 
 /// `pg_get_viewdef(oid)`
-pub(super) fn view(relation: &Relation) -> String {
+pub(super) fn view(live: &Live, relation: &Relation, qualified: bool) -> String {
+    let query = view_query(&relation.sql).trim_end_matches(';');
+    let spelling = Spelling::of_query(&live.schema, query, relation).qualified(qualified);
     // Postgres begins with a space and ends with a semicolon, and pg_dump counts on it.
-    format!(" {};", view_query(&relation.sql).trim_end_matches(';'))
+    format!(" {};", spelling.spell(query))
 }
 
 /// `pg_get_ruledef(oid)`
-pub(super) fn rule(relation: &Relation) -> String {
-    let name = identifier(&relation.name);
-    let query = view(relation);
-    format!("CREATE RULE \"_RETURN\" AS\n    ON SELECT TO public.{name} DO INSTEAD {query}")
+pub(super) fn rule(live: &Live, relation: &Relation, qualified: bool) -> String {
+    let name = named(&relation.name, true);
+    let query = view(live, relation, qualified);
+    format!("CREATE RULE \"_RETURN\" AS\n    ON SELECT TO {name} DO INSTEAD {query}")
+}
+
+/// One key of an index of a system table, counted from 1: these are columns, in parentheses at the
+/// end of the definition.
+pub(super) fn system_key(oid: Oid, position: usize) -> Option<&'static str> {
+    let (_, keys) = system(oid)?.trim_end_matches(')').rsplit_once('(')?;
+    keys.split(", ").nth(position.checked_sub(1)?)
 }
 
 /// The definition of an index or constraint of a system table.

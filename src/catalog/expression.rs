@@ -4,18 +4,19 @@
 //! leaves: the same in Postgres's spelling; where Postgres has no equal, the text as it is.
 
 use super::kind::format_type;
-use crate::schema::{Column, postgres_quotes};
+use crate::schema::spelling::Spelling;
+use crate::schema::{Column, Relation};
 use crate::types::Type;
 
-/// An expression over columns.
-pub(super) fn expression_text(expression: &str) -> String {
-    postgres_quotes(expression)
+/// An expression over a table's columns.
+pub(super) fn expression_text(table: &Relation, expression: &str) -> String {
+    Spelling::of_table(table).spell(expression)
 }
 
 /// What `pg_get_expr` says of a column's default or generation expression.
-pub(super) fn default_text(column: &Column) -> String {
+pub(super) fn default_text(table: &Relation, column: &Column) -> String {
     if let Some(generated) = &column.generated {
-        return format!("({})", expression_text(generated));
+        return format!("({})", expression_text(table, generated));
     }
     let text = column.default.as_deref().unwrap_or_default().trim();
     if let Some(current) = current(text) {
@@ -26,7 +27,7 @@ pub(super) fn default_text(column: &Column) -> String {
         (Type::BOOL, Literal::Number("0")) => "false".to_owned(),
         (ty, Literal::Text(text)) => format!("{text}::{}", format_type(ty, None)),
         (_, Literal::Word(word)) => word.to_ascii_lowercase(),
-        _ => expression_text(text),
+        _ => expression_text(table, text),
     }
 }
 
@@ -68,18 +69,22 @@ fn literal(text: &str) -> Literal<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::column_type;
+    use crate::schema::{Namespace, RelationKind, column_type};
 
     fn shown(declared: &str, default: &str) -> String {
-        default_text(&Column {
-            name: String::new(),
-            declared: declared.to_owned(),
-            ty: column_type(declared),
-            not_null: false,
-            default: Some(default.to_owned()),
-            generated: None,
-            collation: None,
-        })
+        let table = Relation::named(Namespace::Public, "t".to_owned(), RelationKind::Table);
+        default_text(
+            &table,
+            &Column {
+                name: String::new(),
+                declared: declared.to_owned(),
+                ty: column_type(declared),
+                not_null: false,
+                default: Some(default.to_owned()),
+                generated: None,
+                collation: None,
+            },
+        )
     }
 
     #[test]

@@ -1,21 +1,12 @@
 //! Rows that are the same in every database and stand in no exported file.
 
-use super::objects::{INFORMATION_SCHEMA, OWNER, PG_CATALOG, PUBLIC};
+use super::objects::OWNER;
 use super::relation::{Fill, field_cell, table};
 use super::rowset::{Cell, row};
 use crate::sqlite::table::Affinity;
 use crate::types::Oid;
 use std::collections::HashMap;
 use std::sync::LazyLock;
-
-/// `pg_namespace`
-pub(super) fn namespaces(fill: &mut Fill<'_>) {
-    let columns = fill.positions(["oid", "nspname", "nspowner"]);
-    fill.push(columns, row![99, "pg_toast", OWNER]);
-    fill.push(columns, row![PG_CATALOG, "pg_catalog", OWNER]);
-    fill.push(columns, row![PUBLIC, "public", OWNER]);
-    fill.push(columns, row![INFORMATION_SCHEMA, "information_schema", OWNER]);
-}
 
 /// `pg_tablespace`
 pub(super) fn tablespaces(fill: &mut Fill<'_>) {
@@ -122,10 +113,24 @@ pub(super) fn function_oids() -> &'static HashMap<Box<str>, Oid> {
     &OIDS
 }
 
-/// OIDs of the operators in `pg_operator` by their names; any of those that share one.
-pub(super) fn operator_oids() -> &'static HashMap<Box<str>, Oid> {
+/// OIDs of collations by their names.
+pub(super) fn collation_oids() -> &'static HashMap<Box<str>, Oid> {
     static OIDS: LazyLock<HashMap<Box<str>, Oid>> =
-        LazyLock::new(|| by_name("pg_catalog.pg_operator"));
+        LazyLock::new(|| by_name("pg_catalog.pg_collation"));
+    &OIDS
+}
+
+/// OIDs of text search configurations by their names.
+pub(super) fn configuration_oids() -> &'static HashMap<Box<str>, Oid> {
+    static OIDS: LazyLock<HashMap<Box<str>, Oid>> =
+        LazyLock::new(|| by_name("pg_catalog.pg_ts_config"));
+    &OIDS
+}
+
+/// OIDs of text search dictionaries by their names.
+pub(super) fn dictionary_oids() -> &'static HashMap<Box<str>, Oid> {
+    static OIDS: LazyLock<HashMap<Box<str>, Oid>> =
+        LazyLock::new(|| by_name("pg_catalog.pg_ts_dict"));
     &OIDS
 }
 

@@ -14,9 +14,11 @@ mod function;
 mod kind;
 mod live;
 mod objects;
+mod procedure;
 mod relation;
 mod rowset;
 mod server;
+mod setting;
 
 use crate::sqlite::{Connection, Error, Host};
 use crate::types::{Oid, Type};
@@ -45,7 +47,7 @@ pub fn attach(connection: &Connection, relations: &[&'static str]) -> Result<(),
 /// The value of a setting in a new PostgreSQL 15; `None` if it has no such setting.
 #[must_use]
 pub fn default_setting(name: &str) -> Option<&'static str> {
-    server::default_setting(name)
+    setting::default(name)
 }
 
 /// The text of a value of `regclass` or another of the `reg*` types, as a session sees it.

@@ -22,6 +22,11 @@ pub(super) const INFORMATION_SCHEMA: Oid = 13_207;
 /// OID of the role that owns everything.
 pub(super) const OWNER: Oid = 10;
 
+/// OID of the role `pg_database_owner`.
+pub(super) const DATABASE_OWNER: Oid = 6171;
+/// OID of the language `plpgsql`.
+pub(super) const PLPGSQL: Oid = 13_563;
+
 /// What a snapshot's objects are called in the catalog.
 #[derive(Debug)]
 pub(super) struct Objects {
@@ -38,12 +43,16 @@ pub(super) struct Objects {
 #[derive(Debug, Default)]
 pub(super) struct RelationOids {
     pub(super) row_type: Oid,
+    /// The array of the row type.
+    pub(super) array_type: Oid,
     /// The rule of a view.
     pub(super) rule: Oid,
     /// Column and its `pg_attrdef`.
     pub(super) defaults: Vec<(usize, Oid)>,
     /// Index and the constraint it is of.
     pub(super) keys: Vec<(usize, Oid)>,
+    /// What the triggers run, in their order.
+    pub(super) procedures: Vec<Oid>,
 }
 
 /// Where an object is.
@@ -52,12 +61,14 @@ enum Place {
     Relation(usize),
     Sequence(usize),
     RowType(usize),
+    ArrayType(usize),
     Rule(usize),
     Index(usize, usize),
     Key(usize, usize),
     ForeignKey(usize, usize),
     Check(usize, usize),
     Trigger(usize, usize),
+    Procedure(usize, usize),
     Default(usize, usize),
 }
 
@@ -68,6 +79,8 @@ pub(super) enum Object<'a> {
     /// The sequence of this table's rowid.
     Sequence(&'a Relation),
     RowType(&'a Relation),
+    /// The array of its row type.
+    ArrayType(&'a Relation),
     Rule(&'a Relation),
     Index(&'a Relation, &'a Index),
     /// The constraint behind an index.
@@ -75,6 +88,8 @@ pub(super) enum Object<'a> {
     ForeignKey(&'a Relation, &'a ForeignKey),
     Check(&'a Relation, &'a Check),
     Trigger(&'a Relation, &'a Trigger),
+    /// What a trigger runs: a function to Postgres.
+    Procedure(&'a Relation, &'a Trigger),
     /// The default or generation expression of a column.
     Default(&'a Relation, &'a Column),
 }
@@ -107,12 +122,14 @@ impl Live {
             Place::Relation(i) => Object::Relation(r(i)?),
             Place::Sequence(i) => Object::Sequence(r(i)?),
             Place::RowType(i) => Object::RowType(r(i)?),
+            Place::ArrayType(i) => Object::ArrayType(r(i)?),
             Place::Rule(i) => Object::Rule(r(i)?),
             Place::Index(i, at) => Object::Index(r(i)?, r(i)?.indexes.get(at)?),
             Place::Key(i, at) => Object::Key(r(i)?, r(i)?.indexes.get(at)?),
             Place::ForeignKey(i, at) => Object::ForeignKey(r(i)?, r(i)?.foreign_keys.get(at)?),
             Place::Check(i, at) => Object::Check(r(i)?, r(i)?.checks.get(at)?),
             Place::Trigger(i, at) => Object::Trigger(r(i)?, r(i)?.triggers.get(at)?),
+            Place::Procedure(i, at) => Object::Procedure(r(i)?, r(i)?.triggers.get(at)?),
             Place::Default(i, at) => Object::Default(r(i)?, r(i)?.columns.get(at)?),
         })
     }
@@ -134,6 +151,16 @@ impl Live {
             return table.sequence.as_ref().map(|sequence| sequence.oid);
         }
         self.objects.indexes.get(&name.to_ascii_lowercase()).copied()
+    }
+}
+
+impl Live {
+    /// The OID in `pg_proc` of what the trigger of this name runs.
+    pub(super) fn procedure_oid(&self, name: &str) -> Option<Oid> {
+        self.relations().find_map(|(relation, oids)| {
+            let same = |trigger: &Trigger| trigger.name.eq_ignore_ascii_case(name);
+            oids.procedures.get(relation.triggers.iter().position(same)?).copied()
+        })
     }
 }
 
@@ -170,9 +197,12 @@ impl Objects {
         let all = &mut self.by_oid;
         all.insert(relation.oid, Place::Relation(i));
         all.insert(oids.row_type, Place::RowType(i));
+        all.insert(oids.array_type, Place::ArrayType(i));
         all.insert(oids.rule, Place::Rule(i));
         all.extend(relation.sequence.as_ref().map(|sequence| (sequence.oid, Place::Sequence(i))));
         all.extend(oids.defaults.iter().map(|&(at, oid)| (oid, Place::Default(i, at))));
+        let enumerated = oids.procedures.iter().enumerate();
+        all.extend(enumerated.map(|(at, &oid)| (oid, Place::Procedure(i, at))));
         all.extend(oids.keys.iter().map(|&(at, oid)| (oid, Place::Key(i, at))));
         let enumerated = relation.indexes.iter().enumerate();
         all.extend(enumerated.map(|(at, x)| (x.oid, Place::Index(i, at))));
@@ -196,11 +226,15 @@ impl RelationOids {
         let keys = relation.indexes.iter().enumerate();
         let keys = keys.filter(|(_, index)| index.origin != IndexOrigin::Created);
         let keys = keys.map(|(i, index)| (i, of_part("constraint", &index.shown_name))).collect();
+        let triggers = relation.triggers.iter();
+        let procedures = triggers.map(|trigger| oids.assign("function", &trigger.name)).collect();
         Self {
             row_type: oids.assign("type", name),
+            array_type: oids.assign("array", name),
             rule: oids.assign("rule", name),
             defaults,
             keys,
+            procedures,
         }
     }
 }

@@ -214,6 +214,16 @@ impl Rows for Scan {
         };
         cell.map_or(ValueRef::Null, Cell::borrow)
     }
+
+    /// A row is what it holds.
+    fn identity(&self) -> Option<i64> {
+        let set = &self.parts.get(self.part)?.set;
+        let mut hasher = DefaultHasher::new();
+        for cell in set.cells.get(self.number * set.width..)?.iter().take(set.width) {
+            hash(cell.borrow()).hash(&mut hasher);
+        }
+        Some(hasher.finish().cast_signed())
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Rows that mirror the server, where the host does not give them itself.
 
-use super::objects::OWNER;
-use super::relation::{Fill, table};
+use super::objects::{DATABASE_OWNER, INFORMATION_SCHEMA, OWNER, PG_CATALOG, PUBLIC};
+use super::relation::Fill;
 use super::rowset::{Cell, row};
 use crate::schema::Oids;
 use crate::sqlite::Host;
@@ -14,6 +14,36 @@ pub(super) fn database_oid(name: &str) -> Oid {
 
 /// Nothing.
 pub(super) fn none(_: &dyn Host, _: &mut Fill<'_>) {}
+
+/// `pg_namespace`, with the privileges of a new database.
+pub(super) fn namespaces(host: &dyn Host, fill: &mut Fill<'_>) {
+    let columns = fill.positions(["oid", "nspname", "nspowner", "nspacl"]);
+    fill.push(columns, row![99, "pg_toast", OWNER, Cell::Null]);
+    for (oid, name, owner) in NAMESPACES {
+        fill.push(columns, row![oid, name, owner, namespace_privileges(host, owner)]);
+    }
+}
+
+/// `pg_init_privs`: the namespaces' alone. pg_dump takes no notice of what stands here.
+pub(super) fn initial_privileges(host: &dyn Host, fill: &mut Fill<'_>) {
+    const PG_NAMESPACE: Oid = 2615;
+    let columns = fill.positions(["objoid", "classoid", "privtype", "initprivs"]);
+    for (oid, _, owner) in NAMESPACES {
+        fill.push(columns, row![oid, PG_NAMESPACE, "i", namespace_privileges(host, owner)]);
+    }
+}
+
+/// Namespaces that anybody uses, and their owners.
+const NAMESPACES: [(Oid, &str, Oid); 3] = [
+    (PG_CATALOG, "pg_catalog", OWNER),
+    (PUBLIC, "public", DATABASE_OWNER),
+    (INFORMATION_SCHEMA, "information_schema", OWNER),
+];
+
+fn namespace_privileges(host: &dyn Host, owner: Oid) -> String {
+    let owner = super::function::name_of_role(host, owner).unwrap_or_default();
+    serde_json::Value::from(vec![format!("{owner}=UC/{owner}"), format!("=U/{owner}")]).to_string()
+}
 
 /// `pg_database`: the session's own.
 pub(super) fn databases(host: &dyn Host, fill: &mut Fill<'_>) {
@@ -49,35 +79,9 @@ pub(super) fn roles(host: &dyn Host, fill: &mut Fill<'_>) {
         "rolbypassrls",
         "rolconnlimit",
     ]);
-    let cells = row![OWNER, host.user(), true, true, true, true, true, true, true, -1];
+    let all = host.may_write();
+    let cells = row![OWNER, host.user(), all, true, all, all, true, all, all, -1];
     fill.push(columns, cells);
-}
-
-/// `pg_settings`: those of a new PostgreSQL, with the session's values.
-pub(super) fn settings(host: &dyn Host, fill: &mut Fill<'_>) {
-    let Some(settings) = table("pg_catalog.pg_settings") else { return };
-    let mut defaults = Fill::new(settings);
-    defaults.read(SETTINGS);
-    for defaults in defaults.finish().rows() {
-        let row = fill.next_row();
-        row.clone_from_slice(defaults);
-        if let [Cell::Static(name), value, ..] = row
-            && let Some(current) = host.setting(name)
-        {
-            *value = current.into();
-        }
-    }
-}
-
-const SETTINGS: &str = include_str!("../../catalog/rows/pg_settings.txt");
-
-/// A setting's value in a new PostgreSQL.
-pub(super) fn default_setting(name: &str) -> Option<&'static str> {
-    let mut settings = SETTINGS.lines().filter_map(|line| {
-        let (setting, rest) = line.split_once('\t')?;
-        Some((setting, rest.split('\t').next()?))
-    });
-    settings.find(|(setting, _)| setting.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 
 /// `pg_timezone_names`

@@ -5,6 +5,8 @@
 //! anything. What leaves: names of constraints, CHECK and generated expressions, collations,
 //! DEFERRED, index expressions and predicates. Text that makes no sense gives less, never an error.
 
+use super::token::{Kind, Token, text, tokens};
+
 /// What a `CREATE TABLE` says beyond the pragmas.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Table {
@@ -88,85 +90,44 @@ pub fn view_query(sql: &str) -> &str {
     text(sql, body.unwrap_or_default())
 }
 
-/// An expression with identifiers, blobs and `==` as Postgres writes them, comments left out. What
-/// is no SQL of Postgres for other reasons stays as it is.
-#[must_use]
-pub fn postgres_quotes(expression: &str) -> String {
-    let mut text = String::with_capacity(expression.len());
-    let mut last: Option<Token<'_>> = None;
-    for token in tokens(expression) {
-        let touches = last.is_some_and(|last| last.start + last.text.len() == token.start);
-        if !touches && last.is_some() {
-            text.push(' ');
-        }
-        let blob = touches && last.is_some_and(|last| last.word("x"));
-        match (token.kind, token.text.as_bytes().first()) {
-            (Kind::Quoted, Some(b'\'')) if blob => {
-                text.pop();
-                text.push_str(&format!("'\\x{}::bytea", &token.text[1..]));
-            }
-            (Kind::Quoted, Some(b'\'')) => text.push_str(token.text),
-            (Kind::Quoted, _) => text.push_str(&identifier(&token.name())),
-            _ if touches && token.is("=") && last.is_some_and(|last| last.is("=")) => {}
-            _ => text.push_str(token.text),
-        }
-        last = Some(token);
-    }
-    text
+/// What a `CREATE TRIGGER` says.
+#[derive(Debug, PartialEq)]
+pub struct TriggerText<'a> {
+    /// `BEFORE`, `AFTER` or `INSTEAD OF`
+    pub timing: &'static str,
+    /// `INSERT`, `UPDATE` or `DELETE`
+    pub event: &'static str,
+    /// The columns of UPDATE OF.
+    pub columns: Vec<String>,
+    /// The expression after WHEN.
+    pub condition: Option<&'a str>,
+    /// The statements between BEGIN and END.
+    pub body: &'a str,
 }
 
-/// An identifier, quoted where Postgres needs it: `quote_ident`, keywords aside.
+/// Reads a `CREATE TRIGGER`.
 #[must_use]
-pub fn identifier(name: &str) -> String {
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    let first_is_digit = name.starts_with(|c: char| c.is_ascii_digit());
-    if !name.is_empty() && name.chars().all(plain) && !first_is_digit && !is_reserved(name) {
-        return name.to_owned();
-    }
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// Words that Postgres takes for a name only when they are quoted,
-/// <https://www.postgresql.org/docs/15/sql-keywords-appendix.html>.
-fn is_reserved(name: &str) -> bool {
-    const RESERVED: &str = " all analyse analyze and any array as asc asymmetric authorization \
-        between bigint binary bit boolean both case cast char character check coalesce collate \
-        collation column concurrently constraint create cross current_catalog current_date \
-        current_role current_schema current_time current_timestamp current_user dec decimal \
-        default deferrable desc distinct do else end except exists extract false fetch float for \
-        foreign freeze from full grant greatest group grouping having ilike in initially inner \
-        inout int integer intersect interval into is isnull join lateral leading least left like \
-        limit localtime localtimestamp national natural nchar none normalize not notnull null \
-        nullif numeric offset on only or order out outer overlaps overlay placing position \
-        precision primary real references returning right row select session_user setof similar \
-        smallint some substring symmetric table tablesample then time timestamp to trailing treat \
-        trim true union unique user using values varchar variadic verbose when where window with \
-        xmlattributes xmlconcat xmlelement xmlexists xmlforest xmlnamespaces xmlparse xmlpi \
-        xmlroot xmlserialize xmltable ";
-    RESERVED.split_ascii_whitespace().any(|word| word == name)
-}
-
-/// When a trigger fires: its timing (`BEFORE`, `AFTER`, `INSTEAD OF`) and event (`INSERT`,
-/// `UPDATE OF a, b`, `DELETE`).
-#[must_use]
-pub fn trigger_events(sql: &str) -> (&'static str, String) {
+pub fn trigger(sql: &str) -> TriggerText<'_> {
     let tokens = tokens(sql);
     let on = tokens.iter().position(|t| t.word("ON")).unwrap_or(tokens.len());
-    let head = &tokens[..on];
-    let mut timings = ["BEFORE", "AFTER", "INSTEAD"].into_iter();
+    let (head, rest) = tokens.split_at(on);
     // The name comes before the timing and may be any word; the event is the last of its kind.
-    let timing = timings.rfind(|w| head.iter().skip(2).any(|t| t.word(w)));
-    let timing = match timing {
-        Some("AFTER") => "AFTER",
-        Some("INSTEAD") => "INSTEAD OF",
-        _ => "BEFORE",
-    };
-    let is_event = |t: &Token<'_>| ["INSERT", "UPDATE", "DELETE"].iter().any(|w| t.word(w));
-    let event = head.iter().rposition(is_event).unwrap_or(on);
-    let name = |t: &Token<'_>| if t.is(",") { ", ".to_owned() } else { identifier(&t.name()) };
-    let columns: String = head.get(event + 2..).unwrap_or_default().iter().map(name).collect();
-    let event = head.get(event).map_or(String::new(), |t| t.text.to_ascii_uppercase());
-    (timing, if columns.is_empty() { event } else { format!("{event} OF {columns}") })
+    let timings = [("BEFORE", "BEFORE"), ("AFTER", "AFTER"), ("INSTEAD", "INSTEAD OF")];
+    let timing = timings.iter().rfind(|(w, _)| head.iter().skip(2).any(|t| t.word(w)));
+    let events = ["INSERT", "UPDATE", "DELETE"];
+    let of = |t: &Token<'_>| events.into_iter().find(|w| t.word(w));
+    let at = head.iter().rposition(|t| of(t).is_some()).unwrap_or(on);
+    let columns = head.get(at + 2..).unwrap_or_default().iter().filter(|t| !t.is(","));
+    let begin = rest.iter().position(|t| t.word("BEGIN")).unwrap_or(rest.len());
+    let end = rest.iter().rposition(|t| t.word("END")).unwrap_or(rest.len());
+    let when = rest[..begin].iter().position(|t| t.word("WHEN"));
+    TriggerText {
+        timing: timing.map_or("BEFORE", |(_, timing)| timing),
+        event: head.get(at).and_then(of).unwrap_or("INSERT"),
+        columns: columns.map(Token::name).collect(),
+        condition: when.map(|when| text(sql, &rest[when + 1..begin])),
+        body: text(sql, rest.get(begin + 1..end).unwrap_or_default()),
+    }
 }
 
 /// A walk over one column definition or over table constraints.
@@ -374,104 +335,6 @@ fn split<'t, 'a>(
     })
 }
 
-/// The text from the first token to the last, comments between them included.
-fn text<'s>(sql: &'s str, tokens: &[Token<'_>]) -> &'s str {
-    let end = |t: &Token<'_>| t.start + t.text.len();
-    match (tokens.first(), tokens.last()) {
-        (Some(first), Some(last)) => sql.get(first.start..end(last)).unwrap_or_default(),
-        _ => "",
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Word,
-    Quoted,
-    Other,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Token<'a> {
-    kind: Kind,
-    text: &'a str,
-    start: usize,
-}
-
-impl Token<'_> {
-    fn is(&self, punctuation: &str) -> bool {
-        self.kind == Kind::Other && self.text == punctuation
-    }
-
-    fn word(&self, word: &str) -> bool {
-        self.kind == Kind::Word && self.text.eq_ignore_ascii_case(word)
-    }
-
-    fn is_name(&self) -> bool {
-        self.kind == Kind::Word || (self.kind == Kind::Quoted && !self.text.starts_with('\''))
-    }
-
-    /// The name it stands for, without its quotes.
-    fn name(&self) -> String {
-        let inner = || self.text.get(1..self.text.len().saturating_sub(1)).unwrap_or_default();
-        match (self.kind, self.text.chars().next()) {
-            (Kind::Quoted, Some('[')) => inner().to_owned(),
-            (Kind::Quoted, Some(quote)) => {
-                let quote = quote.to_string();
-                inner().replace(&quote.repeat(2), &quote)
-            }
-            _ => self.text.to_owned(),
-        }
-    }
-}
-
-/// Tokens as SQLite's own tokenizer cuts them, as far as it matters here; comments left out.
-fn tokens(sql: &str) -> Vec<Token<'_>> {
-    let bytes = sql.as_bytes();
-    let mut tokens = Vec::new();
-    let mut at = 0;
-    while at < bytes.len() {
-        let (end, kind) = token_end(sql, at);
-        if let Some(kind) = kind {
-            tokens.push(Token { kind, text: &sql[at..end], start: at });
-        }
-        at = end;
-    }
-    tokens
-}
-
-/// Where the token at `at` ends, and what it is; `None` for space and comments.
-fn token_end(sql: &str, at: usize) -> (usize, Option<Kind>) {
-    let rest = &sql[at..];
-    let first = rest.chars().next().unwrap_or(' ');
-    let to = |found: Option<usize>, skip: usize| found.map_or(sql.len(), |i| at + i + skip);
-    match first {
-        c if c.is_ascii_whitespace() => (at + 1, None),
-        '-' if rest.starts_with("--") => (to(rest.find('\n'), 1), None),
-        '/' if rest.starts_with("/*") => {
-            (rest[2..].find("*/").map_or(sql.len(), |i| at + i + 4), None)
-        }
-        '\'' | '"' | '`' => (at + quoted_length(rest, first), Some(Kind::Quoted)),
-        '[' => (to(rest.find(']'), 1), Some(Kind::Quoted)),
-        c if is_word(c) => (to(rest.find(|c| !is_word(c)), 0), Some(Kind::Word)),
-        c => (at + c.len_utf8(), Some(Kind::Other)),
-    }
-}
-
-fn is_word(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '_' || c == '$' || !c.is_ascii()
-}
-
-/// The length of a quoted token, in which a doubled quote stands for itself.
-fn quoted_length(text: &str, quote: char) -> usize {
-    let mut chars = text.char_indices().skip(1).peekable();
-    while let Some((i, c)) = chars.next() {
-        if c == quote && chars.next_if(|(_, next)| *next == quote).is_none() {
-            return i + 1;
-        }
-    }
-    text.len()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -512,19 +375,20 @@ mod tests {
     }
 
     #[test]
-    fn expressions_in_postgres_quotes() {
-        let quoted = postgres_quotes("[A b]==`c` AND x'ff' /* no */ <> \"d\" || 'e''f'");
-        assert_eq!(quoted, r#""A b"=c AND '\xff'::bytea <> d || 'e''f'"#);
-        assert_eq!(identifier("order"), "\"order\"");
-        let sql = "CREATE TRIGGER delete_it AFTER UPDATE OF a, [B] ON t BEGIN DELETE FROM u; END";
-        assert_eq!(trigger_events(sql), ("AFTER", "UPDATE OF a, \"B\"".to_owned()));
+    fn triggers_have_a_timing_and_an_event() {
+        let sql = "CREATE TRIGGER delete_it AFTER UPDATE OF a, [B] ON t WHEN new.a > 1 BEGIN \
+                   DELETE FROM u; END";
+        let read = trigger(sql);
+        assert_eq!((read.timing, read.event), ("AFTER", "UPDATE"));
+        assert_eq!(read.columns, ["a", "B"]);
+        assert_eq!((read.condition, read.body), (Some("new.a > 1"), "DELETE FROM u;"));
     }
 
     #[test]
     fn nonsense_is_no_danger() {
         for sql in ["", "(", ")", "CREATE TABLE t(", "'", "\"", "[", "/*", "--", "é(", "(a CHECK"]
         {
-            drop((table(sql), index(sql), postgres_quotes(sql), trigger_events(sql)));
+            drop((table(sql), index(sql), trigger(sql)));
         }
         for sql in ["(a UNIQUE", "(FOREIGN", "(FOREIGN KEY", "(a REFERENCES x ON", "(INITIALLY"] {
             drop(table(sql));

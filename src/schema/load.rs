@@ -231,7 +231,7 @@ impl<R: Reader> Loader<'_, R> {
 }
 
 impl Relation {
-    pub(super) fn named(namespace: Namespace, name: String, kind: RelationKind) -> Self {
+    pub(crate) fn named(namespace: Namespace, name: String, kind: RelationKind) -> Self {
         Self {
             oid: 0,
             namespace,

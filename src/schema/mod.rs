@@ -8,12 +8,15 @@ mod declared;
 mod load;
 mod naming;
 mod oid;
+pub(crate) mod spelling;
 pub mod system;
+pub(crate) mod token;
 
-pub use ddl::{identifier, postgres_quotes, trigger_events, view_query};
+pub use ddl::{TriggerText, trigger as trigger_text, view_query};
 pub use declared::column_type;
 pub use load::{Reader, load};
 pub use oid::{FIRST_USER_OID, Oids};
+pub use token::identifier;
 
 use crate::types::{ColumnType, Oid};
 use std::any::Any;
@@ -242,7 +245,7 @@ impl Schema {
     }
 
     /// The same with types for those columns of views that are expressions, which SQLite knows none
-    /// for: `infer` is given the snapshot so far and a view's query. Views over such views are
+    /// for: `infer` is given the snapshot so far and a view's query in Postgres's spelling. Views over such views are
     /// inferred again, until nothing changes.
     #[must_use]
     pub fn with_view_types(
@@ -253,10 +256,12 @@ impl Schema {
         for _ in 0..PASSES_MAX {
             let mut changed = false;
             for i in 0..self.relations.len() {
-                let query = view_query(&self.relations[i].sql);
-                let untyped = self.relations[i].columns.iter().any(|c| c.declared.is_empty());
-                if self.relations[i].kind == RelationKind::View && untyped {
-                    let types = infer(&self, query).unwrap_or_default();
+                let view = &self.relations[i];
+                let untyped = view.columns.iter().any(|c| c.declared.is_empty());
+                if view.kind == RelationKind::View && untyped {
+                    let query = view_query(&view.sql);
+                    let query = spelling::Spelling::of_query(&self, query, view).spell(query);
+                    let types = infer(&self, &query).unwrap_or_default();
                     changed |= self.relations[i].take_types(&types);
                 }
             }

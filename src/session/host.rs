@@ -25,6 +25,8 @@ pub(super) struct Shared {
     schema: Mutex<Arc<Schema>>,
     notifications: Mutex<Vec<(String, String)>>,
     random: RandomState,
+    /// The role, or the server, only reads.
+    read_only: AtomicBool,
 }
 
 impl Shared {
@@ -46,6 +48,7 @@ impl Shared {
             schema: Mutex::new(backend.database.last_schema()),
             notifications: Mutex::default(),
             random: RandomState::default(),
+            read_only: AtomicBool::new(false),
         })
     }
 
@@ -67,6 +70,7 @@ impl Shared {
 
     /// What the settings mean.
     pub(super) fn effective(self: &Arc<Self>, read_only: bool) -> Effective {
+        self.read_only.store(read_only, Ordering::Relaxed);
         let mut effective = self.read_settings().effective(read_only);
         effective.style.names = Some(Arc::new(ObjectNames(Arc::clone(self))));
         effective
@@ -192,6 +196,10 @@ impl Host for Shared {
 
     fn in_recovery(&self) -> bool {
         self.backend.database.is_follower()
+    }
+
+    fn may_write(&self) -> bool {
+        !self.read_only.load(Ordering::Relaxed)
     }
 
     fn server_rows(&self, relation: &str) -> Option<Vec<Vec<Value>>> {

@@ -46,6 +46,10 @@ pub trait Host: Send + Sync {
     }
     /// `pg_is_in_recovery()`: a follower.
     fn in_recovery(&self) -> bool;
+    /// The session may change the file: its role and the server allow that.
+    fn may_write(&self) -> bool {
+        !self.in_recovery()
+    }
     /// Rows of a relation that mirrors the server rather than the file: `pg_stat_activity`,
     /// `pg_database`, `pg_roles`, `pg_settings`, `pg_stat_archiver` ... in the column order of
     /// `catalog/relations.txt`. `None` when the host knows nothing of it.

@@ -87,6 +87,12 @@ pub trait Rows {
 
     /// A column of the current row.
     fn value(&self, column: usize) -> ValueRef<'_>;
+
+    /// What tells the current row from all others, whatever values were fixed when the rows were
+    /// opened: SQLite finds rows twice when a condition has an OR. Its position if `None`.
+    fn identity(&self) -> Option<i64> {
+        None
+    }
 }
 
 /// The connection that opens a table.
@@ -360,7 +366,8 @@ unsafe impl VTabCursor for SourceCursor {
     }
 
     fn rowid(&self) -> rusqlite::Result<i64> {
-        Ok(self.number)
+        let identity = self.rows.as_ref().and_then(|rows| rows.identity());
+        Ok(identity.unwrap_or(self.number))
     }
 }
 

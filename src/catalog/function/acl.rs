@@ -1,35 +1,72 @@
-//! Privileges. Roles are enforced by SQLite's authorizer; to the catalog everything that is there
-//! belongs to those who see it. <https://www.postgresql.org/docs/15/functions-info.html>
+//! Privileges. Roles are enforced by SQLite's authorizer: a role may do everything, or read.
+//! <https://www.postgresql.org/docs/15/functions-info.html>
 
 use super::reference::class;
-use super::{text, yes};
+use super::{boolean, text, yes};
+use crate::sqlite::FunctionError;
 use crate::sqlite::function::{Args, Flags, Function, Outcome};
 use crate::types::ValueRef;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     ("acldefault", 2, Flags::STABLE, default),
-    ("has_any_column_privilege", -1, Flags::STABLE, on_relation),
-    ("has_column_privilege", -1, Flags::STABLE, yes),
-    ("has_database_privilege", -1, Flags::STABLE, yes),
+    ("has_any_column_privilege", -1, Flags::STABLE, |args| on_relation(args, 2, COLUMN)),
+    ("has_column_privilege", -1, Flags::STABLE, |args| on_relation(args, 3, COLUMN)),
+    ("has_database_privilege", -1, Flags::STABLE, |args| allowed(args, DATABASE)),
     ("has_foreign_data_wrapper_privilege", -1, Flags::STABLE, yes),
     ("has_function_privilege", -1, Flags::STABLE, yes),
     ("has_language_privilege", -1, Flags::STABLE, yes),
     ("has_parameter_privilege", -1, Flags::STABLE, yes),
-    ("has_schema_privilege", -1, Flags::STABLE, yes),
-    ("has_sequence_privilege", -1, Flags::STABLE, yes),
+    ("has_schema_privilege", -1, Flags::STABLE, |args| allowed(args, SCHEMA)),
+    ("has_sequence_privilege", -1, Flags::STABLE, |args| on_relation(args, 2, SEQUENCE)),
     ("has_server_privilege", -1, Flags::STABLE, yes),
-    ("has_table_privilege", -1, Flags::STABLE, on_relation),
-    ("has_tablespace_privilege", -1, Flags::STABLE, yes),
+    ("has_table_privilege", -1, Flags::STABLE, |args| on_relation(args, 2, TABLE)),
+    ("has_tablespace_privilege", -1, Flags::STABLE, |args| allowed(args, TABLESPACE)),
     ("has_type_privilege", -1, Flags::STABLE, yes),
 ];
 
-/// `has_table_privilege([role,] relation, privilege)`
-fn on_relation(args: &Args<'_>) -> Outcome {
-    let relation = args.len().saturating_sub(2);
+/// Privileges of a kind of object, and whether one who only reads has them.
+type Privileges = &'static [(&'static str, bool)];
+
+const TABLE: Privileges = &[
+    ("SELECT", true),
+    ("INSERT", false),
+    ("UPDATE", false),
+    ("DELETE", false),
+    ("TRUNCATE", false),
+    ("REFERENCES", false),
+    ("TRIGGER", false),
+];
+const COLUMN: Privileges =
+    &[("SELECT", true), ("INSERT", false), ("UPDATE", false), ("REFERENCES", false)];
+const SEQUENCE: Privileges = &[("SELECT", true), ("USAGE", false), ("UPDATE", false)];
+const SCHEMA: Privileges = &[("USAGE", true), ("CREATE", false)];
+const DATABASE: Privileges =
+    &[("CONNECT", true), ("TEMPORARY", true), ("TEMP", true), ("CREATE", false)];
+const TABLESPACE: Privileges = &[("CREATE", false)];
+
+/// The relation is the argument that many before the end.
+fn on_relation(args: &Args<'_>, from_end: usize, privileges: Privileges) -> Outcome {
+    let relation = args.len().saturating_sub(from_end);
     if let ValueRef::Text(_) = args.value(relation) {
         class(args, relation)?;
     }
-    yes(args)
+    allowed(args, privileges)
+}
+
+/// The last argument is a list of privileges, of which one is enough.
+fn allowed(args: &Args<'_>, privileges: Privileges) -> Outcome {
+    let list = args.text(args.len().saturating_sub(1))?.to_ascii_uppercase();
+    let may_write = args.host()?.may_write();
+    let mut any = false;
+    for word in list.split(',').map(str::trim) {
+        let word = word.strip_suffix("WITH GRANT OPTION").map_or(word, str::trim_end);
+        let Some((_, reads)) = privileges.iter().find(|(name, _)| *name == word) else {
+            let message = format!("unrecognized privilege type: \"{word}\"");
+            return Err(FunctionError::new("22023", message));
+        };
+        any |= may_write || *reads;
+    }
+    boolean(any)
 }
 
 /// `acldefault(kind, owner)`: the owner has everything, the public what Postgres gives to it.

@@ -1,6 +1,8 @@
 //! `pg_get_*def`, `pg_get_expr` and `format_type`.
 
+use super::visible::is_public_visible;
 use super::{live, null, oid, text, text_or_null};
+use crate::catalog::definition::Layout;
 use crate::catalog::objects::Object;
 use crate::catalog::{definition, kind};
 use crate::schema::{RelationKind, identifier};
@@ -40,18 +42,23 @@ fn format_type(args: &Args<'_>) -> Outcome {
         return text("-");
     }
     if kind::find(Type(ty)).is_none()
-        && let Ok(live) = live(args)
-        && let Some(Object::RowType(relation)) = live.object(ty)
+        && let Some(name) = super::name_of(&*args.host()?, Type::REGTYPE, ty)
     {
-        return text(identifier(&relation.name));
+        return text(name);
     }
     let typmod = if args.is_null(1) { None } else { i32::try_from(args.int(1)?).ok() };
     text(kind::format_type(Type(ty), typmod))
 }
 
+/// `f(oid, pretty)`, and whether the session finds `public` without naming it.
+fn layout(args: &Args<'_>, pretty: usize) -> Result<Layout, FunctionError> {
+    let pretty = args.int_or(pretty, 0)? != 0;
+    Ok(Layout { qualified: !is_public_visible(&*args.host()?), pretty })
+}
+
 fn constraint(args: &Args<'_>) -> Outcome {
-    let (live, oid) = (live(args)?, oid(args, 0)?);
-    let own = live.object(oid).and_then(|object| definition::constraint(&live, object));
+    let (live, oid, layout) = (live(args)?, oid(args, 0)?, layout(args, 1)?);
+    let own = live.object(oid).and_then(|object| definition::constraint(&live, object, layout));
     text_or_null(own.or_else(|| definition::system(oid).map(str::to_owned)))
 }
 
@@ -63,27 +70,38 @@ fn expression(args: &Args<'_>) -> Outcome {
 fn index(args: &Args<'_>) -> Outcome {
     let (live, oid) = (live(args)?, oid(args, 0)?);
     let Some(Object::Index(relation, index)) = live.object(oid) else {
-        return text_or_null(definition::system(oid).map(str::to_owned));
+        let system = match usize::try_from(args.int_or(1, 0)?) {
+            Ok(0) => definition::system(oid),
+            Ok(column) => definition::system(oid)
+                .map(|_| definition::system_key(oid, column).unwrap_or_default()),
+            Err(_) => Some(""),
+        };
+        return text_or_null(system.map(str::to_owned));
     };
     match usize::try_from(args.int_or(1, 0)?) {
-        Ok(0) => text(definition::index(relation, index)),
+        Ok(0) => {
+            let layout = layout(args, 2)?;
+            text(definition::index(relation, index, layout.qualified || !layout.pretty))
+        }
         Ok(column) => text(definition::index_key(relation, index, column - 1).unwrap_or_default()),
         Err(_) => text(""),
     }
 }
 
 fn rule(args: &Args<'_>) -> Outcome {
-    let (live, oid) = (live(args)?, oid(args, 0)?);
+    let (live, oid, layout) = (live(args)?, oid(args, 0)?, layout(args, 1)?);
     text_or_null(match live.object(oid) {
-        Some(Object::Rule(relation)) => Some(definition::rule(relation)),
+        Some(Object::Rule(relation)) => Some(definition::rule(&live, relation, layout.qualified)),
         _ => None,
     })
 }
 
 fn trigger(args: &Args<'_>) -> Outcome {
-    let (live, oid) = (live(args)?, oid(args, 0)?);
+    let (live, oid, layout) = (live(args)?, oid(args, 0)?, layout(args, 1)?);
     text_or_null(match live.object(oid) {
-        Some(Object::Trigger(relation, trigger)) => Some(definition::trigger(relation, trigger)),
+        Some(Object::Trigger(relation, trigger)) => {
+            Some(definition::trigger(relation, trigger, layout))
+        }
         _ => None,
     })
 }
@@ -93,7 +111,7 @@ fn view(args: &Args<'_>) -> Outcome {
     let (live, oid) = (live(args)?, super::reference::class(args, 0)?);
     text_or_null(match live.object(oid) {
         Some(Object::Relation(relation)) if relation.kind == RelationKind::View => {
-            Some(definition::view(relation))
+            Some(definition::view(&live, relation, layout(args, 1)?.qualified))
         }
         _ => None,
     })

@@ -1,13 +1,13 @@
 //! Comments, roles, encodings and properties.
 
 use super::{boolean, integer, live, null, oid, text, text_or_null, yes};
-use crate::catalog::objects::{OWNER, Object};
+use crate::catalog::objects::{OWNER, Object, PLPGSQL};
 use crate::catalog::relation::table;
 use crate::catalog::rowset::Cell;
 use crate::schema::{IndexKey, RelationKind};
 use crate::sqlite::function::{Args, Flags, Function, Outcome};
 use crate::sqlite::{FunctionError, Host};
-use crate::types::{Oid, Value};
+use crate::types::{Oid, Type, Value};
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -70,21 +70,23 @@ fn comment(args: &Args<'_>) -> Outcome {
 }
 
 fn encoding(args: &Args<'_>) -> Outcome {
-    let name = args.text(0)?.replace(['-', '_'], "").to_ascii_uppercase();
-    integer(match name.as_str() {
-        "UTF8" | "UNICODE" => 6,
-        "SQLASCII" => 0,
-        "LATIN1" => 8,
-        _ => -1,
-    })
+    let plain = |name: &str| name.replace(['-', '_'], "").to_ascii_uppercase();
+    let name = plain(&args.text(0)?);
+    let name = if name == "UNICODE" { "UTF8" } else { &name };
+    integer(encodings().find(|(_, other)| plain(other) == name).map_or(-1, |(number, _)| number))
 }
 
 fn encoding_name(args: &Args<'_>) -> Outcome {
-    text(match args.int(0)? {
-        6 => "UTF8",
-        0 => "SQL_ASCII",
-        8 => "LATIN1",
-        _ => "",
+    let wanted = args.int(0)?;
+    text(encodings().find(|(number, _)| *number == wanted).map_or("", |(_, name)| name))
+}
+
+/// The encodings that Postgres knows, by number.
+fn encodings() -> impl Iterator<Item = (i64, &'static str)> {
+    let lines = include_str!("../../../catalog/encodings.txt").lines();
+    lines.filter_map(|line| {
+        let (number, name) = line.split_once('\t')?;
+        Some((number.parse().ok()?, name))
     })
 }
 
@@ -96,23 +98,49 @@ fn is_table(args: &Args<'_>) -> Result<bool, FunctionError> {
     })
 }
 
+/// Of Postgres's own objects, functions, languages and relations are described.
 fn describe(args: &Args<'_>) -> Outcome {
-    let (live, oid) = (live(args)?, oid(args, 1)?);
-    text_or_null(live.object(oid).map(|object| match object {
-        Object::Relation(r) if r.kind == RelationKind::View => format!("view {}", r.name),
-        Object::Relation(r) => format!("table {}", r.name),
-        Object::Sequence(r) => format!("sequence of table {}", r.name),
-        Object::RowType(r) => format!("type {}", r.name),
-        Object::Rule(r) => format!("rule _RETURN on view {}", r.name),
-        Object::Index(_, index) => format!("index {}", index.shown_name),
-        Object::Key(r, index) => format!("constraint {} on table {}", index.shown_name, r.name),
-        Object::ForeignKey(r, key) => format!("constraint {} on table {}", key.name, r.name),
-        Object::Check(r, check) => format!("constraint {} on table {}", check.name, r.name),
-        Object::Trigger(r, trigger) => format!("trigger {} on table {}", trigger.name, r.name),
-        Object::Default(r, column) => {
-            format!("default value for column {} of table {}", column.name, r.name)
-        }
-    }))
+    const PG_PROC: Oid = 1255;
+    const PG_CLASS: Oid = 1259;
+    const PG_LANGUAGE: Oid = 2612;
+    const REGPROCEDURE: Oid = 2202;
+    let (live, class, oid) = (live(args)?, oid(args, 0)?, oid(args, 1)?);
+    let named = |kind: &str, ty: Type| {
+        Some(format!("{kind} {}", super::name_of(&*args.host().ok()?, ty, oid)?))
+    };
+    let system = || match class {
+        PG_PROC => named("function", Type(REGPROCEDURE)),
+        PG_CLASS => named("table", Type::REGCLASS),
+        PG_LANGUAGE if oid == PLPGSQL => Some("language plpgsql".to_owned()),
+        _ => None,
+    };
+    text_or_null(
+        live.object(oid)
+            .map(|object| match object {
+                Object::Relation(r) if r.kind == RelationKind::View => format!("view {}", r.name),
+                Object::Relation(r) => format!("table {}", r.name),
+                Object::Sequence(r) => format!("sequence of table {}", r.name),
+                Object::RowType(r) => format!("type {}", r.name),
+                Object::ArrayType(r) => format!("type {}[]", r.name),
+                Object::Rule(r) => format!("rule _RETURN on view {}", r.name),
+                Object::Index(_, index) => format!("index {}", index.shown_name),
+                Object::Key(r, index) => {
+                    format!("constraint {} on table {}", index.shown_name, r.name)
+                }
+                Object::ForeignKey(r, key) => {
+                    format!("constraint {} on table {}", key.name, r.name)
+                }
+                Object::Check(r, check) => format!("constraint {} on table {}", check.name, r.name),
+                Object::Trigger(r, trigger) => {
+                    format!("trigger {} on table {}", trigger.name, r.name)
+                }
+                Object::Procedure(_, trigger) => format!("function {}()", trigger.name),
+                Object::Default(r, column) => {
+                    format!("default value for column {} of table {}", column.name, r.name)
+                }
+            })
+            .or_else(system),
+    )
 }
 
 fn index_column_property(args: &Args<'_>) -> Outcome {
@@ -146,7 +174,7 @@ fn method_property(args: &Args<'_>) -> Outcome {
 }
 
 /// The name of the role with that OID.
-pub(super) fn name_of_role(host: &dyn Host, oid: Oid) -> Option<String> {
+pub(in crate::catalog) fn name_of_role(host: &dyn Host, oid: Oid) -> Option<String> {
     let builtin = builtin_roles().find(|(other, _)| *other == oid);
     let own = || own_roles(host).into_iter().find(|(other, _)| *other == oid);
     builtin.map(|(_, name)| name.to_owned()).or_else(|| own().map(|(_, name)| name))

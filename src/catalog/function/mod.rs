@@ -5,6 +5,7 @@ mod acl;
 mod definition;
 mod describe;
 mod information;
+mod operator;
 mod proc;
 mod reference;
 mod sequence;
@@ -13,6 +14,7 @@ mod size;
 mod visible;
 mod wal;
 
+pub(super) use describe::name_of_role;
 pub(super) use reference::{name_of, oid_of};
 
 use super::objects::Live;

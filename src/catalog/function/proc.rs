@@ -1,9 +1,12 @@
 //! Postgres's own functions, described.
 
-use super::{null, oid, text_or_null};
+use super::{live, null, oid, text_or_null};
 use crate::catalog::kind::format_type;
+use crate::catalog::objects::Object;
+use crate::catalog::procedure;
 use crate::catalog::relation::table;
 use crate::catalog::rowset::Cell;
+use crate::sqlite::FunctionError;
 use crate::sqlite::function::{Args, Flags, Function, Outcome};
 use crate::types::{Oid, Type};
 use std::collections::HashMap;
@@ -16,7 +19,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ("pg_get_function_identity_arguments", 1, Flags::STABLE, arguments),
     ("pg_get_function_result", 1, Flags::STABLE, result),
     ("pg_get_function_sqlbody", 1, Flags::STABLE, null),
-    ("pg_get_functiondef", 1, Flags::STABLE, null),
+    ("pg_get_functiondef", 1, Flags::STABLE, function_definition),
 ];
 
 /// What is shown of a function.
@@ -25,6 +28,7 @@ struct Described {
     returns_set: bool,
     result: Oid,
     arguments: String,
+    argument_types: Vec<Oid>,
 }
 
 static DESCRIBED: LazyLock<HashMap<Oid, Described>> = LazyLock::new(|| {
@@ -38,6 +42,7 @@ static DESCRIBED: LazyLock<HashMap<Oid, Described>> = LazyLock::new(|| {
             returns_set: *set == Cell::Static("t") || *set == Cell::Integer(1),
             result: number(result),
             arguments: if let Cell::Static(list) = arguments { types(list) } else { String::new() },
+            argument_types: if let Cell::Static(list) = arguments { oids(list) } else { vec![] },
         };
         (number(oid), described)
     };
@@ -48,10 +53,35 @@ fn number(cell: &Cell) -> Oid {
     if let Cell::Integer(number) = cell { Oid::try_from(*number).unwrap_or(0) } else { 0 }
 }
 
+fn oids(vector: &str) -> Vec<Oid> {
+    vector.split_ascii_whitespace().filter_map(|oid| oid.parse().ok()).collect()
+}
+
 fn types(vector: &str) -> String {
-    let oids = vector.split_ascii_whitespace().filter_map(|oid| oid.parse().ok());
-    let names: Vec<_> = oids.map(|oid| format_type(Type(oid), None)).collect();
+    let names: Vec<_> = oids(vector).into_iter().map(|oid| format_type(Type(oid), None)).collect();
     names.join(", ")
+}
+
+/// How many functions have a name.
+static COUNTS: LazyLock<HashMap<&'static str, usize>> = LazyLock::new(|| {
+    let mut counts = HashMap::new();
+    for function in DESCRIBED.values() {
+        *counts.entry(function.name).or_default() += 1;
+    }
+    counts
+});
+
+/// `regproc`: the name, qualified where several functions share it.
+pub(super) fn unambiguous_name(oid: Oid) -> Option<String> {
+    let name = DESCRIBED.get(&oid)?.name;
+    let alone = COUNTS.get(name) == Some(&1);
+    Some(if alone { name.to_owned() } else { format!("pg_catalog.{name}") })
+}
+
+/// The function of a name and types of arguments.
+pub(super) fn find(name: &str, types: &[Oid]) -> Option<Oid> {
+    let same = |f: &Described| f.name == name && f.argument_types == types;
+    DESCRIBED.iter().find(|(_, function)| same(function)).map(|(&oid, _)| oid)
 }
 
 /// The name of a function.
@@ -59,15 +89,43 @@ pub(super) fn name(oid: Oid) -> Option<String> {
     DESCRIBED.get(&oid).map(|function| function.name.to_owned())
 }
 
+/// The name of a function and the types of its arguments.
+pub(super) fn name_with_arguments(oid: Oid) -> Option<String> {
+    let function = DESCRIBED.get(&oid)?;
+    Some(format!("{}({})", function.name, function.arguments.replace(", ", ",")))
+}
+
+/// That of what a trigger runs; NULL for Postgres's own, which are in C.
+fn function_definition(args: &Args<'_>) -> Outcome {
+    let live = live(args)?;
+    text_or_null(match live.object(oid(args, 0)?) {
+        Some(Object::Procedure(table, trigger)) => {
+            Some(procedure::definition(&live.schema, table, trigger))
+        }
+        _ => None,
+    })
+}
+
+/// What triggers run takes nothing.
+fn is_procedure(args: &Args<'_>) -> Result<bool, FunctionError> {
+    Ok(matches!(live(args)?.object(oid(args, 0)?), Some(Object::Procedure(..))))
+}
+
 fn vector_types(args: &Args<'_>) -> Outcome {
     super::text(types(&args.text(0)?))
 }
 
 fn arguments(args: &Args<'_>) -> Outcome {
+    if is_procedure(args)? {
+        return super::text("");
+    }
     text_or_null(DESCRIBED.get(&oid(args, 0)?).map(|function| function.arguments.clone()))
 }
 
 fn result(args: &Args<'_>) -> Outcome {
+    if is_procedure(args)? {
+        return super::text("trigger");
+    }
     text_or_null(DESCRIBED.get(&oid(args, 0)?).map(|function| {
         let set = if function.returns_set { "SETOF " } else { "" };
         format!("{set}{}", format_type(Type(function.result), None))

@@ -1,8 +1,12 @@
 //! Names to OIDs and back: the casts of `regclass`, `regtype` and the other `reg*` types.
 //! <https://www.postgresql.org/docs/15/datatype-oid.html>
 
+use super::visible::is_public_visible;
 use super::{oid, text};
-use crate::catalog::fixed::{function_oids, operator_oids, system_classes};
+use crate::catalog::definition;
+use crate::catalog::fixed::{
+    collation_oids, configuration_oids, dictionary_oids, function_oids, system_classes,
+};
 use crate::catalog::kind;
 use crate::catalog::live::class::namespace_oid;
 use crate::catalog::objects::{INFORMATION_SCHEMA, Live, Object, PG_CATALOG, PUBLIC};
@@ -10,11 +14,21 @@ use crate::schema::{Namespace, identifier};
 use crate::sqlite::function::{Args, Flags, Function, Outcome};
 use crate::sqlite::{FunctionError, Host};
 use crate::types::{Oid, Type, Value, ValueRef};
+use std::collections::HashMap;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     ("pg_regclass_in", 1, Flags::STABLE, |args| or_error(args, to_class, "42P01", "relation")),
     ("pg_regnamespace_in", 1, Flags::STABLE, |args| {
         or_error(args, to_namespace, "3F000", "schema")
+    }),
+    ("pg_regcollation_in", 1, Flags::STABLE, |args| {
+        or_error(args, to_collation, "42704", "collation")
+    }),
+    ("pg_regconfig_in", 1, Flags::STABLE, |args| {
+        or_error(args, to_configuration, "42704", "text search configuration")
+    }),
+    ("pg_regdictionary_in", 1, Flags::STABLE, |args| {
+        or_error(args, to_dictionary, "42704", "text search dictionary")
     }),
     ("pg_regoper_in", 1, Flags::STABLE, |args| or_error(args, to_operator, "42883", "operator")),
     ("pg_regoperator_in", 1, Flags::STABLE, |args| {
@@ -37,10 +51,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ("to_regtype", 1, Flags::STABLE, |args| or_null(args, to_type)),
     ("pg_regclass_out", 1, Flags::STABLE, |args| named(args, class_name)),
     ("pg_regnamespace_out", 1, Flags::STABLE, |args| named(args, namespace_name)),
+    ("pg_regcollation_out", 1, Flags::STABLE, |args| named(args, collation_name)),
+    ("pg_regconfig_out", 1, Flags::STABLE, |args| named(args, configuration_name)),
+    ("pg_regdictionary_out", 1, Flags::STABLE, |args| named(args, dictionary_name)),
     ("pg_regoper_out", 1, Flags::STABLE, |args| named(args, operator_name)),
-    ("pg_regoperator_out", 1, Flags::STABLE, |args| named(args, operator_name)),
+    ("pg_regoperator_out", 1, Flags::STABLE, |args| named(args, operator_and_operands)),
     ("pg_regproc_out", 1, Flags::STABLE, |args| named(args, function_name)),
-    ("pg_regprocedure_out", 1, Flags::STABLE, |args| named(args, function_name)),
+    ("pg_regprocedure_out", 1, Flags::STABLE, |args| named(args, procedure_name)),
     ("pg_regrole_out", 1, Flags::STABLE, |args| named(args, role_name)),
     ("pg_regtype_out", 1, Flags::STABLE, |args| named(args, type_name)),
     ("pg_get_userbyid", 1, Flags::STABLE, |args| {
@@ -55,8 +72,13 @@ pub(in crate::catalog) fn name_of(host: &dyn Host, ty: Type, oid: Oid) -> Option
     let naming: Naming = match ty.name() {
         "regclass" => class_name,
         "regnamespace" => namespace_name,
-        "regoper" | "regoperator" => operator_name,
-        "regproc" | "regprocedure" => function_name,
+        "regcollation" => collation_name,
+        "regconfig" => configuration_name,
+        "regdictionary" => dictionary_name,
+        "regoper" => operator_name,
+        "regoperator" => operator_and_operands,
+        "regproc" => function_name,
+        "regprocedure" => procedure_name,
         "regrole" => role_name,
         "regtype" => type_name,
         _ => return None,
@@ -69,6 +91,8 @@ pub(in crate::catalog) fn oid_of(host: &dyn Host, ty: Type, text: &str) -> Optio
     let lookup: Lookup = match ty.name() {
         "regclass" => to_class,
         "regcollation" => to_collation,
+        "regconfig" => to_configuration,
+        "regdictionary" => to_dictionary,
         "regnamespace" => to_namespace,
         "regoper" | "regoperator" => to_operator,
         "regproc" | "regprocedure" => to_function,
@@ -217,24 +241,43 @@ fn to_role(host: &dyn Host, name: &Name) -> Option<Oid> {
 }
 
 fn to_collation(_: &dyn Host, name: &Name) -> Option<Oid> {
-    match name.last() {
-        "default" => Some(100),
-        "c" | "C" => Some(950),
-        "posix" | "POSIX" => Some(951),
-        _ => None,
-    }
+    collation_oids().get(name.last()).copied().filter(|_| name.is_in("pg_catalog"))
 }
 
-/// The arguments, if any are given, are not compared: names that egret has several functions of
-/// are given to the first.
-fn to_function(_: &dyn Host, name: &Name) -> Option<Oid> {
-    let bare = name.last().split('(').next().unwrap_or_default();
-    function_oids().get(bare).copied().filter(|_| name.is_in("pg_catalog"))
+fn to_configuration(_: &dyn Host, name: &Name) -> Option<Oid> {
+    configuration_oids().get(name.last()).copied().filter(|_| name.is_in("pg_catalog"))
 }
 
-fn to_operator(_: &dyn Host, name: &Name) -> Option<Oid> {
-    let bare = name.last().split('(').next().unwrap_or_default();
-    operator_oids().get(bare).copied()
+fn to_dictionary(_: &dyn Host, name: &Name) -> Option<Oid> {
+    dictionary_oids().get(name.last()).copied().filter(|_| name.is_in("pg_catalog"))
+}
+
+/// Of several functions without arguments given, the first.
+fn to_function(host: &dyn Host, name: &Name) -> Option<Oid> {
+    let (bare, arguments) = signature(host, name.last())?;
+    let own = || live(host).procedure_oid(bare).filter(|_| name.is_in("public"));
+    let system = match arguments {
+        Some(types) => super::proc::find(bare, &types),
+        None => function_oids().get(bare).copied(),
+    };
+    system.filter(|_| name.is_in("pg_catalog")).or_else(own)
+}
+
+fn to_operator(host: &dyn Host, name: &Name) -> Option<Oid> {
+    let (bare, operands) = signature(host, name.last())?;
+    super::operator::find(bare, operands.as_deref()).filter(|_| name.is_in("pg_catalog"))
+}
+
+/// `name(type, type)`: the name, and the types if there are parentheses; `none` is type 0.
+fn signature<'n>(host: &dyn Host, text: &'n str) -> Option<(&'n str, Option<Vec<Oid>>)> {
+    let Some((name, rest)) = text.split_once('(') else { return Some((text, None)) };
+    let list = rest.strip_suffix(')')?.trim();
+    let ty = |text: &str| match text.trim() {
+        "none" => Some(0),
+        text => to_type(host, &Name::read(text).ok()?),
+    };
+    let types = list.split(',').filter(|_| !list.is_empty()).map(ty).collect::<Option<_>>()?;
+    Some((name.trim_end(), Some(types)))
 }
 
 fn to_type(host: &dyn Host, name: &Name) -> Option<Oid> {
@@ -247,13 +290,15 @@ fn to_type(host: &dyn Host, name: &Name) -> Option<Oid> {
         let expected = if namespace == 11 { "pg_catalog" } else { "information_schema" };
         (schema == Some(expected) || (schema.is_none() && namespace == 11)).then_some(known)
     });
-    if let Some(ty) = found.filter(|_| name.last().ends_with(']')) {
+    let is_array = name.last().ends_with(']');
+    if let Some(ty) = found.filter(|_| is_array) {
         return kind::array_of(ty).map(|array| array.0);
     }
     let row_type = || {
         let live = live(host);
         let relation = live.schema.relation(&bare).filter(|_| name.is_in("public"))?;
-        live.oids_of(relation).map(|oids| oids.row_type)
+        let oids = live.oids_of(relation)?;
+        Some(if is_array { oids.array_type } else { oids.row_type })
     };
     found.map(|ty| ty.0).or_else(row_type)
 }
@@ -304,14 +349,18 @@ fn class_name(host: &dyn Host, oid: Oid) -> Option<String> {
         return Some(if visible { name.clone() } else { qualified() });
     }
     let live = live(host);
-    match live.object(oid) {
-        Some(Object::Relation(relation)) => Some(identifier(&relation.name)),
-        Some(Object::Index(_, index)) => Some(identifier(&index.shown_name)),
-        Some(Object::Sequence(relation)) => {
-            relation.sequence.as_ref().map(|sequence| identifier(&sequence.name))
-        }
-        _ => None,
-    }
+    let name = match live.object(oid)? {
+        Object::Relation(relation) => &relation.name,
+        Object::Index(_, index) => &index.shown_name,
+        Object::Sequence(relation) => &relation.sequence.as_ref()?.name,
+        _ => return None,
+    };
+    Some(in_public(host, name))
+}
+
+/// A name in `public`, qualified when it is not found without.
+fn in_public(host: &dyn Host, name: &str) -> String {
+    definition::named(name, !is_public_visible(host))
 }
 
 fn namespace_name(_: &dyn Host, oid: Oid) -> Option<String> {
@@ -324,13 +373,41 @@ fn namespace_name(_: &dyn Host, oid: Oid) -> Option<String> {
     }
 }
 
-fn function_name(_: &dyn Host, oid: Oid) -> Option<String> {
-    super::proc::name(oid)
+fn function_name(host: &dyn Host, oid: Oid) -> Option<String> {
+    super::proc::unambiguous_name(oid).or_else(|| match live(host).object(oid)? {
+        Object::Procedure(_, trigger) => Some(in_public(host, &trigger.name)),
+        _ => None,
+    })
+}
+
+/// With its arguments: none, for what a trigger runs.
+fn procedure_name(host: &dyn Host, oid: Oid) -> Option<String> {
+    super::proc::name_with_arguments(oid)
+        .or_else(|| function_name(host, oid).map(|name| format!("{name}()")))
 }
 
 fn operator_name(_: &dyn Host, oid: Oid) -> Option<String> {
-    let found = operator_oids().iter().find(|(_, other)| **other == oid);
-    found.map(|(name, _)| name.to_string())
+    super::operator::name(oid)
+}
+
+fn operator_and_operands(_: &dyn Host, oid: Oid) -> Option<String> {
+    super::operator::name_with_operands(oid)
+}
+
+fn collation_name(_: &dyn Host, oid: Oid) -> Option<String> {
+    name_among(collation_oids(), oid)
+}
+
+fn configuration_name(_: &dyn Host, oid: Oid) -> Option<String> {
+    name_among(configuration_oids(), oid)
+}
+
+fn dictionary_name(_: &dyn Host, oid: Oid) -> Option<String> {
+    name_among(dictionary_oids(), oid)
+}
+
+fn name_among(oids: &HashMap<Box<str>, Oid>, oid: Oid) -> Option<String> {
+    oids.iter().find(|(_, other)| **other == oid).map(|(name, _)| identifier(name))
 }
 
 fn type_name(host: &dyn Host, oid: Oid) -> Option<String> {
@@ -338,7 +415,8 @@ fn type_name(host: &dyn Host, oid: Oid) -> Option<String> {
         return Some(kind::format_type(Type(oid), None));
     }
     match live(host).object(oid) {
-        Some(Object::RowType(relation)) => Some(identifier(&relation.name)),
+        Some(Object::RowType(relation)) => Some(in_public(host, &relation.name)),
+        Some(Object::ArrayType(relation)) => Some(in_public(host, &relation.name) + "[]"),
         _ => None,
     }
 }

@@ -112,7 +112,7 @@ const FUNCTIONS: &[SetFunction] = &[
         name: "ts_token_type",
         columns: &["tokid", "alias", "description"],
         arguments: 1,
-        rows: nothing,
+        rows: token_types,
     },
 ];
 
@@ -235,6 +235,25 @@ fn privilege(letter: char) -> &'static str {
         's' => "SET",
         _ => "ALTER SYSTEM",
     }
+}
+
+/// Those of the only parser there is.
+fn token_types(_: &Caller<'_>, arguments: &[Value]) -> Result<Vec<Cell>, FunctionError> {
+    const DEFAULT_PARSER: i64 = 3722;
+    const TOKENS: &str = include_str!("../../../catalog/token_types.txt");
+    if !matches!(arguments.first(), Some(Value::Integer(DEFAULT_PARSER)))
+        && text(arguments) != "default"
+    {
+        let message = format!("text search parser \"{}\" does not exist", text(arguments));
+        return Err(FunctionError::new("42704", message));
+    }
+    let mut cells = Vec::new();
+    for line in TOKENS.lines() {
+        let mut fields = line.splitn(3, '\t');
+        let number: i64 = fields.next().and_then(|n| n.parse().ok()).unwrap_or(0);
+        cells.extend(row![number, fields.next(), fields.next()]);
+    }
+    Ok(cells)
 }
 
 /// Word, category and whether it may be a label without AS; the descriptions follow from these.

@@ -1,9 +1,10 @@
-//! Whether a name is found without its schema: `public` and `pg_catalog` are on every search path.
+//! Whether a name is found without its schema: `pg_catalog` is on every search path.
 
 use super::{boolean, live, oid, yes};
 use crate::catalog::fixed::system_classes;
 use crate::catalog::kind;
 use crate::catalog::objects::{Object, PG_CATALOG};
+use crate::sqlite::Host;
 use crate::sqlite::function::{Args, Flags, Function, Outcome};
 use crate::types::{Type, Value};
 
@@ -12,7 +13,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ("pg_type_is_visible", 1, Flags::STABLE, ty),
     ("pg_collation_is_visible", 1, Flags::STABLE, yes),
     ("pg_conversion_is_visible", 1, Flags::STABLE, yes),
-    ("pg_function_is_visible", 1, Flags::STABLE, yes),
+    ("pg_function_is_visible", 1, Flags::STABLE, function),
     ("pg_opclass_is_visible", 1, Flags::STABLE, yes),
     ("pg_operator_is_visible", 1, Flags::STABLE, yes),
     ("pg_opfamily_is_visible", 1, Flags::STABLE, yes),
@@ -23,15 +24,33 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ("pg_ts_template_is_visible", 1, Flags::STABLE, yes),
 ];
 
+/// `public` is on the session's search path.
+pub(super) fn is_public_visible(host: &dyn Host) -> bool {
+    let path = host.setting("search_path");
+    path.is_none_or(|path| path.split(',').any(|name| name.trim().trim_matches('"') == "public"))
+}
+
+fn public(args: &Args<'_>) -> Outcome {
+    boolean(is_public_visible(&*args.host()?))
+}
+
 fn table(args: &Args<'_>) -> Outcome {
     let (live, oid) = (live(args)?, oid(args, 0)?);
     let object = live.object(oid);
     if let Some(Object::Relation(_) | Object::Index(..) | Object::Sequence(_)) = object {
-        return boolean(true);
+        return public(args);
     }
     match system_classes().get(&oid) {
         Some((_, namespace)) => boolean(*namespace == PG_CATALOG),
         None => Ok(Value::Null),
+    }
+}
+
+fn function(args: &Args<'_>) -> Outcome {
+    let (live, oid) = (live(args)?, oid(args, 0)?);
+    match live.object(oid) {
+        Some(Object::Procedure(..)) => public(args),
+        _ => boolean(super::proc::name(oid).is_some()),
     }
 }
 
@@ -41,7 +60,7 @@ fn ty(args: &Args<'_>) -> Outcome {
         return boolean(facts.namespace == 11);
     }
     match live(args)?.object(oid) {
-        Some(Object::RowType(_)) => boolean(true),
+        Some(Object::RowType(_) | Object::ArrayType(_)) => public(args),
         _ => Ok(Value::Null),
     }
 }

@@ -40,7 +40,12 @@ struct Attribute<'a> {
     has_default: bool,
     identity: &'static str,
     generated: &'static str,
+    /// Of a type that has one.
+    collation: Option<i64>,
 }
+
+/// The collation `C`, which all columns of the catalog have.
+const C_COLLATION: i64 = 950;
 
 pub(in crate::catalog) fn system(fill: &mut Fill<'_>) {
     for system in system::relations() {
@@ -51,6 +56,7 @@ pub(in crate::catalog) fn system(fill: &mut Fill<'_>) {
                 ty,
                 typmod,
                 not_null: column.not_null,
+                collation: Some(C_COLLATION),
                 ..Attribute::plain(system.relation.oid, number, &column.name)
             }
             .push(fill);
@@ -141,6 +147,7 @@ impl<'a> Attribute<'a> {
             has_default: false,
             identity: "",
             generated: "",
+            collation: None,
         }
     }
 
@@ -167,7 +174,7 @@ impl<'a> Attribute<'a> {
                 self.identity,
                 self.generated,
                 true,
-                facts.collation,
+                self.collation.filter(|_| facts.collation != 0).unwrap_or(facts.collation),
             ],
         );
     }

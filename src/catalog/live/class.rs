@@ -2,8 +2,8 @@
 //! <https://www.postgresql.org/docs/15/catalog-pg-class.html>
 
 use crate::catalog::objects::{INFORMATION_SCHEMA, Live, OWNER, PG_CATALOG, PUBLIC};
-use crate::catalog::relation::Fill;
-use crate::catalog::rowset::row;
+use crate::catalog::relation::{Fill, table};
+use crate::catalog::rowset::{Cell, row};
 use crate::schema::{Namespace, RelationKind, system};
 use crate::types::Oid;
 use std::collections::HashSet;
@@ -43,6 +43,7 @@ pub(crate) fn namespace_oid(namespace: Namespace) -> Oid {
 
 pub(in crate::catalog) fn system(fill: &mut Fill<'_>) {
     let columns = fill.positions(COLUMNS);
+    let with_index = tables_with_an_index();
     for system in system::relations() {
         let relation = &system.relation;
         let is_table = relation.kind == RelationKind::Table;
@@ -57,7 +58,7 @@ pub(in crate::catalog) fn system(fill: &mut Fill<'_>) {
                 if is_table { HEAP } else { 0 },
                 if is_table { relation.oid } else { 0 },
                 -1_i64,
-                false,
+                with_index.contains(&relation.oid),
                 "p",
                 if is_table { "r" } else { "v" },
                 relation.columns.len(),
@@ -97,7 +98,7 @@ fn tables_and_views(live: &Live, fill: &mut Fill<'_>) {
                 OWNER,
                 if is_view { 0 } else { HEAP },
                 if is_view { 0 } else { relation.oid },
-                if is_view { 0 } else { tuples.unwrap_or(-1) },
+                tuples.unwrap_or(-1),
                 !relation.indexes.is_empty(),
                 "p",
                 if is_view { "v" } else { "r" },
@@ -112,6 +113,16 @@ fn tables_and_views(live: &Live, fill: &mut Fill<'_>) {
     }
 }
 
+/// The system's tables that have an index.
+fn tables_with_an_index() -> HashSet<Oid> {
+    let rows = table("pg_catalog.pg_index").map(|table| table.fixed());
+    let of = |row: &[Cell]| match row {
+        [_, Cell::Integer(table), ..] => Oid::try_from(*table).ok(),
+        _ => None,
+    };
+    rows.iter().flat_map(|rows| rows.rows().filter_map(of)).collect()
+}
+
 /// The tables that foreign keys refer to.
 fn referenced(live: &Live) -> HashSet<Oid> {
     let keys = live.relations().flat_map(|(relation, _)| &relation.foreign_keys);
@@ -120,7 +131,9 @@ fn referenced(live: &Live) -> HashSet<Oid> {
 
 fn indexes(live: &Live, fill: &mut Fill<'_>) {
     let columns = fill.positions(COLUMNS);
-    for index in live.relations().flat_map(|(relation, _)| &relation.indexes) {
+    let tables = live.relations().map(|(relation, _)| relation);
+    for (table, index) in tables.flat_map(|t| t.indexes.iter().map(move |index| (t, index))) {
+        let tuples = table.row_estimate.and_then(|count| i64::try_from(count).ok());
         fill.push(
             columns,
             row![
@@ -131,7 +144,7 @@ fn indexes(live: &Live, fill: &mut Fill<'_>) {
                 OWNER,
                 BTREE,
                 index.oid,
-                0,
+                tuples.unwrap_or(0),
                 false,
                 "p",
                 "i",

@@ -31,6 +31,9 @@ const COLUMNS: [&str; 9] = [
     "conkey",
 ];
 
+/// What stands for actions where a constraint is no foreign key.
+const ACTIONS: [&str; 3] = ["confupdtype", "confdeltype", "confmatchtype"];
+
 fn keys(relation: &Relation, oids: &RelationOids, fill: &mut Fill<'_>) {
     let columns = fill.positions(COLUMNS);
     let index_column = fill.positions(["conindid"]);
@@ -42,6 +45,7 @@ fn keys(relation: &Relation, oids: &RelationOids, fill: &mut Fill<'_>) {
         let cells = row![oid, name, PUBLIC, kind, true, relation, true, true, key];
         fill.push(columns, cells);
         fill.amend(index_column, row![index.oid]);
+        fill.amend(fill.positions(ACTIONS), row![" ", " ", " "]);
     }
 }
 
@@ -50,10 +54,11 @@ fn checks(relation: &Relation, fill: &mut Fill<'_>) {
     let text = fill.positions(["conbin"]);
     for check in &relation.checks {
         let key = (!check.columns.is_empty()).then(|| array(check.columns.iter().map(|c| c + 1)));
-        let (name, relation) = (&check.name, relation.oid);
-        let cells = row![check.oid, name, PUBLIC, "c", true, relation, true, false, key];
+        let (name, of) = (&check.name, relation.oid);
+        let cells = row![check.oid, name, PUBLIC, "c", true, of, true, false, key];
         fill.push(columns, cells);
-        fill.amend(text, row![expression_text(&check.expression)]);
+        fill.amend(text, row![expression_text(relation, &check.expression)]);
+        fill.amend(fill.positions(ACTIONS), row![" ", " ", " "]);
     }
 }
 

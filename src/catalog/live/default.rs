@@ -10,7 +10,7 @@ pub(in crate::catalog) fn live(live: &Live, fill: &mut Fill<'_>) {
     let columns = fill.positions(["oid", "adrelid", "adnum", "adbin"]);
     for (relation, oids) in live.relations() {
         for &(i, oid) in &oids.defaults {
-            let text = relation.columns.get(i).map(default_text);
+            let text = relation.columns.get(i).map(|column| default_text(relation, column));
             fill.push(columns, row![oid, relation.oid, i + 1, text]);
         }
     }

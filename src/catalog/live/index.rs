@@ -45,7 +45,7 @@ fn cells(relation: &Relation, index: &Index) -> [Cell; 16] {
         .keys
         .iter()
         .filter_map(|key| key.expression.as_deref())
-        .map(expression_text)
+        .map(|text| expression_text(relation, text))
         .collect();
     row![
         index.oid,
@@ -64,7 +64,7 @@ fn cells(relation: &Relation, index: &Index) -> [Cell; 16] {
         // DESC NULLS FIRST is what Postgres means by DESC.
         vector(index.keys.iter().map(|key| if key.descending { 3 } else { 0 })),
         Some(expressions.join(", ")).filter(|text| !text.is_empty()),
-        index.predicate.as_deref().map(expression_text),
+        index.predicate.as_deref().map(|text| expression_text(relation, text)),
     ]
 }
 

@@ -6,6 +6,7 @@ pub(super) mod constraint;
 pub(super) mod default;
 pub(super) mod depend;
 pub(super) mod index;
+pub(super) mod procedure;
 pub(super) mod row_type;
 pub(super) mod sequence;
 pub(super) mod trigger;

@@ -8,6 +8,10 @@ use crate::catalog::rowset::row;
 pub(in crate::catalog) fn live(live: &Live, fill: &mut Fill<'_>) {
     /// `record_in`, `record_out`, `record_recv` and `record_send`.
     const FUNCTIONS: [u32; 4] = [2290, 2291, 2402, 2403];
+    /// `array_in`, `array_out`, `array_recv` and `array_send`.
+    const ARRAY_FUNCTIONS: [u32; 4] = [750, 751, 2400, 2401];
+    const ARRAY_ANALYZE: u32 = 3816;
+    const ARRAY_SUBSCRIPT: u32 = 6179;
     let columns = fill.positions([
         "oid",
         "typname",
@@ -24,10 +28,28 @@ pub(in crate::catalog) fn live(live: &Live, fill: &mut Fill<'_>) {
         "typtypmod",
     ]);
     let functions = fill.positions(["typinput", "typoutput", "typreceive", "typsend"]);
+    let related = fill.positions(["typarray"]);
+    let of_array = fill.positions(["typelem", "typanalyze", "typsubscript"]);
     for (relation, oids) in live.relations() {
         let (oid, name, of) = (oids.row_type, &relation.name, relation.oid);
         let cells = row![oid, name, PUBLIC, OWNER, -1, "c", "C", true, ",", of, "d", "x", -1];
         fill.push(columns, cells);
         fill.amend(functions, FUNCTIONS.map(Into::into));
+        fill.amend(related, row![oids.array_type]);
+        let (array, name) = (oids.array_type, array_name(name));
+        let cells = row![array, name, PUBLIC, OWNER, -1, "b", "A", true, ",", 0, "d", "x", -1];
+        fill.push(columns, cells);
+        fill.amend(functions, ARRAY_FUNCTIONS.map(Into::into));
+        fill.amend(of_array, row![oid, ARRAY_ANALYZE, ARRAY_SUBSCRIPT]);
     }
+}
+
+/// Postgres puts a line before the name, and keeps to its 63 bytes.
+fn array_name(name: &str) -> String {
+    const NAME_BYTES_MAX: usize = 63;
+    let mut array = format!("_{name}");
+    while array.len() > NAME_BYTES_MAX {
+        array.pop();
+    }
+    array
 }

@@ -29,6 +29,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ("pg_array_to_string", -1, Flags::PURE_NULLS, to_string),
     ("pg_name_subscript", 2, Flags::PURE, name_subscript),
     ("pg_vector_subscript", 2, Flags::PURE, vector_subscript),
+    ("pg_vector_lower", 2, Flags::PURE, |a| vector_bound(a, |_| 0)),
+    ("pg_vector_upper", 2, Flags::PURE, |a| vector_bound(a, |length| length - 1)),
     ("pg_vector_to_array", 1, Flags::PURE, vector_to_array),
 ];
 
@@ -395,7 +397,14 @@ fn to_string(args: &Args<'_>) -> Outcome {
     text(parts.join(&separator))
 }
 
-fn vector(args: &Args<'_>) -> Result<Vec<i64>> {
+/// A bound of the only dimension of int2vector and oidvector, which count from 0.
+fn vector_bound(args: &Args<'_>, bound: fn(i64) -> i64) -> Outcome {
+    let length = count(vector(args)?.len());
+    Ok(if args.int(1)? == 1 && length > 0 { Value::Integer(bound(length)) } else { Value::Null })
+}
+
+/// The numbers of int2vector and oidvector.
+pub(super) fn vector(args: &Args<'_>) -> Result<Vec<i64>> {
     let s = args.text(0)?;
     s.split_ascii_whitespace().map(|part| super::cast::parse_int(part, "smallint")).collect()
 }

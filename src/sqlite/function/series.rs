@@ -36,6 +36,7 @@ const FUNCTIONS: &[SetFunction] = &[
     ("pg_generate_series_timestamp", VALUE, 3, timestamps),
     ("pg_generate_series_timestamptz", VALUE, 3, moments),
     ("pg_generate_subscripts", VALUE, 3, subscripts),
+    ("pg_vector_subscripts", VALUE, 2, vector_subscripts),
     ("pg_unnest", UNNEST, UNNEST.len(), unnest),
     ("pg_string_to_table", VALUE, 3, |a| Ok(values(super::string::split(a)?.unwrap_or_default()))),
     ("pg_regexp_matches", VALUE, 3, regexp_matches),
@@ -200,6 +201,12 @@ fn subscripts(args: &Args<'_>) -> Result<Sequence> {
         all.reverse();
     }
     Ok(values(all))
+}
+
+/// `generate_subscripts(vector, dimension)`: int2vector and oidvector count from 0.
+fn vector_subscripts(args: &Args<'_>) -> Result<Sequence> {
+    let length = if args.int(1)? == 1 { super::array::vector(args)?.len() } else { 0 };
+    Ok(values((0..count(length)).map(Value::Integer).collect()))
 }
 
 /// Side by side; the shorter ones go on with NULLs.

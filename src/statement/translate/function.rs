@@ -303,15 +303,21 @@ impl Translator<'_> {
         Ok(call)
     }
 
-    /// A set-returning function in a select list joins its rows to those of FROM.
+    /// A set-returning function in a select list joins its rows to those of FROM; of several
+    /// functions the first rows stand side by side, then the second ones and so on.
     fn set_in_select(&mut self, resolved: &Resolved, arguments: &[Typed]) -> Typed {
         let set = super::from::set_call(resolved, arguments, false);
-        let alias = self.fresh("set");
+        let same = self.sets.iter().find(|other| other.call == set.sql);
+        let known = same.map(|other| other.alias.clone());
+        let alias = known.unwrap_or_else(|| {
+            let alias = self.fresh("set");
+            self.sets.push(SetInSelect { call: set.sql, alias: alias.clone() });
+            alias
+        });
         let columns = set.columns.into_iter();
         let columns =
             columns.map(|(name, ty, not_null)| SourceColumn::computed(name, ty, not_null));
         let source = Source::derived(&alias, columns.collect());
-        self.sets.push(format!("{} AS {}", set.sql, quote::name(&alias)));
         match &source.columns[..] {
             [column] => source.value(column),
             _ => Typed {
@@ -404,6 +410,31 @@ impl Translator<'_> {
         let distance =
             if distance.is_unknown() { self.implicit(distance, Type::INT8)? } else { distance };
         Ok(format!("{} {side}", distance.operand()))
+    }
+}
+
+/// A set-returning function in a select list.
+pub(super) struct SetInSelect {
+    call: String,
+    alias: String,
+}
+
+impl SetInSelect {
+    /// What joins the rows of these to those of FROM. Rows of the first one decide how many.
+    pub(super) fn joined(sets: &[Self]) -> String {
+        let mut sql = String::new();
+        for (i, set) in sets.iter().enumerate() {
+            let alias = quote::name(&set.alias);
+            sql.push_str(&match sets.first().filter(|_| i > 0) {
+                None => format!("{} AS {alias}", set.call),
+                Some(first) => format!(
+                    " LEFT JOIN {} AS {alias} ON {alias}.\"ordinality\" = {}.\"ordinality\"",
+                    set.call,
+                    quote::name(&first.alias)
+                ),
+            });
+        }
+        sql
     }
 }
 

@@ -73,9 +73,11 @@ fn with_room<T>(run: impl FnOnce() -> T) -> T {
 pub fn column_types(query: &str, schema: &Schema) -> Option<Vec<ColumnType>> {
     let options = Options { dialect: Dialect::Postgres, read_only: true };
     let env = Env { schema, temp: None, options: &options, parameter_types: &[] };
-    let tree = parse::parse(query).ok()?;
-    let plan = Translator::new(query, &env).ok()?.query_plan(&tree).ok()?;
-    Some(plan.columns?.into_iter().map(|column| column.ty).collect())
+    with_room(|| {
+        let tree = parse::parse(query).ok()?;
+        let plan = Translator::new(query, &env).ok()?.query_plan(&tree).ok()?;
+        Some(plan.columns?.into_iter().map(|column| column.ty).collect())
+    })
 }
 
 /// How deeply sub-selects may nest; expressions between them count too.
@@ -95,7 +97,7 @@ struct Translator<'a> {
     /// WITH queries in sight, innermost last.
     ctes: Vec<CteInSight>,
     /// Table-valued calls met in the select list being read.
-    sets: Vec<String>,
+    sets: Vec<function::SetInSelect>,
     /// Calls of aggregates met in the SELECT being read.
     aggregates: usize,
     /// System relations named.

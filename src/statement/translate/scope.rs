@@ -30,6 +30,8 @@ pub(super) struct Source {
     pub(super) oid: Oid,
     /// It has SQLite's `rowid`.
     pub(super) has_rowid: bool,
+    /// It is a relation of the catalog, whose rows have system columns of their own.
+    pub(super) is_system: bool,
     /// Its columns.
     pub(super) columns: Vec<SourceColumn>,
     /// It is a function that returns one column: its alias names that column's value.
@@ -95,6 +97,7 @@ impl Source {
             qualifier: Some(stored),
             relation: alias.is_none().then(|| (relation.namespace, relation.name.clone())),
             oid: relation.oid,
+            is_system: system,
             has_rowid: !system && !relation.without_rowid && relation.kind.is_table(),
             columns: columns.collect(),
             scalar: false,
@@ -110,6 +113,7 @@ impl Source {
             relation: None,
             oid: 0,
             has_rowid: false,
+            is_system: false,
             columns,
             scalar: false,
             qualified_only: false,
@@ -156,6 +160,7 @@ impl Source {
                 let sql = format!("'(0,' || {} || ')'", self.sql_of("rowid"));
                 Some(Typed { level: Level::Operator, ..Typed::new(sql, Type(27)) })
             }
+            "tableoid" if self.is_system => Some(Typed::new(self.sql_of(name), Type::OID)),
             "tableoid" if self.oid != 0 => Some(Typed::new(self.oid.to_string(), Type::OID)),
             "xmin" | "xmax" if self.oid != 0 => Some(Typed::new("0", Type(28))),
             "cmin" | "cmax" if self.oid != 0 => Some(Typed::new("0", Type(29))),

@@ -3,6 +3,7 @@
 //! <https://www.postgresql.org/docs/15/sql-select.html>
 
 use super::body::{Body, Labels, Parts, Rows, common};
+use super::function::SetInSelect;
 use super::output::{Output, column_name};
 use super::scope::Scope;
 use super::signature::CastContext;
@@ -91,9 +92,10 @@ impl Translator<'_> {
         let sets = std::mem::take(&mut self.sets);
         let around = std::mem::take(&mut self.aggregates);
         let outputs = self.outputs(&select.projection, &scope)?;
-        for set in std::mem::replace(&mut self.sets, sets) {
+        let sets = std::mem::replace(&mut self.sets, sets);
+        if !sets.is_empty() {
             from.push_str(if from.is_empty() { "" } else { ", " });
-            from.push_str(&set);
+            from.push_str(&SetInSelect::joined(&sets));
         }
         let mut tail = String::new();
         if !from.is_empty() {
