@@ -1,0 +1,133 @@
+"""pg_dump 15 of a SQLite file, restored into a real PostgreSQL 15."""
+
+import os
+import sqlite3
+import subprocess
+
+import psycopg
+import pytest
+import servers
+
+BROWSE = servers.ROOT / "tests/fixtures/browse.sql"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """egret, serving the file that has something of everything."""
+    file = tmp_path_factory.mktemp("browse") / "browse.db"
+    connection = sqlite3.connect(file)
+    connection.executescript(BROWSE.read_text())
+    connection.close()
+    server = servers.Egret(file)
+    yield servers.Link(server.port, "tester", database="browse", file=file)
+    assert server.stop() == 0
+    assert "panicked" not in server.text
+
+
+def run(program, link, *arguments, database=None, **options):
+    """Runs one of PostgreSQL's programs; its output."""
+    link = link.replace(database=database or link.database)
+    done = subprocess.run([servers.PG_BIN / program, *map(str, arguments)], capture_output=True,
+                          env=link.environment, timeout=50, **options)
+    assert done.returncode == 0 and not done.stderr, done.stderr.decode()
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def restored(served, oracle):
+    """A database of the oracle into which a plain dump was restored, without an error."""
+    dump = run("pg_dump", served)
+    link = fresh(oracle, "restored")
+    run("psql", link, "-Xq", "-o", os.devnull, "-v", "ON_ERROR_STOP=1", input=dump)
+    return link
+
+
+def fresh(oracle, name):
+    """A new database of the oracle."""
+    link = oracle.link(False)
+    with psycopg.connect(**link.libpq, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {name}")
+        connection.execute(f"CREATE DATABASE {name}")
+    return link.replace(database=name)
+
+
+def answers(link, sql):
+    """The rows of a query as text."""
+    with psycopg.connect(**link.libpq, autocommit=True) as connection:
+        result = connection.pgconn.exec_(sql.encode())
+        assert result.status == psycopg.pq.ExecStatus.TUPLES_OK, result.error_message.decode()
+        width = range(result.nfields)
+        return [[result.get_value(row, i) for i in width] for row in range(result.ntuples)]
+
+
+TABLES = "SELECT quote_ident(relname) FROM pg_class WHERE relnamespace = 'public'::regnamespace " \
+    "AND relkind IN ('r', 'v') ORDER BY 1"
+KEYS = "SELECT conrelid::regclass, conname, contype, conkey, confrelid::regclass, confkey, " \
+    "confupdtype, confdeltype, condeferrable, condeferred FROM pg_constraint " \
+    "WHERE connamespace = 'public'::regnamespace ORDER BY conrelid::regclass::text, conname"
+INDEXES = "SELECT indexrelid::regclass, indrelid::regclass, indisunique, indisprimary, indkey, " \
+    "indoption, pg_get_indexdef(indexrelid) FROM pg_index JOIN pg_class c ON c.oid = indexrelid " \
+    "WHERE relnamespace = 'public'::regnamespace ORDER BY indexrelid::regclass::text"
+COLUMNS = "SELECT attrelid::regclass, attnum, attname, format_type(atttypid, atttypmod), " \
+    "attidentity, attgenerated, atthasdef FROM pg_attribute JOIN pg_class c ON c.oid = attrelid " \
+    "WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v') AND attnum > 0 " \
+    "ORDER BY attrelid::regclass::text, attnum"
+TRIGGERS = "SELECT tgrelid::regclass, tgname, tgtype, tgattr, tgfoid::regproc FROM pg_trigger " \
+    "WHERE NOT tgisinternal ORDER BY tgname"
+SEQUENCES = "SELECT sequencename, last_value FROM pg_sequences ORDER BY 1"
+
+
+def test_rows(served, restored):
+    """Every table and view has the rows it had."""
+    names = [row[0].decode() for row in answers(served, TABLES)]
+    assert len(names) == 8 and answers(restored, TABLES) == answers(served, TABLES)
+    for name in names:
+        sql = f"SELECT * FROM {name} ORDER BY 1, 2" if name != "busy" else f"SELECT * FROM {name}"
+        assert answers(restored, sql) == answers(served, sql), name
+
+
+@pytest.mark.parametrize("sql", [COLUMNS, KEYS, INDEXES, TRIGGERS],
+                         ids=["columns", "keys", "indexes", "triggers"])
+def test_schema(served, restored, sql):
+    """What is restored is what egret said there was."""
+    expected = answers(restored, sql)
+    assert expected and answers(served, sql) == expected
+
+
+def test_sequences(served, restored):
+    """New rows get the numbers that come next."""
+    assert answers(restored, SEQUENCES)[:2] == answers(served, SEQUENCES)[:2]
+    with psycopg.connect(**restored.libpq) as connection:
+        new = connection.execute(
+            'INSERT INTO "Artist" ("Name") VALUES (\'Eve\') RETURNING "ArtistId"').fetchone()
+        assert new == (5,)
+        connection.rollback()
+
+
+def test_triggers(restored):
+    """A trigger does in PostgreSQL what it does in SQLite."""
+    with psycopg.connect(**restored.libpq) as connection:
+        connection.execute('UPDATE "Album" SET "Title" = \'Uno\' WHERE "AlbumId" = 1')
+        assert connection.execute("SELECT what FROM audit").fetchall() == [("Uno",)]
+        with pytest.raises(psycopg.errors.RaiseException, match="an album has a title"):
+            connection.execute('INSERT INTO "Album" VALUES (9, \'\', 1)')
+        connection.rollback()
+
+
+@pytest.mark.parametrize("form", ["custom", "directory"])
+def test_archive(served, oracle, tmp_path, form):
+    """pg_restore reads what pg_dump wrote in its own formats."""
+    target = tmp_path / "dump"
+    run("pg_dump", served, "--format", form, "--file", target)
+    link = fresh(oracle, f"restored_{form}")
+    run("pg_restore", link, "--dbname", link.database, "--exit-on-error", target)
+    assert answers(link, TABLES) == answers(served, TABLES)
+    assert answers(link, 'SELECT * FROM "Artist" ORDER BY 1') == \
+        answers(served, 'SELECT * FROM "Artist" ORDER BY 1')
+
+
+def test_schema_only(served):
+    """-s has no rows; what is public in a new database is not created again."""
+    text = run("pg_dump", served, "--schema-only").decode()
+    assert "COPY" not in text and 'CREATE TABLE public."Artist"' in text
+    assert "CREATE SCHEMA" not in text and "GRANT" not in text and "REVOKE" not in text
