@@ -100,8 +100,13 @@ pub enum Error {
     #[error("no SQLite file or directory to serve")]
     NoPath,
     /// A listening address cannot be understood.
-    #[error("listen on \"{0}\": not an address and a port")]
-    BadAddress(String),
+    #[error("listen on \"{text}\": not an address and a port: {source}")]
+    BadAddress {
+        /// As given.
+        text: String,
+        /// What is wrong.
+        source: io::Error,
+    },
     /// There would be no way in.
     #[error("nothing to listen on: neither an address nor a socket directory")]
     NoAddress,
@@ -216,8 +221,8 @@ impl Layer {
         };
         let mut addresses = Vec::new();
         for text in listen {
-            let resolved = text.to_socket_addrs();
-            addresses.extend(resolved.map_err(|_unresolved| Error::BadAddress(text.clone()))?);
+            let bad = |source| Error::BadAddress { text: text.clone(), source };
+            addresses.extend(text.to_socket_addrs().map_err(bad)?);
         }
         Ok(addresses)
     }

@@ -73,6 +73,7 @@ impl Users {
         let path = path.into();
         let stamp = stamp(&path);
         let read = Read { stamp, by_name: read(&path)? };
+        warn_of_readers(&path);
         Ok(Self { path, read: Mutex::new(read) })
     }
 
@@ -206,6 +207,15 @@ fn read(path: &Path) -> Result<BTreeMap<String, Arc<User>>, Error> {
         }
     }
     Ok(by_name)
+}
+
+/// Who reads verifiers may guess passwords as fast as a machine can.
+fn warn_of_readers(path: &Path) {
+    let mode = fs::metadata(path).map_or(0, |metadata| metadata.mode());
+    if mode & 0o077 != 0 {
+        let path = path.display();
+        tracing::warn!("{path} is open to others than its owner: chmod 600 {path}");
+    }
 }
 
 fn stamp(path: &Path) -> Option<Stamp> {

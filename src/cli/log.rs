@@ -8,7 +8,7 @@ use tracing_subscriber::filter::ParseError;
 const VARIABLE: &str = "EGRET_LOG";
 
 /// What is written when nothing else is said: libraries say less.
-pub const DEFAULT: &str = "warn,egret=info";
+pub const DEFAULT: &str = "warn,aws_config=error,egret=info";
 /// What is written by commands that talk to a person.
 pub const QUIET: &str = "error";
 
@@ -46,7 +46,9 @@ fn filter(default: &str) -> Result<EnvFilter, Error> {
     let value = std::env::var(VARIABLE).unwrap_or_default();
     let directives = match value.as_str() {
         "" => default.to_owned(),
-        level if level.chars().all(char::is_alphabetic) => format!("warn,egret={level}"),
+        level if level.chars().all(char::is_alphabetic) => {
+            format!("warn,aws_config=error,egret={level}")
+        }
         directives => directives.to_owned(),
     };
     EnvFilter::builder().parse(directives).map_err(|source| Error { value, source })

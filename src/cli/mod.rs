@@ -1,5 +1,6 @@
 //! Arguments in, exit code out: one file per subcommand.
 
+mod advice;
 pub mod demo;
 pub mod log;
 pub mod restore;
@@ -61,7 +62,10 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             // There is no other place to say it.
-            drop(writeln!(io::stderr(), "egret: {error}"));
+            drop(writeln!(io::stderr(), "egret: {}", error.to_string().trim_end()));
+            if let Some(advice) = advice::advice(&error) {
+                drop(writeln!(io::stderr(), "hint: {advice}"));
+            }
             ExitCode::FAILURE
         }
     }

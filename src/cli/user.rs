@@ -66,6 +66,9 @@ pub enum Error {
     /// The users file.
     #[error(transparent)]
     Users(#[from] auth::Error),
+    /// There is nothing to list or to change.
+    #[error("there is no users file {}: egret user add makes one", .0.display())]
+    NoFile(PathBuf),
     /// The password cannot be read.
     #[error("read password: {0}")]
     Read(#[source] io::Error),
@@ -90,14 +93,22 @@ pub enum Error {
 pub fn run(args: Args) -> Result<(), Error> {
     match args.action {
         Action::Add(add) => add.run(),
-        Action::List(file) => list(&file.open()?).map_err(Error::Print),
-        Action::Remove(remove) => Ok(remove.file.open()?.remove(&remove.name)?),
+        Action::List(file) => list(&file.open_existing()?).map_err(Error::Print),
+        Action::Remove(remove) => Ok(remove.file.open_existing()?.remove(&remove.name)?),
     }
 }
 
 impl File {
     fn open(&self) -> Result<Users, auth::Error> {
         Users::load(&self.users)
+    }
+
+    /// A file that is not there would do as one of no users, but is more likely a mistake.
+    fn open_existing(&self) -> Result<Users, Error> {
+        if !self.users.exists() {
+            return Err(Error::NoFile(self.users.clone()));
+        }
+        Ok(self.open()?)
     }
 }
 

@@ -1,9 +1,12 @@
 """`egret serve` itself: names of databases, sockets, refusals, and an application beside it."""
 
+import os
 import pathlib
 import re
 import signal
+import socket
 import sqlite3
+import subprocess
 import sys
 import threading
 
@@ -78,6 +81,46 @@ def test_refuses_what_is_no_database(tmp_path):
     assert "junk.db" in refused(junk, "--listen", "127.0.0.1:0")
     assert "gone.db" in refused(tmp_path / "gone.db", "--listen", "127.0.0.1:0")
     assert not (tmp_path / "gone.db").exists()
+
+
+@pytest.mark.parametrize("arguments, said", [
+    (["serve"], "egret serve app.db"),
+    (["serve", "FILE", "--listen", "nonsense"], "127.0.0.1:5432"),
+    (["serve", "FILE", "--listen", "127.0.0.1:TAKEN"], "--listen 127.0.0.1:5433"),
+    (["serve", "FILE", "--listen", "192.0.2.1:1", "--insecure"], "address this machine has"),
+    (["serve", "FILE", "--tls-cert", "FILE"], "--tls-key"),
+    (["serve", "FILE", "--tls-cert", "FILE", "--tls-key", "FILE"], "BEGIN CERTIFICATE"),
+    (["serve", "FILE", "--users", "FILE", "--listen", "127.0.0.1:0"], "egret user add"),
+    (["serve", "FILE", "--socket-dir", "/nowhere", "--listen", "127.0.0.1:0"], "--socket-dir"),
+    (["serve", "FILE", "--config", "/nowhere.toml"], "/nowhere.toml"),
+    (["serve", "FILE", "--backup", "http://x"], "s3://bucket/prefix"),
+    (["serve", "FILE", "--follow", "file:///nowhere", "--listen", "127.0.0.1:0"], "move this one"),
+    (["restore", "file:///nowhere", "-o", "/tmp/never"], "Check the URL"),
+    (["restore", "file:///nowhere", "-o", "FILE"], "--force"),
+    (["restore", "s3://b/p?endpoint=http://127.0.0.1:9", "-o", "/tmp/never"], "AWS_ACCESS_KEY_ID"),
+    (["user", "list", "--users", "/nowhere"], "egret user add"),
+    (["user", "add", "ann", "--users", "/nowhere/users"], "--password-stdin"),
+])
+def test_mistakes(tmp_path, arguments, said):
+    """Each wrong command fails with a message that says what to do."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
+    environment |= {"HOME": str(tmp_path), "AWS_EC2_METADATA_DISABLED": "true"}
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        names = {"FILE": str(servers.make_shop(tmp_path / "shop.db"))}
+        port = str(taken.getsockname()[1])
+        arguments = [names.get(word, word.replace("TAKEN", port)) for word in arguments]
+        done = servers.egret(*arguments, timeout=20, env=environment, stdin=subprocess.DEVNULL)
+    assert done.returncode in (1, 2) and said in done.stderr, done.stderr
+    assert "panicked" not in done.stderr
+
+
+def test_open_users_file(serve, tmp_path):
+    """A users file that others may read is used, with a warning."""
+    users = tmp_path / "users.toml"
+    servers.add_user(users, "ann")
+    users.chmod(0o644)
+    server = serve(servers.make_shop(tmp_path / "shop.db"), arguments=["--users", users])
+    assert "chmod 600" in server.text
 
 
 def test_refuses_to_be_reached_from_outside(tmp_path):

@@ -1,0 +1,112 @@
+//! Why the program ends in, what to do about it out: the line after the error.
+
+use super::{Error, restore, service};
+use crate::config;
+use crate::listener;
+use crate::ltx;
+use crate::replica;
+use crate::shipper::{self, plan, restore as shipped};
+use crate::store;
+use crate::tls;
+use std::io;
+
+/// What whoever typed the command can do; nothing where the error itself says it.
+pub(super) fn advice(error: &Error) -> Option<&'static str> {
+    match error {
+        Error::Serve(error) => serve(error),
+        Error::Restore(restore::Error::Restore { source, .. }) => restoring(source),
+        Error::Restore(_) | Error::Demo(_) | Error::User(_) | Error::Log(_) | Error::Runtime(_) => {
+            None
+        }
+    }
+}
+
+fn serve(error: &service::Error) -> Option<&'static str> {
+    match error {
+        service::Error::Config(error) => configured(error),
+        service::Error::Listener(error) => listening(error),
+        service::Error::Ship { source: shipper::Error::Sqlite(error), .. } if error.is_busy() => {
+            Some("Another process holds the file locked: end its transaction, then start again.")
+        }
+        service::Error::Follow(error) => following(error),
+        _ => None,
+    }
+}
+
+fn configured(error: &config::Error) -> Option<&'static str> {
+    match error {
+        config::Error::NoPath => Some("Name one, as in: egret serve app.db"),
+        config::Error::BadAddress { .. } => Some("Give it as 127.0.0.1:5432 or [::1]:5432."),
+        config::Error::HalfTls => Some("Give both --tls-cert and --tls-key."),
+        _ => None,
+    }
+}
+
+fn listening(error: &listener::Error) -> Option<&'static str> {
+    match error {
+        listener::Error::Bind { source, .. } => match source.kind() {
+            io::ErrorKind::AddrInUse => Some(
+                "Another program listens there, perhaps PostgreSQL or another egret: \
+                 choose another port, as in --listen 127.0.0.1:5433",
+            ),
+            io::ErrorKind::AddrNotAvailable => Some("Give an address this machine has."),
+            io::ErrorKind::PermissionDenied => {
+                Some("Ports below 1024 are for root: choose another.")
+            }
+            _ => None,
+        },
+        listener::Error::BindUnix { .. } => {
+            Some("--socket-dir needs a directory that egret may write.")
+        }
+        listener::Error::Tls(tls::Error::Certificate { .. }) => {
+            Some("--tls-cert needs a file with -----BEGIN CERTIFICATE-----.")
+        }
+        listener::Error::Tls(tls::Error::Key { .. }) => {
+            Some("--tls-key needs a file with -----BEGIN PRIVATE KEY----- or the like.")
+        }
+        listener::Error::Users(_) => Some("Users are added with: egret user add NAME --users FILE"),
+        _ => None,
+    }
+}
+
+fn following(error: &replica::Error) -> Option<&'static str> {
+    match error {
+        replica::Error::Foreign { .. } => {
+            Some("Name a file that does not exist, or move this one away.")
+        }
+        replica::Error::Store(error) => stored(error),
+        _ => None,
+    }
+}
+
+fn restoring(error: &shipped::Error) -> Option<&'static str> {
+    match error {
+        shipped::Error::Exists { .. } => Some("Name another --output, or replace it with --force."),
+        shipped::Error::Plan(plan::Error::Empty) => Some(
+            "Check the URL. The files of a directory are backed up below its URL, each at its own \
+             path: URL/customers/7.db",
+        ),
+        shipped::Error::NothingThen => Some("Give a later --timestamp."),
+        shipped::Error::Ltx(ltx::Error::Io(error)) if is_full(error) => {
+            Some("Free space, or choose another disk for --output.")
+        }
+        shipped::Error::Store(error) => stored(error),
+        _ => None,
+    }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+fn stored(error: &store::Error) -> Option<&'static str> {
+    match error {
+        store::Error::Denied { .. } => Some(
+            "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or AWS_PROFILE) to those of somebody \
+             who may use the bucket.",
+        ),
+        store::Error::Unavailable { .. } => Some("Check endpoint and region in the URL."),
+        store::Error::Refused { .. } => Some("Check bucket, endpoint and region in the URL."),
+        _ => None,
+    }
+}
