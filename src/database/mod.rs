@@ -19,6 +19,7 @@ use crate::shipper::{self, Shipper};
 use crate::sqlite::{self, Connection, IdleConnection, OpenOptions};
 use crate::{catalog, statement};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -46,6 +47,8 @@ pub struct Database {
     relative: PathBuf,
     options: Options,
     idle: Mutex<Vec<IdleConnection>>,
+    /// How many connections sessions have.
+    taken: AtomicUsize,
     keeper: Mutex<Keeper>,
     gate: Arc<Gate>,
     schema: RwLock<Arc<Schema>>,
@@ -82,6 +85,7 @@ impl Database {
             relative: relative.to_owned(),
             options: *options,
             idle: Mutex::default(),
+            taken: AtomicUsize::new(0),
             keeper: Mutex::new(keeper),
             gate: Arc::default(),
             schema: RwLock::new(Arc::new(Schema::new(u64::MAX, Vec::new()))),
@@ -126,8 +130,21 @@ impl Database {
     /// # Errors
     /// The file cannot be opened.
     pub fn take(&self) -> Result<Connection, sqlite::Error> {
+        let connection = self.idle_or_new()?;
+        self.taken.fetch_add(1, Ordering::Relaxed);
+        Ok(connection)
+    }
+
+    /// Sessions have so many connections that they should share them: none keeps one that it does
+    /// not use.
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        self.taken.load(Ordering::Relaxed) > IDLE_CONNECTIONS_MAX
+    }
+
+    fn idle_or_new(&self) -> Result<Connection, sqlite::Error> {
         while let Some(idle) = self.idle_one() {
-            if !idle.has_moved() {
+            if !idle.has_moved_meanwhile() {
                 return Ok(idle.take());
             }
         }
@@ -165,6 +182,7 @@ impl Database {
 
     /// Takes a connection back that is in no transaction and belongs to nobody.
     pub fn give_back(&self, connection: Connection) {
+        self.taken.fetch_sub(1, Ordering::Relaxed);
         connection.slot().set(None);
         if let Ok(connection) = connection.idle() {
             let mut idle = self.lock_idle();
@@ -172,6 +190,12 @@ impl Database {
                 idle.push(connection);
             }
         }
+    }
+
+    /// Closes a connection that nobody else shall have.
+    pub fn discard(&self, connection: Connection) {
+        self.taken.fetch_sub(1, Ordering::Relaxed);
+        drop(connection);
     }
 
     fn lock_idle(&self) -> MutexGuard<'_, Vec<IdleConnection>> {

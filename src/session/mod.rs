@@ -71,7 +71,8 @@ pub struct Startup {
 /// Output is sent when it is this long, in bytes.
 const OUTPUT_MAX: usize = 64 * 1024;
 
-/// A session that idles this long gives its SQLite connection and its buffers back.
+/// A session that idles this long gives its SQLite connection and its buffers back; the connection
+/// at once where there are many.
 const IDLE_KEEPS: Duration = Duration::from_millis(500);
 
 /// Begins a session, which the server's threads carry on until the client leaves.
@@ -137,6 +138,8 @@ pub struct Session {
     greeted: bool,
     /// Since when the client has said nothing.
     idle_since: Instant,
+    /// What an idle session can do without was given back.
+    lean: bool,
     /// After an error in the extended protocol: messages are skipped until Sync.
     skipping: bool,
     read_only: bool,
@@ -190,6 +193,7 @@ impl Session {
             broken: false,
             greeted: false,
             idle_since: Instant::now(),
+            lean: false,
             skipping: false,
             read_only,
             connection: None,
@@ -229,6 +233,10 @@ impl Session {
         self.stream.expect_input();
         if self.converse()? {
             self.idle_since = Instant::now();
+            self.lean = false;
+            if self.database().is_crowded() && self.may_release() {
+                self.release_connection();
+            }
         } else {
             self.idle(self.idle_since.elapsed())?;
         }
@@ -281,7 +289,7 @@ impl Session {
 
     /// How long the client may say nothing before [`Self::idle`] has something to do.
     fn patience(&self) -> Option<Duration> {
-        let keeps = self.may_release().then_some(IDLE_KEEPS);
+        let keeps = (!self.lean).then_some(IDLE_KEEPS);
         [self.idle_limit(), keeps].into_iter().flatten().min()
     }
 
@@ -309,10 +317,13 @@ impl Session {
                 Failure::fatal("57P05", "terminating connection due to idle-session timeout")
             }));
         }
-        if self.may_release() && waited >= IDLE_KEEPS {
-            self.release_connection();
+        if waited >= IDLE_KEEPS {
+            if self.may_release() {
+                self.release_connection();
+            }
             self.input.release();
             self.reply.release();
+            self.lean = true;
         }
         Ok(())
     }
@@ -484,7 +495,9 @@ impl Session {
 
     fn drop_connection(&mut self) {
         self.backend.cancel.set_connection(None);
-        self.connection = None;
+        if let Some(connection) = self.connection.take() {
+            self.backend.database.discard(connection);
+        }
         self.temp = None;
     }
 

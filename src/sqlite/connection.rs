@@ -65,6 +65,12 @@ impl IdleConnection {
         self.shared.has_moved()
     }
 
+    /// As [`Connection::has_moved_meanwhile`].
+    #[must_use]
+    pub fn has_moved_meanwhile(&self) -> bool {
+        self.shared.has_moved_meanwhile()
+    }
+
     /// Copies the log into the file and cuts it to nothing, whatever has the file's name by now.
     ///
     /// # Errors
@@ -341,7 +347,7 @@ impl Connection {
     /// The same, when it was not looked for a second.
     #[must_use]
     pub fn has_moved_meanwhile(&self) -> bool {
-        self.shared.seen_in_place.get().elapsed() >= LOOK_INTERVAL && self.has_moved()
+        self.shared.has_moved_meanwhile()
     }
 
     /// Rows changed by the last INSERT, UPDATE or DELETE.
@@ -424,6 +430,10 @@ fn set_small_memory(raw: &rusqlite::Connection, pieces: c_int) {
 }
 
 impl Shared {
+    fn has_moved_meanwhile(&self) -> bool {
+        self.seen_in_place.get().elapsed() >= LOOK_INTERVAL && self.has_moved()
+    }
+
     fn has_moved(&self) -> bool {
         self.seen_in_place.set(Instant::now());
         let mut moved: c_int = 0;
