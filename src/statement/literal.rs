@@ -5,7 +5,7 @@
 
 use super::error::{BadValue, Error, ErrorKind};
 use super::lexer::{Kind, Lexer, Token, continuation};
-use crate::types::Value;
+use crate::types::{Numeric, Value};
 
 /// The value of a literal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,17 +44,14 @@ impl Literal {
         }
     }
 
-    /// The value as SQLite holds it: a numeric is a REAL when 15 digits say it, otherwise text.
+    /// The value as SQLite holds it.
     #[must_use]
     pub fn value(self) -> Value {
         match self {
             Self::Integer(integer) => Value::Integer(integer),
-            Self::Numeric(digits) => match digits.parse::<f64>() {
-                Ok(real) if real.is_finite() && significant_digits(&digits) <= 15 => {
-                    Value::Real(real)
-                }
-                _ => Value::Text(digits),
-            },
+            Self::Numeric(digits) => {
+                Numeric::parse(&digits).map_or(Value::Text(digits), |number| number.to_value())
+            }
             Self::String(text) | Self::Bits(text) => Value::Text(text),
         }
     }
@@ -72,12 +69,6 @@ pub fn name(token: Token, text: &str) -> Result<String, Error> {
         Kind::UnicodeName => unicode(token, text, '"'),
         _ => Err(ErrorKind::Syntax(spelling.to_owned()).at(token.start)),
     }
-}
-
-fn significant_digits(number: &str) -> usize {
-    let mantissa = number.split(['e', 'E']).next().unwrap_or_default();
-    let digits = mantissa.bytes().filter(u8::is_ascii_digit);
-    digits.skip_while(|digit| *digit == b'0').count()
 }
 
 fn decode_plain(quoted: &str) -> Result<Literal, Error> {

@@ -6,7 +6,7 @@ use super::{ColumnType, Error, Numeric, Type, Value, numeric};
 
 /// Fits a value in its stored form, as an INSERT or UPDATE of a Postgres column does: decimals and
 /// fractions of a second are rounded, a string that is too long is refused unless only spaces are
-/// lost. `char(n)` is not padded.
+/// lost. `char(n)` loses the spaces at its end.
 ///
 /// # Errors
 /// The value does not fit.
@@ -19,7 +19,8 @@ pub fn assign(value: Value, column: &ColumnType) -> Result<Value, Error> {
             Some(number) => Ok(number.fit(column.typmod)?.to_value()),
             None => Ok(value),
         },
-        (Type::VARCHAR | Type::BPCHAR, Value::Text(text)) => shorten(text, column),
+        (Type::VARCHAR, Value::Text(text)) => shorten(text, column),
+        (Type::BPCHAR, Value::Text(text)) => shorten(text.trim_end_matches(' ').to_owned(), column),
         (Type::TIME, Value::Text(text)) => {
             let time = datetime::read_time(Value::Text(text.clone()).borrow());
             let rounded = time.map(|us| datetime::stored_time(round(us, column.typmod)));

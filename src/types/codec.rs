@@ -60,6 +60,8 @@ pub(super) enum Class {
     Numeric,
     /// Text in both formats.
     Text,
+    /// `char(n)`: text, filled up with spaces.
+    Padded(u32),
     /// `"char"`: one byte.
     Char,
     /// `json`
@@ -88,7 +90,11 @@ impl Codec {
     /// The codec of a column.
     #[must_use]
     pub fn of(column: &ColumnType, format: Format) -> Self {
-        Self { class: Class::of(column.ty), format, column: *column }
+        let class = match (column.ty, column.shown()) {
+            (Type::BPCHAR, Some(length)) => Class::Padded(length),
+            (ty, _) => Class::of(ty),
+        };
+        Self { class, format, column: *column }
     }
 
     /// Appends a whole field of DataRow: the length and the payload, or -1 for NULL.

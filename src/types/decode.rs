@@ -56,10 +56,12 @@ impl Codec {
             }
             Class::Tid => {
                 scalar::parse_tid(text).ok_or_else(syntax)?;
-                Value::Text(text.to_owned())
+                Value::Text(self.unpadded(text).to_owned())
             }
             Class::Char => Value::Text(text.chars().take(1).collect()),
-            Class::Text | Class::TextOnly | Class::Void => Value::Text(text.to_owned()),
+            Class::Text | Class::Padded(_) | Class::TextOnly | Class::Void => {
+                Value::Text(text.to_owned())
+            }
         })
     }
 
@@ -79,7 +81,9 @@ impl Codec {
             Class::Float4 => single(f32::from_be_bytes(exact(bytes, bad)?)),
             Class::Float8 => double(f64::from_be_bytes(exact(bytes, bad)?)),
             Class::Numeric => Numeric::from_binary(bytes)?.to_value(),
-            Class::Text | Class::Void => Value::Text(check_text(bytes)?.to_owned()),
+            Class::Text | Class::Padded(_) | Class::Void => {
+                Value::Text(self.unpadded(check_text(bytes)?).to_owned())
+            }
             Class::Json => json(check_text(bytes)?, self.column.ty)?,
             Class::Versioned => match bytes {
                 [1, text @ ..] => json(check_text(text)?, self.column.ty)?,
@@ -128,6 +132,11 @@ impl Codec {
         let shipped = || Type::from_name(text).filter(|_| ty == Type::REGTYPE).map(|t| t.0);
         let unknown = || Error::UnknownName { ty: ty.scalar_sql_name(), name: text.to_owned() };
         given.or_else(shipped).ok_or_else(unknown)
+    }
+
+    /// A `char(n)` has no spaces at its end here.
+    fn unpadded(self, text: &str) -> &str {
+        if self.column.ty == Type::BPCHAR { text.trim_end_matches(' ') } else { text }
     }
 
     fn date(self, days: i32) -> Value {

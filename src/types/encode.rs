@@ -32,6 +32,7 @@ impl Codec {
             Class::Float8 => Ok(put(read_float(value), |r| self.write_f64(out, r, style))),
             Class::Numeric => Ok(self.write_numeric(out, value)),
             Class::Text | Class::Json => write_plain(out, value, style),
+            Class::Padded(length) => write_padded(out, value, length, style),
             Class::TextOnly if binary => {
                 Err(Error::NoBinary { ty: self.column.ty.scalar_sql_name() })
             }
@@ -149,7 +150,7 @@ impl Codec {
     /// The scale of `numeric(p,s)` is shown in full. A stored number with more digits than that
     /// keeps them, unless they are a double's rounding error (more than 15 digits).
     fn write_numeric(self, out: &mut Vec<u8>, value: ValueRef<'_>) -> bool {
-        if let (ValueRef::Integer(i), Format::Text, -1) = (value, self.format, self.column.typmod) {
+        if let (ValueRef::Integer(i), Format::Text, None) = (value, self.format, self.scale()) {
             out.extend_from_slice(itoa::Buffer::new().format(i).as_bytes());
             return true;
         }
@@ -178,8 +179,7 @@ impl Codec {
 
     /// Digits after the point that the type modifier asks for.
     fn scale(self) -> Option<usize> {
-        let (_, scale) = numeric::precision_scale(self.column.typmod)?;
-        Some(usize::try_from(scale).unwrap_or(0))
+        usize::try_from(self.column.shown()?).ok()
     }
 
     fn write_char(self, out: &mut Vec<u8>, value: ValueRef<'_>) -> bool {
@@ -333,6 +333,25 @@ fn write_plain(out: &mut Vec<u8>, value: ValueRef<'_>, style: &Style) -> Result<
         ValueRef::Null | ValueRef::Blob(_) => return Ok(false),
     }
     Ok(true)
+}
+
+/// Text filled up with spaces to so many characters.
+fn write_padded(
+    out: &mut Vec<u8>,
+    value: ValueRef<'_>,
+    length: u32,
+    style: &Style,
+) -> Result<bool, Error> {
+    let start = out.len();
+    let written = write_plain(out, value, style)?;
+    // Every byte but those that continue a character starts one.
+    let text = out.get(start..).unwrap_or_default();
+    let characters = text.iter().filter(|byte| **byte & 0xC0 != 0x80).count();
+    let missing = usize::try_from(length).unwrap_or(0).saturating_sub(characters);
+    if written {
+        out.resize(out.len() + missing, b' ');
+    }
+    Ok(written)
 }
 
 /// The name of a `regtype` that Postgres ships.

@@ -13,6 +13,7 @@
 //! | float4, float8 | REAL, a float4 as the double of its shortest digits; NaN is the TEXT `NaN` |
 //! | numeric | INTEGER, or REAL when 15 digits say it exactly, otherwise TEXT |
 //! | text, varchar, bpchar, name, "char", json, jsonb, uuid, enums, inet, xml ... | TEXT |
+//! | char(n) | TEXT without the spaces at its end |
 //! | bytea | BLOB |
 //! | date | TEXT `YYYY-MM-DD` |
 //! | time | TEXT `HH:MM:SS[.ffffff]` |
@@ -149,6 +150,9 @@ pub enum Storage {
     UnixMicros,
     /// Julian day number, real.
     JulianDay,
+    /// The value of an expression without type modifier that is still shown with so many digits
+    /// after the point (numeric), or filled up to so many characters (char).
+    Shown(u32),
 }
 
 /// What egret announces for a column or parameter.
@@ -167,6 +171,29 @@ impl ColumnType {
     #[must_use]
     pub const fn new(ty: Type) -> Self {
         Self { ty, typmod: -1, storage: Storage::Native }
+    }
+
+    /// Digits after the point (numeric) or characters (char) that a value is shown with at least.
+    #[must_use]
+    pub fn shown(&self) -> Option<u32> {
+        match (self.storage, self.ty) {
+            (Storage::Shown(n), _) => Some(n),
+            (_, Type::NUMERIC) => {
+                let (_, scale) = numeric::precision_scale(self.typmod)?;
+                Some(u32::try_from(scale).unwrap_or(0))
+            }
+            (_, Type::BPCHAR) => {
+                character_length(self.typmod).and_then(|length| u32::try_from(length).ok())
+            }
+            _ => None,
+        }
+    }
+
+    /// The type without its modifier, whose values are still shown as that one has them.
+    #[must_use]
+    pub fn unmodified(&self) -> Self {
+        let storage = self.shown().map_or(self.storage, Storage::Shown);
+        Self { ty: self.ty, typmod: -1, storage }
     }
 }
 

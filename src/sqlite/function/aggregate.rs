@@ -9,6 +9,7 @@ use super::{Args, Outcome, outcome, refuse, text, with_arguments};
 use crate::sqlite::host::{FunctionError, HostSlot};
 use crate::types::{Value, ValueRef};
 use rusqlite::functions::{Context, FunctionFlags, WindowAggregate};
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
@@ -57,6 +58,10 @@ pub(super) const AGGREGATES: &[Aggregate] = &[
         Box::new(SumNumeric { mean: true, ..SumNumeric::default() })
     }),
     ("pg_single", 1, Nulls::Keep, || Box::<Single>::default()),
+    ("pg_max_numeric", 1, Nulls::Skip, || Extreme::boxed(Ordering::Greater, numeric_key)),
+    ("pg_min_numeric", 1, Nulls::Skip, || Extreme::boxed(Ordering::Less, numeric_key)),
+    ("pg_max_timetz", 1, Nulls::Skip, || Extreme::boxed(Ordering::Greater, timetz_key)),
+    ("pg_min_timetz", 1, Nulls::Skip, || Extreme::boxed(Ordering::Less, timetz_key)),
     ("pg_array_agg", 1, Nulls::Keep, || Box::<ArrayAgg>::default()),
     ("pg_array_agg_array", 1, Nulls::Keep, || Box::<ArrayAggArray>::default()),
     ("pg_string_agg_bytea", 2, Nulls::Keep, || Box::<StringAggBytea>::default()),
@@ -248,7 +253,7 @@ impl Accumulator for SumNumeric {
             _ if self.rows == 0 => Ok(Value::Null),
             _ if self.not_numbers > 0 => text("NaN"),
             None => Ok(Value::Null),
-            Some(sum) if self.mean => Ok(sum.div(&Decimal::from(self.rows))?.into_nearest()),
+            Some(sum) if self.mean => Ok(sum.div(&Decimal::from(self.rows))?.into_value()),
             Some(sum) => Ok(sum.clone().into_value()),
         }
     }
@@ -278,6 +283,58 @@ impl Accumulator for Single {
     fn value(&self) -> Outcome {
         Ok(self.value.clone().unwrap_or_default())
     }
+}
+
+/// The greatest or least of values that are compared by keys.
+struct Extreme {
+    wanted: Ordering,
+    key: fn(&Args<'_>) -> Result<Vec<u8>, FunctionError>,
+    entered: u64,
+    left: u64,
+    /// Row number, key and value of the rows that are best, or will be once those before have left.
+    best: VecDeque<(u64, Vec<u8>, Value)>,
+}
+
+impl Extreme {
+    fn boxed(
+        wanted: Ordering,
+        key: fn(&Args<'_>) -> Result<Vec<u8>, FunctionError>,
+    ) -> Box<dyn Accumulator> {
+        Box::new(Self { wanted, key, entered: 0, left: 0, best: VecDeque::new() })
+    }
+}
+
+impl Accumulator for Extreme {
+    fn step(&mut self, args: &Args<'_>) -> Result<(), FunctionError> {
+        let key = (self.key)(args)?;
+        while self.best.back().is_some_and(|(_, last, _)| key.cmp(last) == self.wanted) {
+            self.best.pop_back();
+        }
+        self.best.push_back((self.entered, key, args.owned(0)?));
+        self.entered += 1;
+        Ok(())
+    }
+
+    fn inverse(&mut self, _: &Args<'_>) -> Result<(), FunctionError> {
+        self.left += 1;
+        while self.best.front().is_some_and(|(row, ..)| *row < self.left) {
+            self.best.pop_front();
+        }
+        Ok(())
+    }
+
+    fn value(&self) -> Outcome {
+        Ok(self.best.front().map_or(Value::Null, |(_, _, value)| value.clone()))
+    }
+}
+
+fn numeric_key(args: &Args<'_>) -> Result<Vec<u8>, FunctionError> {
+    Ok(args.decimal(0)?.key())
+}
+
+fn timetz_key(args: &Args<'_>) -> Result<Vec<u8>, FunctionError> {
+    let sorted = super::datetime_cast::timetz_key(args)?;
+    Ok((sorted ^ i64::MIN).to_be_bytes().to_vec())
 }
 
 #[derive(Default)]

@@ -66,7 +66,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ("pg_timetz_ge", 2, Flags::PURE, |a| super::boolean(keys(a)?.0 >= keys(a)?.1)),
     ("pg_timetz_eq", 2, Flags::PURE, |a| super::boolean(keys(a)?.0 == keys(a)?.1)),
     ("pg_timetz_ne", 2, Flags::PURE, |a| super::boolean(keys(a)?.0 != keys(a)?.1)),
-    ("pg_timetz_key", 1, Flags::PURE, |a| super::integer(utc_first(timetz(a, 0)?).0)),
+    ("pg_timetz_key", 1, Flags::PURE, |a| super::integer(timetz_key(a)?)),
     ("pg_json_from_timestamp", 1, Flags::PURE, |a| iso(timestamp(a, 0)?, None)),
     ("pg_json_from_timestamptz", 1, Flags::STABLE, |a| {
         iso(timestamptz(a, 0)?, Some(&session_zone(a)?))
@@ -125,6 +125,14 @@ fn timezone_timetz(args: &Args<'_>) -> Outcome {
     let offset = zone::offset_at(args.host()?.transaction_start_us(), &zone_argument(args, 0)?);
     let time = at.time + i64::from(offset - at.offset) * SECOND;
     text(datetime::stored_timetz(TimeTz { time: time.rem_euclid(DAY), offset }))
+}
+
+/// A number to sort by: the text sorts by local time.
+pub(super) fn timetz_key(args: &Args<'_>) -> Result<i64> {
+    /// More than a day has seconds of zones.
+    const ZONES: i64 = 1 << 18;
+    let (time, zone) = utc_first(timetz(args, 0)?);
+    Ok(time * ZONES + i64::from(zone))
 }
 
 /// By the moment in UTC, then by zone.

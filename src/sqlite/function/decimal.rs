@@ -55,13 +55,17 @@ impl Decimal {
         self.0.to_value()
     }
 
-    /// The same for quotients, which are seldom exact: the nearest float rather than TEXT, so that
-    /// results compare and sort as numbers.
+    /// The same, but the nearest float rather than TEXT: what compares as numbers do.
     pub(super) fn into_nearest(self) -> Value {
         match self.0.to_value() {
             Value::Text(_) if self.is_finite() => Value::Real(self.to_float()),
             value => value,
         }
+    }
+
+    /// Bytes that sort as the numbers do; those of equal numbers are equal.
+    pub(super) fn key(&self) -> Vec<u8> {
+        self.0.key()
     }
 
     /// It is a number.

@@ -59,7 +59,7 @@ fn lcm(args: &Args<'_>) -> Outcome {
 /// Both brought to one scale, so that `numeric` works as the integers do.
 fn whole(args: &Args<'_>, operation: fn(i128, i128) -> i128) -> Outcome {
     let (a, b) = (args.decimal(0)?, args.decimal(1)?);
-    let scale = a.trimmed().scale().max(b.trimmed().scale());
+    let scale = a.scale().max(b.scale());
     let unit = Decimal::new(1, scale);
     let scaled = |x: &Decimal| {
         let units = x.div_whole(&unit)?;

@@ -6,23 +6,28 @@ use super::text::count;
 use super::{Args, Flags, Function, Outcome, integer, text};
 use crate::sqlite::host::FunctionError;
 use crate::types::{Value, ValueRef};
+use std::cmp::Ordering;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     ("pg_numeric_add", 2, Flags::PURE, |a| value(a.decimal(0)?.add(&a.decimal(1)?))),
     ("pg_numeric_sub", 2, Flags::PURE, |a| value(a.decimal(0)?.sub(&a.decimal(1)?))),
     ("pg_numeric_mul", 2, Flags::PURE, |a| value(a.decimal(0)?.mul(&a.decimal(1)?))),
-    ("pg_numeric_div", 2, Flags::PURE, |a| nearest(a.decimal(0)?.div(&a.decimal(1)?)?)),
+    ("pg_numeric_div", 2, Flags::PURE, |a| value(a.decimal(0)?.div(&a.decimal(1)?)?)),
     ("pg_mod_numeric", 2, Flags::PURE, |a| value(a.decimal(0)?.rem(&a.decimal(1)?)?)),
     ("pg_div_numeric", 2, Flags::PURE, |a| value(a.decimal(0)?.div_whole(&a.decimal(1)?)?)),
     ("pg_numeric_neg", 1, Flags::PURE, |a| value(a.decimal(0)?.negated())),
-    ("pg_numeric_key", 1, Flags::PURE, key),
+    ("pg_numeric_key", 1, Flags::PURE, |a| Ok(Value::Blob(a.decimal(0)?.key()))),
+    ("pg_number", 1, Flags::PURE, number),
+    ("pg_numeric_scale", 2, Flags::PURE, scaled),
+    ("pg_greatest_numeric", -1, Flags::PURE_NULLS, |a| extreme(a, Ordering::Greater)),
+    ("pg_least_numeric", -1, Flags::PURE_NULLS, |a| extreme(a, Ordering::Less)),
     ("pg_abs_numeric", 1, Flags::PURE, |a| value(a.decimal(0)?.abs())),
     ("pg_sign_numeric", 1, Flags::PURE, |a| integer(a.decimal(0)?.signum())),
     ("pg_ceil_numeric", 1, Flags::PURE, |a| value(a.decimal(0)?.ceil())),
     ("pg_floor_numeric", 1, Flags::PURE, |a| value(a.decimal(0)?.floor())),
     ("pg_round_numeric", -1, Flags::PURE, |a| value(a.decimal(0)?.round(a.int_or(1, 0)?))),
     ("pg_trunc_numeric", -1, Flags::PURE, |a| value(a.decimal(0)?.trunc(a.int_or(1, 0)?))),
-    ("pg_sqrt_numeric", 1, Flags::PURE, |a| nearest(a.decimal(0)?.sqrt()?)),
+    ("pg_sqrt_numeric", 1, Flags::PURE, |a| value(a.decimal(0)?.sqrt()?)),
     ("pg_power_numeric", 2, Flags::PURE, power),
     ("pg_exp_numeric", 1, Flags::PURE, |a| real(super::math::exp(a.float(0)?)?)),
     ("pg_ln_numeric", 1, Flags::PURE, |a| real(super::math::ln(a.float(0)?)?)),
@@ -30,7 +35,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ("pg_log_base", 2, Flags::PURE, log_base),
     ("pg_scale", 1, Flags::PURE, |a| integer(count(a.decimal(0)?.scale()))),
     ("pg_min_scale", 1, Flags::PURE, |a| integer(count(a.decimal(0)?.trimmed().scale()))),
-    ("pg_trim_scale", 1, Flags::PURE, |a| value(a.decimal(0)?)),
+    ("pg_trim_scale", 1, Flags::PURE, |a| value(a.decimal(0)?.trimmed())),
     ("pg_factorial", 1, Flags::PURE, factorial),
     ("pg_width_bucket_numeric", 4, Flags::PURE, width_bucket),
     ("pg_numeric_to_text", 1, Flags::PURE, |a| text(a.decimal(0)?.to_string())),
@@ -41,25 +46,41 @@ fn value(number: Decimal) -> Outcome {
     Ok(number.into_value())
 }
 
-fn nearest(number: Decimal) -> Outcome {
-    Ok(number.into_nearest())
-}
-
-/// A number to sort by: SQLite would put TEXT after every number.
-fn key(args: &Args<'_>) -> Outcome {
+/// What SQLite compares with numbers: it would put TEXT after all of them.
+fn number(args: &Args<'_>) -> Outcome {
     match args.value(0) {
         ValueRef::Text(_) => match args.decimal(0)? {
-            number if number.is_finite() => nearest(number),
+            number if number.is_finite() => Ok(number.trimmed().into_nearest()),
             number if number.signum() < 0 => real(f64::NEG_INFINITY),
-            _ => real(f64::INFINITY),
+            _ => args.owned(0),
         },
         _ => args.owned(0),
     }
 }
 
+/// A value with at least so many digits after the point.
+fn scaled(args: &Args<'_>) -> Outcome {
+    let (number, scale) = (args.decimal(0)?, args.int(1)?);
+    value(if count(number.scale()) < scale { number.round(scale) } else { number })
+}
+
+fn extreme(args: &Args<'_>, wanted: Ordering) -> Outcome {
+    let mut best: Option<Decimal> = None;
+    for i in (0..args.len()).filter(|i| !args.is_null(*i)) {
+        let next = args.decimal(i)?;
+        if best.as_ref().is_none_or(|best| next.compare(best) == wanted) {
+            best = Some(next);
+        }
+    }
+    best.map_or(Ok(Value::Null), value)
+}
+
 fn real(r: f64) -> Outcome {
     Ok(Value::Real(r))
 }
+
+/// Digits after the point that a whole power has at least.
+const POWER_SCALE: i64 = 16;
 
 fn power(args: &Args<'_>) -> Outcome {
     let (base, exponent) = (args.decimal(0)?, args.decimal(1)?);
@@ -67,9 +88,9 @@ fn power(args: &Args<'_>) -> Outcome {
         && let Ok(whole) = u32::try_from(whole)
         && let Ok(exact) = base.powi(whole)
     {
-        return nearest(exact);
+        return value(exact.round(count(base.scale()).max(POWER_SCALE)));
     }
-    nearest(Decimal::from_float(super::math::power(base.to_float(), exponent.to_float())?))
+    value(Decimal::from_float(super::math::power(base.to_float(), exponent.to_float())?))
 }
 
 fn log_base(args: &Args<'_>) -> Outcome {

@@ -249,7 +249,7 @@ impl Accumulator for Squares {
         }
         let bottom = n.mul(&Decimal::from(self.rows - i64::from(self.sample)));
         let variance = top.div(&bottom)?;
-        Ok(if self.root { variance.sqrt()? } else { variance }.into_nearest())
+        Ok(if self.root { variance.sqrt()? } else { variance }.into_value())
     }
 }
 

@@ -35,9 +35,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ("pg_bpchar_to_text", 1, Flags::PURE, |a| text(a.text(0)?.trim_end_matches(' '))),
     ("pg_text_to_name", 1, Flags::PURE, |a| text(cut_bytes(&a.text(0)?, 63))),
     ("pg_varchar_typmod", 2, Flags::PURE, |a| text(left(&a.text(0)?, a.int(1)?.max(0)))),
-    ("pg_bpchar_typmod", 2, Flags::PURE, |a| text(left(&a.text(0)?, a.int(1)?.max(0)))),
-    ("pg_varchar_typmod_store", 2, Flags::PURE, |a| store(a, "character varying")),
-    ("pg_bpchar_typmod_store", 2, Flags::PURE, |a| store(a, "character")),
+    ("pg_bpchar_typmod", 2, Flags::PURE, |a| {
+        text(left(&a.text(0)?, a.int(1)?.max(0)).trim_end_matches(' '))
+    }),
+    ("pg_varchar_typmod_store", 2, Flags::PURE, |a| text(stored(a, "character varying")?)),
+    ("pg_bpchar_typmod_store", 2, Flags::PURE, |a| {
+        text(stored(a, "character")?.trim_end_matches(' '))
+    }),
 ];
 
 /// Postgres allocates no more than this for one value.
@@ -263,14 +267,14 @@ fn cut_bytes(s: &str, length: usize) -> &str {
 }
 
 /// Storing may cut spaces only.
-fn store(args: &Args<'_>, name: &str) -> Outcome {
+fn stored(args: &Args<'_>, name: &str) -> Result<String, FunctionError> {
     let (s, length) = (args.text(0)?, args.int(1)?);
     let kept = left(&s, length.max(0));
     if s[kept.len()..].bytes().any(|b| b != b' ') {
         let message = format!("value too long for type {name}({length})");
         return Err(FunctionError::new("22001", message));
     }
-    text(kept)
+    Ok(kept.to_owned())
 }
 
 /// Text of a value whose type is not known: what `||` would join.

@@ -1,6 +1,8 @@
 //! Queries half way: bodies whose columns' types may still change, and finished ones.
 
+use super::order::is_number;
 use super::output::{Output, labels};
+use super::quote;
 use super::scope::{Scope, SourceColumn};
 use super::signature;
 use super::typed::{Origin, Typed};
@@ -29,6 +31,8 @@ pub(super) struct RowColumn {
     pub(super) ty: ColumnType,
     /// It is never NULL.
     pub(super) not_null: bool,
+    /// SQLite holds its numerics as INTEGER or REAL.
+    pub(super) number: bool,
     /// The table column it is.
     pub(super) origin: Option<Origin>,
     /// The fields of a record, which is kept as a JSON array of them.
@@ -85,6 +89,7 @@ impl From<&RowColumn> for SourceColumn {
             name: column.name.clone(),
             stored: column.stored.clone(),
             fields: column.fields.clone(),
+            number: column.number,
             ..Self::computed("", column.ty, column.not_null)
         }
     }
@@ -121,7 +126,9 @@ impl Body<'_> {
                     let name = format!("column{}", i + 1);
                     let not_null = rows.iter().all(|row| row[i].not_null);
                     let (stored, ty) = (name.clone(), value.ty);
-                    RowColumn { name, stored, ty, not_null, origin: None, fields: Vec::new() }
+                    let number = rows.iter().all(|row| is_number(&row[i]));
+                    let (origin, fields) = (None, Vec::new());
+                    RowColumn { name, stored, ty, not_null, number, origin, fields }
                 };
                 first.iter().enumerate().map(column).collect()
             }
@@ -130,6 +137,7 @@ impl Body<'_> {
                 let both = left.columns().into_iter().zip(right);
                 let merge = |(l, r): (RowColumn, RowColumn)| RowColumn {
                     not_null: l.not_null && r.not_null,
+                    number: l.number && r.number,
                     origin: None,
                     ..l
                 };
@@ -158,6 +166,11 @@ impl Body<'_> {
                 format!("VALUES {}", rows.collect::<Vec<_>>().join(", "))
             }
             Self::Compound(left, op, right) => {
+                let columns = self.columns();
+                if *op == "UNION" && columns.iter().any(|column| column.key().is_some()) {
+                    let (left, right) = (left.sql(Labels::Own), right.sql(Labels::None));
+                    return distinct_rows(&format!("{left} UNION ALL {right}"), &columns);
+                }
                 let right = match **right {
                     Self::Compound(..) => format!("SELECT * FROM ({})", right.sql(Labels::None)),
                     _ => right.sql(Labels::None),
@@ -169,8 +182,35 @@ impl Body<'_> {
     }
 }
 
+/// The rows of a query, those that are equal once.
+fn distinct_rows(sql: &str, columns: &[RowColumn]) -> String {
+    let name = |column: &RowColumn| quote::name(&column.stored);
+    let key = |column: &RowColumn| match column.key() {
+        Some(key) => format!("{key}({})", name(column)),
+        None => name(column),
+    };
+    let names: Vec<String> = columns.iter().map(name).collect();
+    let keys: Vec<String> = columns.iter().map(key).collect();
+    format!("SELECT {} FROM ({sql}) GROUP BY {}", names.join(", "), keys.join(", "))
+}
+
 impl Parts<'_> {
+    /// Whether its DISTINCT must look at keys rather than at the values.
+    pub(super) fn is_distinct_by_keys(&self) -> bool {
+        self.distinct && self.outputs.iter().any(|o| o.column(String::new()).key().is_some())
+    }
+
     fn sql(&self, wanted: Labels) -> String {
+        if self.is_distinct_by_keys() {
+            let stored = labels(self.outputs.iter().map(|output| output.name.as_str()));
+            let columns = self.outputs.iter().zip(stored).map(|(o, stored)| o.column(stored));
+            let columns: Vec<RowColumn> = columns.collect();
+            return distinct_rows(&self.plain_sql(Labels::Own, ""), &columns);
+        }
+        self.plain_sql(wanted, if self.distinct { "DISTINCT " } else { "" })
+    }
+
+    fn plain_sql(&self, wanted: Labels, distinct: &str) -> String {
         let stored = match wanted {
             Labels::None => Vec::new(),
             Labels::Own => labels(self.outputs.iter().map(|output| output.name.as_str())),
@@ -182,7 +222,6 @@ impl Parts<'_> {
         let items: Vec<String> = items.collect();
         // A SELECT of nothing is Postgres's, not SQLite's.
         let items = if items.is_empty() { "NULL".to_owned() } else { items.join(", ") };
-        let distinct = if self.distinct { "DISTINCT " } else { "" };
         format!("SELECT {distinct}{items}{}", self.tail)
     }
 }
@@ -197,5 +236,7 @@ pub(super) fn common(construct: &'static str, types: &[ColumnType]) -> Result<Co
         let (left, right) = (left.sql_name().into_owned(), right.sql_name().into_owned());
         ErrorKind::CannotMatchTypes { construct, left, right }.at(None)
     })?;
-    Ok(ColumnType::new(ty))
+    let shown = first.shown();
+    let alike = rest.iter().all(|other| other.ty == ty && other.shown() == shown);
+    Ok(if alike && first.ty == ty { first.unmodified() } else { ColumnType::new(ty) })
 }

@@ -78,6 +78,11 @@ impl Translator<'_> {
         context: CastContext,
     ) -> Result<Typed, Error> {
         let ty = target.ty;
+        if ty == Type::BPCHAR && context != CastContext::Assignment {
+            // Spaces at its end mean nothing; a column is rid of them by its length.
+            let bare = super::literal::string(text.trim_end_matches(' '), None);
+            return Ok(bare.at(typed.at).with_type(ColumnType::new(ty)));
+        }
         if signature::string_as_text(ty) == Type::TEXT || is_opaque(ty) {
             return Ok(typed.with_type(ColumnType::new(ty)));
         }
@@ -133,9 +138,18 @@ impl Translator<'_> {
         };
         let ty = ColumnType::new(to);
         let Some(function) = function else {
-            let form = if to == Type::JSON { Form::Plain } else { typed.form };
+            let whole = to == Type::NUMERIC && matches!(from, Type::INT2 | Type::INT4 | Type::INT8);
+            let ty = if whole { ColumnType { storage: Storage::Shown(0), ..ty } } else { ty };
+            let form = match typed.form {
+                Form::Plain if whole => Form::Whole,
+                _ if to == Type::JSON => Form::Plain,
+                form => form,
+            };
             return Ok(Typed { form, ty, origin: None, ..typed });
         };
+        let seen = from == Type::NUMERIC
+            && (to.category() == 'S' || to == Type::JSON || to == Type::JSONB);
+        let typed = if seen { self.exact(typed) } else { typed };
         // An array is read and written with the function of its elements.
         let element = from.element().filter(|_| to.element().is_none());
         let element = match (element, to.element()) {
@@ -160,7 +174,8 @@ impl Translator<'_> {
         target: ColumnType,
         context: CastContext,
     ) -> Result<Typed, Error> {
-        let fits = target.typmod < 0 || typed.ty.typmod == target.typmod;
+        let fits =
+            target.typmod < 0 || typed.ty.typmod == target.typmod && typed.ty.ty == target.ty;
         let (Some(function), false) = (signature::typmod(target.ty), fits) else {
             return Ok(typed);
         };

@@ -201,7 +201,7 @@ impl Translator<'_> {
     ) -> Result<Typed, Error> {
         let (a, b) = (self.expr(a, scope)?, self.expr(b, scope)?);
         let (a, b) = self.matched("IS DISTINCT FROM", a, b)?;
-        let (a, b) = (self.lift(a), self.lift(b));
+        let (a, b) = self.comparable_pair(a, b);
         let sql = format!("{} {op} {}", a.operand(), b.operand());
         Ok(never_null(Typed::operator(sql, Type::BOOL)))
     }
@@ -235,13 +235,14 @@ impl Translator<'_> {
         let item = if known { self.common("IN", types, at)? } else { Type::UNKNOWN };
         let (left_type, item) = self.equated(left.ty.ty, item, at)?;
         let left = self.implicit(left, left_type)?;
-        let left = self.lift(left);
-        let mut converted = Vec::with_capacity(items.len());
+        let mut converted = Vec::with_capacity(items.len() + 1);
+        converted.push(self.lift(left));
         for value in items {
             let value = self.implicit(value, item)?;
             converted.push(self.lift(value));
         }
-        let items = converted;
+        let mut items = self.comparable(converted);
+        let left = items.remove(0);
         let sql = format!("{} {op} ({})", left.operand(), super::typed::list(&items));
         Ok(Typed::operator(sql, Type::BOOL).at(at))
     }
@@ -275,7 +276,11 @@ impl Translator<'_> {
             let both = join_chain(&[above, below], true);
             return Ok(if negated { not(&both) } else { both });
         }
-        let (low, high) = (self.lift(low.clone()), self.lift(high.clone()));
+        let all = vec![value.clone(), self.lift(low.clone()), self.lift(high.clone())];
+        let all = self.comparable(all);
+        let [value, low, high] = &all[..] else {
+            return Err(ErrorKind::WrongArity("BETWEEN takes two bounds").at(None));
+        };
         let op = if negated { "NOT BETWEEN" } else { "BETWEEN" };
         let sql = format!("{} {op} {} AND {}", value.operand(), low.operand(), high.operand());
         Ok(Typed::operator(sql, Type::BOOL).at(value.at))
@@ -409,11 +414,10 @@ impl Translator<'_> {
         for when in conditions {
             results.push(self.expr(&when.result, scope)?);
         }
-        let mut results = self.matched_all("CASE", results)?;
+        let (mut results, ty) = self.matched_alike("CASE", results)?;
         if otherwise.is_some() {
             results.rotate_left(1);
         }
-        let ty = results.first().map_or(Type::TEXT, |result| result.ty.ty);
         let not_null = otherwise.is_some() && results.iter().all(|result| result.not_null);
         let last = if otherwise.is_some() { results.pop() } else { None };
         let mut sql = String::from("CASE");
@@ -428,7 +432,7 @@ impl Translator<'_> {
             sql.push_str(&format!(" ELSE {}", last.sql));
         }
         sql.push_str(" END");
-        Ok(Typed { not_null, ..Typed::new(sql, ty) })
+        Ok(Typed { not_null, ..Typed::new(sql, ty.ty).with_type(ty) })
     }
 
     /// The operand of CASE, if there is one, and what it is compared with; conditions otherwise.
@@ -450,7 +454,8 @@ impl Translator<'_> {
         if operand.is_none() {
             return Ok((None, tests));
         }
-        let mut tests = self.matched_all("CASE/WHEN", tests)?;
+        let tests = self.matched_all("CASE/WHEN", tests)?;
+        let mut tests = self.comparable(tests);
         let head = tests.remove(0);
         Ok((Some(head), tests))
     }

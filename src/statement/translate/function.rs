@@ -136,6 +136,7 @@ impl Translator<'_> {
                 let texts = Type::TEXT.array().unwrap_or(Type::TEXT);
                 return self.explicit(typed, ColumnType::new(texts));
             }
+            Handed::Text if typed.ty.ty == Type::BPCHAR => return Ok(self.exact(typed)),
             Handed::Text => return self.explicit(typed, ColumnType::new(Type::TEXT)),
             Handed::Float8 => return self.explicit(typed, ColumnType::new(Type::FLOAT8)),
             Handed::Json => Type::JSON,
@@ -164,6 +165,7 @@ impl Translator<'_> {
             return Ok(Typed::new(sql, target));
         }
         let typed = self.settle(typed)?;
+        let typed = self.exact(typed);
         let function = signature::conversion(typed.ty.ty, target);
         let sql = match function {
             None if typed.ty.ty.category() == 'S' || super::cast::is_opaque(typed.ty.ty) => {
@@ -241,7 +243,14 @@ impl Translator<'_> {
             // The type is that of the left side of the comparison it makes.
             ("nullif", [left, right]) => {
                 let (left, right) = self.equal_sides(left.clone(), right.clone())?;
-                Typed::new(format!("nullif({}, {})", left.sql, right.sql), left.ty.ty)
+                let compared = self.comparable(vec![left.clone(), right]);
+                let list = super::typed::list(&compared);
+                let same = compared.first().is_some_and(|value| value.sql == left.sql);
+                let sql = match same {
+                    true => format!("nullif({list})"),
+                    false => format!("iif(nullif({list}) IS NULL, NULL, {})", left.sql),
+                };
+                Typed::new(sql, left.ty.ty).with_type(left.ty)
             }
             ("count", [argument]) if matches!(argument.form, Form::WholeRow(_) | Form::Row(_)) => {
                 Typed { not_null: true, ..Typed::new("count(*)", Type::INT8) }
@@ -286,6 +295,7 @@ impl Translator<'_> {
     ) -> Result<Typed, Error> {
         let signature = resolved.signature;
         let arguments = self.arguments(resolved, arguments)?;
+        let (arguments, ty) = self.shown(signature.sqlite, arguments, resolved.result);
         if signature.kind == Kind::Set {
             return Ok(self.set_in_select(resolved, &arguments).at(at));
         }
@@ -293,13 +303,17 @@ impl Translator<'_> {
             self.aggregates += 1;
         }
         let not_null = signature.sqlite == "count" || is_total(signature.sqlite, &arguments);
-        let call = if clauses.is_plain() && !(arguments.is_empty() && signature.sqlite == "count") {
+        let sqlite = super::order::comparing(signature.sqlite, &arguments);
+        let call = if clauses.is_plain()
+            && sqlite == signature.sqlite
+            && !(arguments.is_empty() && signature.sqlite == "count")
+        {
             self.spell(signature, &arguments, resolved.result)
         } else {
-            let sql = self.clauses(signature.sqlite, &arguments, clauses, scope)?;
+            let sql = self.clauses(sqlite, &arguments, clauses, scope)?;
             Typed::new(sql, resolved.result)
         };
-        let call = Typed { not_null, ..call.at(at) };
+        let call = Typed { not_null, ..call.with_type(ty).at(at) };
         Ok(call)
     }
 
@@ -339,7 +353,11 @@ impl Translator<'_> {
             sql.push_str("DISTINCT ");
         }
         let star = arguments.is_empty() && name == "count";
-        sql.push_str(&if star { "*".to_owned() } else { super::typed::list(arguments) });
+        sql.push_str(&match () {
+            () if star => "*".to_owned(),
+            () if clauses.distinct && name == "count" => self.sort_keys(arguments),
+            () => super::typed::list(arguments),
+        });
         if !clauses.order_by.is_empty() {
             sql.push_str(&format!(" ORDER BY {}", self.order_list(clauses.order_by, scope)?));
         }
@@ -368,7 +386,7 @@ impl Translator<'_> {
         if !spec.partition_by.is_empty() {
             let keys = spec.partition_by.iter().map(|expr| self.settled(expr, scope));
             let keys = keys.collect::<Result<Vec<_>, _>>()?;
-            parts.push(format!("PARTITION BY {}", super::typed::list(&keys)));
+            parts.push(format!("PARTITION BY {}", self.sort_keys(&keys)));
         }
         if !spec.order_by.is_empty() {
             parts.push(format!("ORDER BY {}", self.order_list(&spec.order_by, scope)?));

@@ -5,7 +5,7 @@ use super::scope::Scope;
 use super::typed::{Form, Typed};
 use super::{Translator, quote};
 use crate::statement::{Error, ErrorKind};
-use crate::types::{ColumnType, Type};
+use crate::types::{ColumnType, Numeric, Type};
 use sqlparser::ast::Value;
 
 impl Translator<'_> {
@@ -89,15 +89,10 @@ fn number(digits: &str, literal: Option<usize>) -> Typed {
     Typed { form: Form::Number(literal, false), not_null: true, ..Typed::new(sql, ty) }
 }
 
-/// A numeric in its inside-SQLite form: text when no REAL says it exactly.
+/// A numeric in its inside-SQLite form.
 fn numeric(digits: &str) -> String {
-    let significant = digits.split(['e', 'E']).next().unwrap_or(digits);
-    let significant = significant.trim_start_matches(['0', '.']).chars();
-    if significant.filter(char::is_ascii_digit).count() > 15 {
-        return quote::string(digits);
-    }
-    match digits.parse::<f64>() {
-        Ok(real) if real.is_finite() => format!("{real:?}"),
-        _ => quote::string(digits),
+    match Numeric::parse(digits) {
+        Ok(number) => quote::value(&number.to_value()),
+        Err(_) => quote::string(digits),
     }
 }

@@ -22,6 +22,7 @@ mod insert;
 mod literal;
 mod maintenance;
 mod operator;
+mod order;
 mod output;
 mod pattern;
 mod query;
@@ -29,6 +30,7 @@ mod quote;
 mod scope;
 mod select;
 mod sequence;
+mod shown;
 mod signature;
 mod subquery;
 mod typed;
@@ -279,6 +281,18 @@ impl Literals {
             *slot = LiteralUse::Bound;
             number
         })
+    }
+
+    /// A piece of SQLite text is not used: what was lifted out of it stays where it is.
+    fn unlift(&mut self, sql: &str) {
+        for number in sql.split('?').skip(1) {
+            let end = number.find(|c: char| !c.is_ascii_digit()).unwrap_or(number.len());
+            let index = number[..end].parse().ok().and_then(|n: usize| n.checked_sub(1));
+            let slot = index.and_then(|i| self.uses.get_mut(i.checked_sub(self.parameters)?));
+            if let Some(slot) = slot {
+                *slot = LiteralUse::Fixed;
+            }
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use super::signature::{self, Resolved, Signature, Unresolved};
 use super::typed::{Form, Level, Typed};
 use super::{Translator, quote};
 use crate::statement::{Error, ErrorKind};
-use crate::types::{Type, Value};
+use crate::types::{ColumnType, Type, Value};
 use sqlparser::ast::BinaryOperator;
 
 impl Translator<'_> {
@@ -87,7 +87,9 @@ impl Translator<'_> {
     ) -> Result<Typed, Error> {
         let at = operands.first().and_then(|operand| operand.at);
         let not_null = operands.iter().all(|operand| operand.not_null);
-        let mut operands = self.arguments(resolved, operands)?;
+        let operands = self.arguments(resolved, operands)?;
+        let signature = resolved.signature;
+        let (mut operands, ty) = self.shown(signature.sqlite, operands, resolved.result);
         // Division looks at its divisor, the others serve any number.
         let liftable = |typed: &Typed| {
             is_comparison(op)
@@ -97,10 +99,13 @@ impl Translator<'_> {
             let lift = |typed| if liftable(&typed) { self.lift(typed) } else { typed };
             operands = operands.into_iter().map(lift).collect();
         }
+        if is_comparison(op) && is_comparison(signature.sqlite) {
+            operands = self.comparable(operands);
+        }
         if needs_no_guard(resolved.signature, &operands) {
             return Ok(infix(op, &operands, resolved.result).at(at));
         }
-        let typed = self.spell(resolved.signature, &operands, resolved.result);
+        let typed = self.spell(signature, &operands, resolved.result).with_type(ty);
         Ok(Typed { not_null, ..typed.at(at) })
     }
 
@@ -145,8 +150,9 @@ impl Translator<'_> {
         let (mut lefts, mut rights) = (Vec::new(), Vec::new());
         for (l, r) in a.into_iter().zip(b) {
             let (l, r) = self.matched("ROW", l, r)?;
-            lefts.push(self.lift(l));
-            rights.push(self.lift(r));
+            let (l, r) = self.comparable_pair(l, r);
+            lefts.push(l);
+            rights.push(r);
         }
         let (l, r) = (super::typed::list(&lefts), super::typed::list(&rights));
         Ok(Typed::operator(format!("({l}) {op} ({r})"), Type::BOOL).at(at))
@@ -216,6 +222,23 @@ impl Translator<'_> {
     ) -> Result<(Typed, Typed), Error> {
         let (l, r) = self.equated(left.ty.ty, right.ty.ty, left.at)?;
         Ok((self.implicit(left, l)?, self.implicit(right, r)?))
+    }
+
+    /// Several values that stand for each other, and their type.
+    pub(super) fn matched_alike(
+        &mut self,
+        construct: &'static str,
+        items: Vec<Typed>,
+    ) -> Result<(Vec<Typed>, ColumnType), Error> {
+        let items = self.matched_all(construct, items)?;
+        Ok(self.alike(items))
+    }
+
+    /// Two values of one type in forms that compare as they do, literals lifted.
+    pub(super) fn comparable_pair(&mut self, left: Typed, right: Typed) -> (Typed, Typed) {
+        let both = vec![self.lift(left.clone()), self.lift(right.clone())];
+        let mut both = self.comparable(both).into_iter();
+        (both.next().unwrap_or(left), both.next().unwrap_or(right))
     }
 
     /// Several values converted to the type they have in common.

@@ -31,6 +31,7 @@ impl Output {
             stored,
             ty: self.value.ty,
             not_null: self.value.not_null,
+            number: super::order::is_number(&self.value),
             origin: self.value.origin,
             fields: match &self.value.form {
                 Form::WholeRow(fields) => fields.iter().map(|(n, v)| (n.clone(), v.ty)).collect(),

@@ -71,20 +71,25 @@ impl Translator<'_> {
     ) -> Result<Rows, Error> {
         self.writes |= !query.locks.is_empty();
         let columns = body.columns();
-        let order = self.order_terms(query.order_by.as_ref(), &body)?;
+        let mut order = self.order_terms(query.order_by.as_ref(), &body)?;
         let limit = self.limit(query, outer)?;
         let single = body.is_single() || matches!(limit.as_str(), " LIMIT 0" | " LIMIT 1");
         let sql = match &body {
-            Body::Select(parts) if !parts.distinct_on.is_empty() => distinct_on(parts, &order),
+            Body::Select(parts) if !parts.distinct_on.is_empty() => {
+                distinct_on(self, parts, &order)
+            }
             _ => {
+                let inside = self.order_keys(&mut order, &body);
                 let order = spell_order(&order);
-                let sql = body.sql(wanted);
                 // SQLite takes no ORDER BY or LIMIT behind VALUES.
-                match &body {
-                    Body::Values(_) if !(order.is_empty() && limit.is_empty()) => {
-                        format!("SELECT * FROM ({sql}){order}")
+                let plain =
+                    matches!(body, Body::Values(_)) && !(order.is_empty() && limit.is_empty());
+                match inside || plain {
+                    true => {
+                        let wanted = if inside { Labels::Own } else { wanted };
+                        format!("SELECT * FROM ({}){order}", body.sql(wanted))
                     }
-                    _ => format!("{sql}{order}"),
+                    false => format!("{}{order}", body.sql(wanted)),
                 }
             }
         };
@@ -142,6 +147,43 @@ impl Translator<'_> {
         items.iter().map(|item| self.order_term(item, body)).collect()
     }
 
+    /// Puts keys in the place of values that SQLite would sort otherwise; whether they are those of
+    /// the body's columns rather than of its FROM items.
+    fn order_keys(&mut self, order: &mut [OrderTerm], body: &Body<'_>) -> bool {
+        let columns = body.columns();
+        let parts = match body {
+            Body::Select(parts) if !parts.is_distinct_by_keys() => Some(parts),
+            _ => None,
+        };
+        let mut inside = false;
+        for term in order {
+            if let (Body::Select(select), None, None) = (body, parts, term.output) {
+                // What a DISTINCT sorts by is in its list.
+                let same = |o: &Output| numberless(&o.value.sql) == numberless(&term.value.sql);
+                term.output = select.outputs.iter().position(same);
+                if term.output.is_some() {
+                    self.literals.unlift(&term.value.sql);
+                }
+            }
+            let column = term.output.and_then(|i| columns.get(i));
+            let Some(column) = column else {
+                term.value.sql = self.sort_key(&term.value);
+                continue;
+            };
+            let Some(key) = column.key() else { continue };
+            let value = match parts.zip(term.output).and_then(|(p, i)| p.outputs.get(i)) {
+                Some(output) => output.value.sql.clone(),
+                None => {
+                    inside = true;
+                    quote::name(&column.stored)
+                }
+            };
+            term.value.sql = format!("{key}({value})");
+            term.output = None;
+        }
+        inside
+    }
+
     /// A number is a position, a name an output column before it is an input column.
     fn order_term(&mut self, item: &OrderByExpr, body: &Body<'_>) -> Result<OrderTerm, Error> {
         let columns = body.columns();
@@ -179,7 +221,7 @@ impl Translator<'_> {
         for item in items {
             let value = self.settled(&item.expr, scope)?;
             let direction = direction(&item.options, value.not_null)?;
-            out.push(format!("{}{direction}", value.sql));
+            out.push(format!("{}{direction}", self.sort_key(&value)));
         }
         Ok(out.join(", "))
     }
@@ -237,15 +279,15 @@ impl Translator<'_> {
 }
 
 /// DISTINCT ON: the first row of each group, by ORDER BY.
-fn distinct_on(parts: &Parts<'_>, order: &[OrderTerm]) -> String {
+fn distinct_on(translator: &Translator<'_>, parts: &Parts<'_>, order: &[OrderTerm]) -> String {
     let stored = labels(parts.outputs.iter().map(|output| output.name.as_str()));
     let mut items: Vec<String> =
         parts.outputs.iter().zip(&stored).map(|(o, label)| o.labelled(label)).collect();
     let value = |term: &OrderTerm| match term.output.and_then(|i| parts.outputs.get(i)) {
-        Some(Output { value, .. }) => value.sql.clone(),
-        None => term.value.sql.clone(),
+        Some(Output { value, .. }) => translator.sort_key(value),
+        None => translator.sort_key(&term.value),
     };
-    let keys = super::typed::list(&parts.distinct_on);
+    let keys = translator.sort_keys(&parts.distinct_on);
     let inner: Vec<String> =
         order.iter().map(|term| format!("{}{}", value(term), term.direction)).collect();
     let inner =
@@ -264,6 +306,16 @@ fn distinct_on(parts: &Parts<'_>, order: &[OrderTerm]) -> String {
         items.join(", "),
         parts.tail
     )
+}
+
+/// A text without the numbers of its parameters: every literal has its own.
+fn numberless(sql: &str) -> String {
+    let mut after_mark = false;
+    let kept = sql.chars().filter(|c| {
+        after_mark = *c == '?' || after_mark && c.is_ascii_digit();
+        *c == '?' || !after_mark
+    });
+    kept.collect()
 }
 
 fn spell_order(order: &[OrderTerm]) -> String {

@@ -51,6 +51,8 @@ pub(super) struct SourceColumn {
     pub(super) ty: ColumnType,
     /// It is never NULL.
     pub(super) not_null: bool,
+    /// SQLite holds its numerics as INTEGER or REAL.
+    pub(super) number: bool,
     /// The table column it is.
     pub(super) origin: Option<Origin>,
     /// A USING list or NATURAL has taken its name over.
@@ -68,7 +70,8 @@ impl SourceColumn {
     pub(super) fn computed(name: &str, ty: ColumnType, not_null: bool) -> Self {
         let (name, stored) = (name.to_owned(), name.to_owned());
         let (origin, merged, fields, part, place) = (None, false, Vec::new(), None, None);
-        Self { name, stored, ty, not_null, origin, merged, fields, part, place }
+        let number = false;
+        Self { name, stored, ty, not_null, number, origin, merged, fields, part, place }
     }
 }
 
@@ -133,7 +136,11 @@ impl Source {
         };
         let fields: Vec<_> = column.fields.iter().enumerate().map(field).collect();
         Typed {
-            form: if fields.is_empty() { Form::Plain } else { Form::WholeRow(fields) },
+            form: match fields.is_empty() {
+                true if column.number => Form::Whole,
+                true => Form::Plain,
+                false => Form::WholeRow(fields),
+            },
             not_null: column.not_null,
             origin: column.origin,
             ..Typed::new(sql, column.ty.ty).with_type(column.ty)

@@ -213,8 +213,12 @@ impl Translator<'_> {
         outputs: &[Output],
         scope: &Scope<'_>,
     ) -> Result<String, Error> {
+        let output = |i: usize| match outputs.get(i).map(|o| (o.column(String::new()).key(), o)) {
+            Some((Some(key), output)) => format!("{key}({})", output.value.sql),
+            _ => (i + 1).to_string(),
+        };
         if let Some(i) = ordinal(key, outputs.len(), "GROUP BY")? {
-            return Ok((i + 1).to_string());
+            return Ok(output(i));
         }
         if let Expr::Tuple(items) = key
             && items.is_empty()
@@ -224,9 +228,9 @@ impl Translator<'_> {
         match (self.settled(key, scope), key) {
             (Err(error), Expr::Identifier(ident)) => {
                 let i = outputs.iter().position(|o| o.name.eq_ignore_ascii_case(&ident.value));
-                i.map(|i| (i + 1).to_string()).ok_or(error)
+                i.map(output).ok_or(error)
             }
-            (typed, _) => typed.map(|typed| not_an_ordinal(typed).sql),
+            (typed, _) => typed.map(|typed| self.sort_key(&not_an_ordinal(typed))),
         }
     }
 
@@ -362,6 +366,9 @@ impl Translator<'_> {
     ) -> Result<Typed, Error> {
         if value.ty == target {
             return Ok(value);
+        }
+        if target.typmod < 0 && value.ty.ty == target.ty && value.ty.shown() != target.shown() {
+            return Ok(self.exact(value));
         }
         let target = ColumnType { storage: value.ty.storage, ..target };
         self.convert(value, target, context)

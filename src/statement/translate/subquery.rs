@@ -44,7 +44,8 @@ impl Translator<'_> {
                         format!("(SELECT pg_single({value}) FROM ({}))", rows.sql)
                     }
                 };
-                Ok(Typed::new(sql, column.ty.ty).with_type(column.ty))
+                let form = if column.number { Form::Whole } else { Form::Plain };
+                Ok(Typed { form, ..Typed::new(sql, column.ty.ty).with_type(column.ty) })
             }
             _ => Err(ErrorKind::WrongArity("subquery must return only one column").at(None)),
         }
@@ -75,6 +76,7 @@ impl Translator<'_> {
             return Ok(super::cast::array_of(items, text));
         }
         let items = self.matched_all("ARRAY", items)?;
+        let items: Vec<Typed> = items.into_iter().map(|item| self.exact(item)).collect();
         let element = items.first().map_or(Type::TEXT, |item| item.ty.ty);
         let ty = match element.element() {
             Some(_) => element,
@@ -119,8 +121,10 @@ impl Translator<'_> {
         let mut converted = Vec::with_capacity(lefts.len());
         let mut rights = Vec::with_capacity(lefts.len());
         for (left, column) in lefts.into_iter().zip(&rows.columns) {
-            let right = Typed::new(quote::name(&column.stored), column.ty.ty);
+            let form = if column.number { Form::Whole } else { Form::Plain };
+            let right = Typed { form, ..Typed::new(quote::name(&column.stored), column.ty.ty) };
             let (left, right) = self.equal_sides(left, right)?;
+            let (left, right) = self.comparable_pair(left, right);
             rights.push(right);
             converted.push(left);
         }
@@ -196,6 +200,7 @@ impl Translator<'_> {
             // The operator must exist, and may want the left side converted.
             let value = Typed::new("\"value\"", element);
             let (left, value) = self.equal_sides(left, value)?;
+            let (left, value) = self.comparable_pair(left, value);
             let word = if any { "IN" } else { "NOT IN" };
             let sql = format!("{} {word} (SELECT {} FROM {rows})", left.operand(), value.sql);
             return Ok(Typed::operator(sql, Type::BOOL).at(left.at));

@@ -33,6 +33,8 @@ pub(super) enum Form {
     Text(String, Option<usize>),
     /// A number literal: its number among the statement's literals, and whether it is negated.
     Number(Option<usize>, bool),
+    /// A numeric that was an integer.
+    Whole,
     /// The parameter of this index, from 0.
     Parameter(usize),
     /// `ARRAY[...]`: its elements.

@@ -91,6 +91,29 @@ impl Decimal {
         }
     }
 
+    /// See [`Numeric::key`](super::Numeric::key): the sign, where the point is, the digits; of a
+    /// negative number with every bit turned, and an end that longer ones come before.
+    pub(super) fn key(&self) -> Vec<u8> {
+        let plain = self.clone().stripped();
+        if plain.digits.is_empty() {
+            return vec![2];
+        }
+        let point = plain.digits.len() as i64 - plain.scale as i64;
+        let mut key = (point ^ i64::MIN).to_be_bytes().to_vec();
+        key.extend_from_slice(&plain.digits);
+        if !plain.negative {
+            key.insert(0, 3);
+            return key;
+        }
+        key.push(0);
+        for (i, byte) in key.iter_mut().enumerate() {
+            // A digit is one less than what stands for it, so that the end is the smallest.
+            *byte = !(*byte + u8::from((8..8 + plain.digits.len()).contains(&i)));
+        }
+        key.insert(0, 1);
+        key
+    }
+
     pub(super) fn add(&self, other: &Self) -> Self {
         let scale = self.scale.max(other.scale);
         let (a, b) = (self.rescaled(scale), other.rescaled(scale));

@@ -118,11 +118,15 @@ impl Numeric {
         Decimal::shifted(negative, digits, scale).map_or(Self::NaN, Self::Finite)
     }
 
-    /// The stored form: INTEGER, or REAL when 15 digits say it exactly, otherwise TEXT.
+    /// The form inside SQLite: INTEGER, or REAL when 15 digits say it exactly, otherwise TEXT. Zeros
+    /// at the end of its fraction are said by TEXT only.
     #[must_use]
     pub fn to_value(&self) -> Value {
         let Self::Finite(decimal) = self else { return Value::Text(self.to_string()) };
         let plain = decimal.clone().stripped();
+        if plain.scale != decimal.scale {
+            return Value::Text(self.to_string());
+        }
         if plain.scale == 0
             && let Ok(integer) = Self::Finite(plain.clone()).to_string().parse()
         {
@@ -253,6 +257,17 @@ impl Numeric {
         match (self, other) {
             (Self::Finite(a), Self::Finite(b)) => a.compare(b),
             _ => rank(self).cmp(&rank(other)),
+        }
+    }
+
+    /// Bytes that sort as the numbers do; those of equal numbers are equal.
+    #[must_use]
+    pub fn key(&self) -> Vec<u8> {
+        match self {
+            Self::Infinity(true) => vec![0],
+            Self::Finite(decimal) => decimal.key(),
+            Self::Infinity(false) => vec![4],
+            Self::NaN => vec![5],
         }
     }
 

@@ -58,6 +58,7 @@ pub(in super::super) fn native(function: &str, arguments: &[&str]) -> Option<Str
         ("pg_text_to_float8" | "pg_to_float8", [x]) => format!("CAST({x} AS REAL)"),
         ("pg_text_to_numeric" | "pg_float8_to_numeric", [x]) => format!("CAST({x} AS NUMERIC)"),
         ("pg_int_to_int2" | "pg_int_to_int4" | "pg_int_to_bool", [x]) => (*x).to_owned(),
+        ("pg_max_numeric" | "pg_min_numeric", [x]) => format!("{}({x})", &function[3..6]),
         (_, [x, ..]) if function.ends_with("_typmod") || function.ends_with("_typmod_store") => {
             (*x).to_owned()
         }
