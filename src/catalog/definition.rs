@@ -20,16 +20,18 @@ pub(super) fn named(name: &str, qualified: bool) -> String {
 }
 
 /// `pg_get_indexdef(oid)`
-pub(super) fn index(relation: &Relation, index: &Index, qualified: bool) -> String {
+pub(super) fn index(relation: &Relation, index: &Index, layout: Layout) -> String {
     let unique = if index.unique { "UNIQUE " } else { "" };
     let keys: Vec<_> = (0..index.keys.len()).map(|i| key_with_order(relation, index, i)).collect();
     let predicate = index.predicate.as_deref().map_or(String::new(), |predicate| {
-        format!(" WHERE {}", in_parentheses(&expression_text(relation, predicate)))
+        let text = expression_text(relation, predicate);
+        let text = if layout.pretty { bare(&text).to_owned() } else { in_parentheses(&text) };
+        format!(" WHERE {text}")
     });
     format!(
         "CREATE {unique}INDEX {} ON {} USING btree ({}){predicate}",
         identifier(&index.shown_name),
-        named(&relation.name, qualified),
+        named(&relation.name, layout.qualified || !layout.pretty),
         keys.join(", ")
     )
 }
@@ -55,6 +57,12 @@ fn in_parentheses(text: &str) -> String {
     } else {
         format!("({text})")
     }
+}
+
+/// An expression without the parentheses around it.
+pub(super) fn bare(text: &str) -> &str {
+    let inner = text.strip_prefix('(').and_then(|text| text.strip_suffix(')'));
+    inner.filter(|_| closes_at_end(text)).map_or(text, bare)
 }
 
 /// The parenthesis that opens first closes at the end.
@@ -153,7 +161,9 @@ pub(super) fn trigger(relation: &Relation, trigger: &Trigger, layout: Layout) ->
     let of: Vec<_> = text.columns.iter().map(|column| identifier(column)).collect();
     let of = if of.is_empty() { String::new() } else { format!(" OF {}", of.join(", ")) };
     let condition = text.condition.map_or_else(String::new, |condition| {
-        format!(" WHEN (({}))", Spelling::of_table(relation).spell(condition))
+        let text = Spelling::of_table(relation).spell(condition);
+        let text = bare(&text);
+        if layout.pretty { format!(" WHEN ({text})") } else { format!(" WHEN (({text}))") }
     });
     format!(
         "CREATE TRIGGER {name} {} {}{of} ON {} FOR EACH ROW{condition} EXECUTE FUNCTION {}()",

@@ -75,6 +75,7 @@ fn scalar_name(ty: Type, typmod: i32) -> String {
         Type::TIMETZ => format!("time{seconds} with time zone"),
         Type::TIMESTAMP => format!("timestamp{seconds} without time zone"),
         Type::TIMESTAMPTZ => format!("timestamp{seconds} with time zone"),
+        Type(2276) => "\"any\"".to_owned(),
         Type(1560) => "bit".to_owned(),
         Type(1562) => "bit varying".to_owned(),
         ty => qualified_name(facts(ty)),

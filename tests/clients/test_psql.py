@@ -44,7 +44,7 @@ def terminal(link):
     ("\\dv", ["Revenue", "view"]),
     ("\\dn", ["public"]),
     ("\\du", ["Role name", "Attributes"]),
-    ("\\dt Inv*", ["0 rows|Did not find"]),
+    ("\\dt nowhere*", ["0 rows|Did not find"]),
     ('\\dt "Inv"*', ["Invoice", "InvoiceLine", "2 rows"]),
     ('\\d "Invoice"', [
         '"?public.Invoice', "Column", "InvoiceId", "not null", "InvoiceDate", "numeric",

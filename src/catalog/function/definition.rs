@@ -64,7 +64,9 @@ fn constraint(args: &Args<'_>) -> Outcome {
 
 /// Expressions are kept as the text that is shown.
 fn expression(args: &Args<'_>) -> Outcome {
-    text(args.text(0)?)
+    let shown = args.text(0)?;
+    let pretty = args.int_or(2, 0)? != 0;
+    text(if pretty { definition::bare(&shown) } else { &shown })
 }
 
 fn index(args: &Args<'_>) -> Outcome {
@@ -81,7 +83,7 @@ fn index(args: &Args<'_>) -> Outcome {
     match usize::try_from(args.int_or(1, 0)?) {
         Ok(0) => {
             let layout = layout(args, 2)?;
-            text(definition::index(relation, index, layout.qualified || !layout.pretty))
+            text(definition::index(relation, index, layout))
         }
         Ok(column) => text(definition::index_key(relation, index, column - 1).unwrap_or_default()),
         Err(_) => text(""),

@@ -14,6 +14,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ("pg_regex_imatch", 2, Flags::PURE, |a| boolean(is_match(a, "i")?)),
     ("pg_regex_not_match", 2, Flags::PURE, |a| boolean(!is_match(a, "")?)),
     ("pg_regex_not_imatch", 2, Flags::PURE, |a| boolean(!is_match(a, "i")?)),
+    ("pg_name_match", 2, Flags::PURE, |a| boolean(is_match(a, case_of(a)?)?)),
+    ("pg_name_not_match", 2, Flags::PURE, |a| boolean(!is_match(a, case_of(a)?)?)),
     ("pg_regexp_like", -1, Flags::PURE, like),
     ("pg_regexp_match", -1, Flags::PURE, match_first),
     ("pg_regexp_replace", -1, Flags::PURE, replace),
@@ -27,6 +29,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 type Result<T> = std::result::Result<T, FunctionError>;
+
+/// A pattern for names without capitals finds them in any case.
+fn case_of(args: &Args<'_>) -> Result<&'static str> {
+    Ok(if args.text(1)?.chars().any(char::is_uppercase) { "" } else { "i" })
+}
 
 fn is_match(args: &Args<'_>, flags: &str) -> Result<bool> {
     Ok(Pattern::compile(&args.text(1)?, flags)?.is_match(&args.text(0)?))

@@ -2,7 +2,7 @@
 //!
 //! <https://www.postgresql.org/docs/15/sql-expressions.html>
 
-use super::operator::operator_name;
+use super::operator::{for_names, operator_name};
 use super::scope::Scope;
 use super::typed::{Form, Level, Typed};
 use super::{Translator, quote};
@@ -87,8 +87,10 @@ impl Translator<'_> {
             Expr::BinaryOp { op: BinaryOperator::Or, .. } => self.chain(expr, false, scope),
             Expr::BinaryOp { left, op, right } => {
                 let name = operator_name(op).map_err(|kind| kind.at(None))?;
-                let (left, right) = (self.expr(left, scope)?, self.expr(right, scope)?);
-                self.binary(&name, left, right)
+                let (left, pattern) = (self.expr(left, scope)?, right);
+                let name = for_names(&name, left.ty.ty, pattern);
+                let right = self.expr(pattern, scope)?;
+                self.binary(name, left, right)
             }
             Expr::UnaryOp { op, expr } => self.unary(*op, expr, scope),
             Expr::Like { negated, any: false, expr, pattern, escape_char } => {

@@ -5,7 +5,7 @@ use super::typed::{Form, Level, Typed};
 use super::{Translator, quote};
 use crate::statement::{Error, ErrorKind};
 use crate::types::{ColumnType, Type, Value};
-use sqlparser::ast::BinaryOperator;
+use sqlparser::ast::{BinaryOperator, Expr};
 
 impl Translator<'_> {
     /// `left operator right`
@@ -319,6 +319,19 @@ fn no_operator(op: &str, types: &[Type], why: Unresolved) -> ErrorKind {
     match why {
         Unresolved::None => ErrorKind::UndefinedOperator(text),
         Unresolved::Ambiguous => ErrorKind::AmbiguousOperator(text),
+    }
+}
+
+/// The operator that matches names with a pattern under the default collation, which psql and its
+/// like use: a file's names are found in any case, as SQLite finds them, so that `\d album` shows
+/// the table `Album`, unless the pattern has capitals. No two relations differ in case alone.
+pub(super) fn for_names<'o>(op: &'o str, left: Type, pattern: &Expr) -> &'o str {
+    let by_default = matches!(pattern, Expr::Collate { collation, .. }
+        if super::last_name(collation) == "default");
+    match op {
+        "~" if by_default && left == Type::NAME => "~default",
+        "!~" if by_default && left == Type::NAME => "!~default",
+        op => op,
     }
 }
 
