@@ -265,10 +265,20 @@ impl Group {
         self.bell.ring();
     }
 
+    /// Its first worker begins.
+    pub(super) fn open(self: &Arc<Self>) -> io::Result<()> {
+        self.hire(self.lock().worker)
+    }
+
+    fn hire(self: &Arc<Self>, number: u64) -> io::Result<()> {
+        let group = Arc::clone(self);
+        self.spares.hire(Box::new(move || group.work(number)))
+    }
+
     /// Leaves the turn that is going on its thread, and gives the group another one.
     fn relieve(self: &Arc<Self>, state: &mut State) {
         let Some(member) = state.turn.and_then(|key| state.members.get(&key)) else { return };
-        if let Err(error) = self.spares.hire(self, state.worker + 1) {
+        if let Err(error) = self.hire(state.worker + 1) {
             return tracing::error!(%error, "clients wait for another's statement: start a thread");
         }
         // The successor shall not hear what this client says meanwhile.

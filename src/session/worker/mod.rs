@@ -19,7 +19,7 @@ use super::stream::Socket;
 use group::Group;
 use spare::Spares;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 use watch::Watch;
@@ -57,8 +57,12 @@ impl Workers {
         let (spares, watch) = <(Arc<Spares>, Arc<Watch>)>::default();
         let groups = (0..count).map(|_| Group::new(&spares, &watch).map(Arc::new));
         let groups = groups.collect::<io::Result<Vec<_>>>()?;
-        groups.iter().try_for_each(|group| spares.hire(group, 0))?;
-        Watch::start(&groups, &watch)?;
+        groups.iter().try_for_each(Group::open)?;
+        let watched: Vec<_> = groups.iter().map(Arc::downgrade).collect();
+        watch.start(move || {
+            let groups = watched.iter().filter_map(Weak::upgrade);
+            groups.filter(Group::look).count() > 0
+        })?;
         Ok(Self { groups, watch })
     }
 

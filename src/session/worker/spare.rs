@@ -1,6 +1,5 @@
-//! Threads for groups that need a worker.
+//! Threads for work that may begin at any moment and last.
 
-use super::group::Group;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,7 +11,7 @@ const SPARE_KEEPS: Duration = Duration::from_secs(10);
 /// Virtual memory: what a thread does not touch costs nothing.
 const STACK_BYTES: usize = 1 << 20;
 
-/// Threads that wait to become a worker, and new ones.
+/// Threads that wait for a job, and new ones.
 #[derive(Default)]
 pub(super) struct Spares {
     jobs: Mutex<Jobs>,
@@ -26,18 +25,16 @@ struct Jobs {
     idle: usize,
 }
 
-/// A group, and the number its worker is to have.
-type Job = (Arc<Group>, u64);
+type Job = Box<dyn FnOnce() + Send>;
 
 impl Spares {
     fn lock(&self) -> MutexGuard<'_, Jobs> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Finds a worker for the group.
-    pub(super) fn hire(self: &Arc<Self>, group: &Arc<Group>, number: u64) -> io::Result<()> {
+    /// Finds a thread for the job.
+    pub(super) fn hire(self: &Arc<Self>, job: Job) -> io::Result<()> {
         let mut jobs = self.lock();
-        let job = (Arc::clone(group), number);
         if jobs.idle > jobs.open.len() {
             jobs.open.push_back(job);
             self.changed.notify_one();
@@ -51,9 +48,8 @@ impl Spares {
 
     fn run(&self, first: Job) {
         let mut job = Some(first);
-        while let Some((group, number)) = job {
-            group.work(number);
-            drop(group);
+        while let Some(run) = job {
+            run();
             job = self.wait();
         }
     }

@@ -1,10 +1,9 @@
 //! One thread that looks, while there are turns, how long they last.
 
 use super::TICK;
-use super::group::Group;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, Thread};
 
 /// The watch goes to sleep when for so many ticks there was nothing to watch.
@@ -19,12 +18,18 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn start(groups: &[Arc<Group>], watch: &Arc<Self>) -> io::Result<()> {
-        let groups: Vec<_> = groups.iter().map(Arc::downgrade).collect();
-        let own = Arc::clone(watch);
-        let started = thread::Builder::new().name("watch".to_owned());
-        let started = started.spawn(move || own.run(&groups))?;
-        drop(watch.thread.set(started.thread().clone()));
+    /// Looks again and again while the last look found something to watch.
+    ///
+    /// # Errors
+    /// There is no thread for it.
+    pub(super) fn start(
+        self: &Arc<Self>,
+        look: impl Fn() -> bool + Send + 'static,
+    ) -> io::Result<()> {
+        let own = Arc::clone(self);
+        let watch = thread::Builder::new().name("watch".to_owned());
+        let watch = watch.spawn(move || own.run(look))?;
+        drop(self.thread.set(watch.thread().clone()));
         Ok(())
     }
 
@@ -44,11 +49,7 @@ impl Watch {
         self.wake();
     }
 
-    fn run(&self, groups: &[Weak<Group>]) {
-        let look = || {
-            let groups = groups.iter().filter_map(Weak::upgrade);
-            groups.filter(Group::look).count() > 0
-        };
+    fn run(&self, look: impl Fn() -> bool) {
         let mut quiet = 0;
         while !self.over.load(Ordering::SeqCst) {
             quiet = if look() { 0 } else { quiet + 1 };
