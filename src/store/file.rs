@@ -4,6 +4,7 @@
 //! synced, renamed, the directory synced. Its timestamp is the file's modification time, as
 //! Litestream has it.
 
+use super::directory::{make_directories, sync_directory};
 use super::{Body, BoxFuture, Error, Etag, Layout, Object, Put, PutMode, Store};
 use bytes::Bytes;
 use std::collections::HashSet;
@@ -175,22 +176,6 @@ impl Store for FileStore {
 
 const TEMP_PREFIX: &str = ".tmp-";
 
-/// Makes a directory and what is above it, each on the disk before the next.
-fn make_directories(directory: &Path) -> io::Result<()> {
-    if directory.is_dir() {
-        return Ok(());
-    }
-    let above = directory.parent().filter(|above| !above.as_os_str().is_empty());
-    if let Some(above) = above {
-        make_directories(above)?;
-    }
-    match fs::create_dir(directory) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
-    above.map_or(Ok(()), sync_directory)
-}
-
 /// Nothing takes an hour to write but what nobody writes any more.
 fn remove_abandoned(directory: &Path, now: SystemTime) -> io::Result<()> {
     const ABANDONED_AFTER_S: i64 = 3600;
@@ -207,10 +192,6 @@ fn remove_abandoned(directory: &Path, now: SystemTime) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-fn sync_directory(directory: &Path) -> io::Result<()> {
-    File::open(directory)?.sync_all()
 }
 
 fn write_body(file: &mut File, body: &Body, timestamp_ms: Option<i64>) -> io::Result<()> {

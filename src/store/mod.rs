@@ -4,6 +4,7 @@
 //! names Litestream gives them; [`Location`] is the URL that names either. Conditional puts are
 //! what fences writers: of two that write one key with [`PutMode::IfAbsent`], one succeeds.
 
+mod directory;
 mod error;
 mod file;
 mod location;
@@ -14,6 +15,7 @@ mod s3;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use directory::{make_directories, sync_directory};
 pub use error::Error;
 pub use file::FileStore;
 pub use location::{Location, LocationError, S3Location};
