@@ -21,6 +21,8 @@ pub struct Config {
     pub read_only: bool,
     /// Where every commit is shipped to.
     pub backups: Vec<Location>,
+    /// What is kept locally, in bytes, for stores that are away; none if nothing was said.
+    pub backup_log_max: Option<u64>,
     /// The backup this serves a replica of.
     pub follow: Option<Location>,
 }
@@ -73,6 +75,8 @@ pub struct Layer {
     pub read_only: Option<bool>,
     /// URLs every commit is shipped to.
     pub backup: Option<Vec<String>>,
+    /// What is kept locally for stores that are away: a number and `kB`, `MB`, `GB` or `TB`.
+    pub backup_log_max: Option<String>,
     /// The URL of the backup to serve a replica of.
     pub follow: Option<String>,
 }
@@ -119,6 +123,9 @@ pub enum Error {
     /// A backup's URL.
     #[error(transparent)]
     Location(#[from] LocationError),
+    /// A size cannot be understood.
+    #[error("\"{0}\" is no size: give a number and kB, MB, GB or TB")]
+    BadSize(String),
     /// A replica does not ship.
     #[error("a replica cannot be backed up: give either a backup or what to follow")]
     FollowAndBackup,
@@ -159,6 +166,7 @@ impl Layer {
             max_connections: self.max_connections.or(lower.max_connections),
             read_only: self.read_only.or(lower.read_only),
             backup: self.backup.or(lower.backup),
+            backup_log_max: self.backup_log_max.or(lower.backup_log_max),
             follow: self.follow.or(lower.follow),
         }
     }
@@ -172,6 +180,7 @@ impl Layer {
         let backups = self.backup.unwrap_or_default();
         let backups =
             backups.iter().map(|url| Location::parse(url)).collect::<Result<Vec<_>, _>>()?;
+        let backup_log_max = self.backup_log_max.as_deref().map(size).transpose()?;
         let follow = self.follow.as_deref().map(Location::parse).transpose()?;
         let paths = self.paths.unwrap_or_default();
         match (&follow, paths.len()) {
@@ -183,7 +192,7 @@ impl Layer {
             return Err(Error::FollowAndBackup);
         }
         let read_only = self.read_only.unwrap_or_default();
-        Ok(Config { paths, listener, read_only, backups, follow })
+        Ok(Config { paths, listener, read_only, backups, backup_log_max, follow })
     }
 
     fn listener(&self) -> Result<Listener, Error> {
@@ -228,6 +237,16 @@ impl Layer {
     }
 }
 
+/// A size in bytes, in PostgreSQL's units of 1024.
+fn size(text: &str) -> Result<u64, Error> {
+    const UNITS: [(&str, u64); 4] =
+        [("kB", 1 << 10), ("MB", 1 << 20), ("GB", 1 << 30), ("TB", 1 << 40)];
+    let found = UNITS.iter().find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, bytes)));
+    let read =
+        found.and_then(|(number, bytes)| number.trim().parse::<u64>().ok()?.checked_mul(*bytes));
+    read.ok_or_else(|| Error::BadSize(text.to_owned()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -249,6 +268,14 @@ mod tests {
     }
 
     #[test]
+    fn sizes() {
+        for (text, bytes) in [("0kB", 0), ("3 kB", 3 << 10), ("512MB", 512 << 20), ("2GB", 2 << 30)]
+        {
+            assert_eq!(size(text).unwrap(), bytes);
+        }
+    }
+
+    #[test]
     fn flags_go_before_the_file() {
         let flags = layer("paths = ['a.db']\nread_only = true");
         let file = layer("paths = ['b.db', 'c.db']\nread_only = false\nlisten = ['[::1]:0']");
@@ -266,6 +293,11 @@ mod tests {
         assert!(error("paths = ['a']\ntls_key = 'k'").starts_with("TLS needs both"));
         assert!(error("paths = ['a']\nmax_connections = 0").contains("at least 1"));
         assert!(error("paths = ['a']\nbackup = ['http://x']").contains("http://x"));
+        for size in ["", "GB", "5", "5 gb", "-1GB", "99999999999TB"] {
+            assert!(
+                error(&format!("paths = ['a']\nbackup_log_max = '{size}'")).contains("no size")
+            );
+        }
         let both = "paths = ['a']\nbackup = ['file:///x']\nfollow = 'file:///x'";
         assert!(error(both).starts_with("a replica cannot"));
         assert!(error("paths = ['a', 'b']\nfollow = 'file:///x'").starts_with("a replica is one"));

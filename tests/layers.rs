@@ -68,7 +68,6 @@ const DOORS: &[(&str, &[&str])] = &[
     ("toml", &["config", "auth"]),
     ("lz4_flex", &["ltx"]),
     ("indicatif", &["cli"]),
-    ("notify", &["shipper"]),
 ];
 
 const LINES_MAX: usize = 600;

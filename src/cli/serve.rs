@@ -46,6 +46,11 @@ pub struct Args {
     #[arg(long, value_name = "URL")]
     backup: Vec<String>,
 
+    /// Keep at most so much of the log locally while a store is away, as 512MB or 10GB; beyond it
+    /// that store starts over with the whole database [default: 4GB]
+    #[arg(long, value_name = "SIZE")]
+    backup_log_max: Option<String>,
+
     /// Serve a replica that follows this backup; PATH is the file to keep
     #[arg(long, value_name = "URL")]
     follow: Option<String>,
@@ -105,6 +110,7 @@ impl Args {
             max_connections: self.max_connections,
             read_only: self.read_only.then_some(true),
             backup: some(self.backup),
+            backup_log_max: self.backup_log_max,
             follow: self.follow,
         };
         Ok(flags.over(file).check()?)

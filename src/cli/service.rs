@@ -176,6 +176,7 @@ fn stop_one(database: &Database, until: Instant) -> bool {
 /// Where each file is shipped to.
 struct Backups {
     locations: Vec<Location>,
+    options: shipper::Options,
     /// One file was named: its backup lies at the location itself, not below it.
     is_single: bool,
 }
@@ -183,7 +184,9 @@ struct Backups {
 impl Backups {
     fn new(config: &Config) -> Self {
         let is_single = matches!(config.paths.as_slice(), [path] if !path.is_dir());
-        Self { locations: config.backups.clone(), is_single }
+        let log_bytes_max = config.backup_log_max.unwrap_or(shipper::LOG_BYTES_MAX);
+        let options = shipper::Options { log_bytes_max, ..shipper::Options::default() };
+        Self { locations: config.backups.clone(), options, is_single }
     }
 
     /// Ships the files that are not shipped yet.
@@ -195,7 +198,7 @@ impl Backups {
             if database.shipper().is_none() {
                 let destinations = self.destinations(&database).await;
                 database
-                    .ship(destinations, &Handle::current())
+                    .ship(destinations, self.options.clone(), &Handle::current())
                     .map_err(|source| Error::Ship { path: database.path().to_owned(), source })?;
             }
         }

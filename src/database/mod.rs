@@ -253,10 +253,10 @@ impl Database {
     pub fn ship(
         &self,
         destinations: Vec<shipper::Destination>,
+        options: shipper::Options,
         runtime: &tokio::runtime::Handle,
     ) -> Result<(), shipper::Error> {
         let hooks = Arc::new(HoldWriters(Arc::clone(&self.gate)));
-        let options = shipper::Options::default();
         let shipper = Shipper::start(&self.path, destinations, options, hooks, runtime)?;
         // A second one would be a mistake of the caller's: the first stays.
         drop(self.shipper.set(shipper));

@@ -52,6 +52,16 @@ pub enum Error {
         /// The database.
         path: PathBuf,
     },
+    /// No destination has answered for so long that nothing is kept for them any more.
+    #[error(
+        "ship {}: the local log is full (--backup-log-max): nothing is kept until a store answers, \
+         then the whole database is shipped",
+        path.display()
+    )]
+    LogFull {
+        /// The database.
+        path: PathBuf,
+    },
     /// The destination has other content under a number that was about to be used.
     #[error("ship: another writer has stored transaction {0} in this place")]
     Conflict(Txid),

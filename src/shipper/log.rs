@@ -8,6 +8,7 @@ use super::Error;
 use crate::ltx::{
     Decoder, Encoder, HEADER_LEN, Header, Name, PageEncoding, Pgno, TRAILER_LEN, Txid,
 };
+use crate::store::{make_directories, sync_directory};
 use std::fs::{self, File};
 use std::io::{BufReader, BufWriter, ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -160,7 +161,7 @@ impl Log {
     }
 
     fn create(&self) -> Result<(), Error> {
-        fs::create_dir_all(&self.directory).map_err(Error::io(&self.directory))
+        make_directories(&self.directory).map_err(Error::io(&self.directory))
     }
 
     fn entries(&self) -> Result<Vec<PathBuf>, Error> {
@@ -180,8 +181,7 @@ impl Draft<'_> {
         Ok(self.encoder.page(pgno, page)?)
     }
 
-    /// Puts the file on disk, then gives it its name. That the name is on disk is not waited for:
-    /// losing it when the machine dies costs a snapshot and nothing else.
+    /// Puts the file on disk, then its name.
     pub(super) fn finish(self) -> Result<Name, Error> {
         let (writer, _) = self.encoder.finish()?;
         let failed = Error::io(&self.temporary);
@@ -189,6 +189,8 @@ impl Draft<'_> {
         file.sync_all().map_err(Error::io(&self.temporary))?;
         let path = self.log.path(self.name);
         fs::rename(&self.temporary, &path).map_err(Error::io(&path))?;
+        let directory = &self.log.directory;
+        sync_directory(directory).map_err(Error::io(directory))?;
         Ok(self.name)
     }
 }

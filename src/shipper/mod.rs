@@ -10,10 +10,14 @@
 //!   own.
 //! * Nothing happens while nothing is committed.
 //!
-//! To a foreign process the shipper is a reader that never ends: its PASSIVE checkpoints do little,
-//! and one that waits for readers (FULL, RESTART, TRUNCATE with a busy timeout) keeps writers out for
-//! as long as it waits, in vain. An application should leave checkpoints to egret
+//! To a foreign process the shipper is a reader that moves on once in a sync interval: a checkpoint
+//! that waits for readers (FULL, RESTART, TRUNCATE with a busy timeout) waits for it about that long,
+//! and keeps writers out meanwhile. An application does best to leave checkpoints to egret
 //! (`PRAGMA wal_autocheckpoint = 0`).
+//!
+//! A store that is away costs space: local files are kept for it up to [`Options::log_bytes_max`].
+//! Beyond that they are given up; while no destination is left, no read mark is held and the log is
+//! checkpointed unread. A destination that answers again goes on with the whole database.
 //!
 //! Nothing is ever written into the database for this purpose. What is kept locally lies in
 //! `.<file>-egret/` beside it and may be deleted at any moment: the numbers continue after those of
@@ -24,6 +28,8 @@ mod log;
 pub mod plan;
 mod progress;
 pub mod restore;
+mod retention;
+mod status;
 mod tail;
 mod upload;
 mod watch;
@@ -31,7 +37,7 @@ mod worker;
 
 pub use error::Error;
 pub use log::state_directory;
-pub use progress::{DestinationStatus, Failure, Status};
+pub use status::{DestinationStatus, Failure, Status};
 
 use crate::ltx::{PageEncoding, Txid};
 use crate::store::Replica;
@@ -47,8 +53,11 @@ use tokio::task::AbortHandle;
 /// commit is stored within a second.
 const SYNC_INTERVAL: Duration = Duration::from_millis(750);
 /// More than SQLite's own 1000: a checkpoint here syncs twice as often, since most of it happens
-/// while writers go on.
-const CHECKPOINT_PAGES: u64 = 4000;
+/// while writers go on. Not much more: as long as the log's file grows each sync of it is dearer.
+const CHECKPOINT_PAGES: u64 = 2000;
+
+/// What local files may take in bytes unless something else is said: 4 GiB.
+pub const LOG_BYTES_MAX: u64 = 4 << 30;
 
 /// What the shipper asks of whoever serves the file.
 pub trait Hooks: Send + Sync {
@@ -104,6 +113,12 @@ pub struct Options {
     pub batch_bytes_max: u64,
     /// How long local files are kept after every destination has them.
     pub local_retention: Duration,
+    /// What local files may take in bytes, but for one that holds the whole database. Beyond it
+    /// nothing is kept for the destination that is behind furthest: it goes on with the whole
+    /// database when it answers.
+    pub log_bytes_max: u64,
+    /// How often local files are looked through.
+    pub prune_interval: Duration,
     /// How pages are stored; frames are for readers older than Litestream 0.5.16.
     pub encoding: PageEncoding,
 }
@@ -118,6 +133,8 @@ impl Default for Options {
             warn_bytes: 512 << 20,
             batch_bytes_max: 64 << 20,
             local_retention: Duration::from_secs(300),
+            log_bytes_max: LOG_BYTES_MAX,
+            prune_interval: Duration::from_secs(10),
             encoding: PageEncoding::Block,
         }
     }

@@ -1,6 +1,7 @@
 //! What the worker, the uploads and those who wait for them tell each other.
 
 use super::log::Log;
+use super::status::{DestinationStatus, Failure, Status};
 use super::{Error, Hooks, Options};
 use crate::ltx::{Name, Txid};
 use std::path::{Path, PathBuf};
@@ -105,64 +106,13 @@ struct State {
 
 #[derive(Debug, Default)]
 struct DestinationState {
+    /// It has said how far it is, and files are kept for it.
     contacted: bool,
+    /// It was away for too long: nothing is kept for it until it answers.
+    cut: bool,
     /// Local files up to here are of no use to it; only a full one above is.
     full_above: Option<Txid>,
     status: DestinationStatus,
-}
-
-/// How shipping goes.
-#[derive(Clone, Debug, Default)]
-pub struct Status {
-    /// The newest transaction in the local log.
-    pub txid: Txid,
-    /// Batches written to the local log by this process.
-    pub batches: u64,
-    /// How many of them hold the whole database.
-    pub fulls: u64,
-    /// Checkpoints made.
-    pub checkpoints: u64,
-    /// The length of the write-ahead log's file at the last look.
-    pub wal_bytes: u64,
-    /// Why the last look failed; none if it did not.
-    pub error: Option<Failure>,
-    /// Looks that failed for another reason than that they came too early.
-    pub failed_count: u64,
-    /// The last of them.
-    pub failure: Option<Failure>,
-    /// One for each destination, in the order they were given.
-    pub destinations: Vec<DestinationStatus>,
-}
-
-/// How shipping to one destination goes.
-#[derive(Clone, Debug, Default)]
-pub struct DestinationStatus {
-    /// Its name.
-    pub name: String,
-    /// The newest transaction it has.
-    pub stored: Txid,
-    /// When that was stored, in milliseconds since 1970; none if it was before this process.
-    pub stored_ms: Option<i64>,
-    /// Files stored by this process.
-    pub stored_count: u64,
-    /// Attempts that failed.
-    pub failed_count: u64,
-    /// The last attempt that failed.
-    pub failure: Option<Failure>,
-    /// Since when, in milliseconds since 1970, there are transactions that it has not; none if it
-    /// has all.
-    pub behind_since_ms: Option<i64>,
-}
-
-/// Something that went wrong.
-#[derive(Clone, Debug)]
-pub struct Failure {
-    /// The transaction it was about; 0 if none.
-    pub txid: Txid,
-    /// When, in milliseconds since 1970.
-    pub at_ms: i64,
-    /// The error.
-    pub error: String,
 }
 
 /// What an upload does next.
@@ -233,6 +183,12 @@ impl Shared {
         self.lock().looks_asked
     }
 
+    /// Somebody waits for a look.
+    pub(super) fn is_awaited(&self) -> bool {
+        let state = self.lock();
+        state.looks_done < state.looks_asked
+    }
+
     /// A look ended at the end of the log.
     pub(super) fn looked(&self, asked: u64, wal_bytes: u64) {
         let mut state = self.lock();
@@ -280,10 +236,43 @@ impl Shared {
         self.lock().full_wanted
     }
 
-    /// Up to where every destination has everything.
+    /// Up to where nobody needs local files any more.
     pub(super) fn stored_everywhere(&self) -> Txid {
         let state = self.lock();
-        state.destinations.iter().map(|d| d.status.stored).min().unwrap_or(state.newest)
+        let waiting = state.destinations.iter().filter(|d| !d.cut);
+        waiting.map(|d| d.status.stored).min().unwrap_or(state.newest)
+    }
+
+    /// The newest local file that holds the whole database, as far as this process knows.
+    pub(super) fn full(&self) -> Txid {
+        self.lock().full
+    }
+
+    /// Keeps nothing more for the destination that is behind furthest, until it answers; false if
+    /// none is behind.
+    pub(super) fn cut_off(&self) -> bool {
+        let mut state = self.lock();
+        let newest = state.newest;
+        let behind = state.destinations.iter_mut().filter(|d| !d.cut && d.status.stored < newest);
+        let Some(furthest) = behind.min_by_key(|d| d.status.stored) else { return false };
+        (furthest.cut, furthest.contacted) = (true, false);
+        let (file, destination) = (self.database.display(), &furthest.status.name);
+        tracing::warn!(%file, destination, "the local log is full: goes on with the whole database when this destination answers");
+        drop(state);
+        // Who waits for a job is to ask how far the destination is instead.
+        self.tell();
+        true
+    }
+
+    /// Nothing is kept for the destination until it says how far it is.
+    pub(super) fn is_cut(&self, index: usize) -> bool {
+        self.lock().destinations.get(index).is_some_and(|d| d.cut)
+    }
+
+    /// Nothing is kept for any destination.
+    pub(super) fn is_paused(&self) -> bool {
+        let state = self.lock();
+        !state.destinations.is_empty() && state.destinations.iter().all(|d| d.cut)
     }
 
     /// The worker has ended.
@@ -305,9 +294,10 @@ impl Shared {
         state.floor = Some(state.floor.unwrap_or_default().max(newest));
         let (base, local) = (state.base, state.newest);
         let Some(destination) = state.destinations.get_mut(index) else { return };
+        let was_cut = std::mem::take(&mut destination.cut);
         destination.contacted = true;
         destination.status.stored = newest;
-        let diverged = base.is_some_and(|base| newest > base);
+        let diverged = was_cut || base.is_some_and(|base| newest > base);
         if diverged {
             destination.full_above = Some(newest.max(local));
             state.full_wanted = true;

@@ -10,7 +10,8 @@
 //! only from a sealed place can the log be started over, since a mark on a frame forbids it, and a
 //! mark on the whole file forbids that anything later is backfilled, which forbids it too. So new
 //! salts at a sealed place mean "read on at the beginning", and anywhere else "something was
-//! missed". After a restart of the program there is no mark to rely on; then the last frame shipped
+//! missed". The mark follows what is shipped ([`Tail::settle`]): a foreign checkpoint that waits for
+//! readers waits for this one until the next look at most. After a restart of the program there is no mark to rely on; then the last frame shipped
 //! must still lie where it did, with nothing of its run behind it.
 //!
 //! No thread, no waiting, no store: [`super::worker`] calls it.
@@ -18,13 +19,14 @@
 use super::log::{Log, Newest};
 use super::{Error, Hooks, Options};
 use crate::ltx::{self, Header, NO_CHECKSUM, Name, Txid, lock_page};
-use crate::sqlite::{Checkpoint, Keeper};
+use crate::sqlite::{Checkpoint, Checkpointed, Keeper};
 use crate::wal::{Batch, Position, Salts, WAL_HEADER_LEN, WalReader};
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 /// The follower of one file's log.
 pub(super) struct Tail {
@@ -37,6 +39,8 @@ pub(super) struct Tail {
     batch_bytes_max: u64,
     txid: Txid,
     place: Option<Place>,
+    /// What the index said when the mark was last moved; none if it was taken otherwise.
+    settled: Option<Checkpointed>,
 }
 
 /// Device and inode.
@@ -60,8 +64,9 @@ struct Place {
 pub(super) enum Synced {
     /// Nothing was committed.
     Nothing,
-    /// One batch was written to the local log.
-    Wrote(Name),
+    /// One batch was written to the local log; whether it left some of what was committed when it
+    /// was begun.
+    Wrote(Name, bool),
     /// It cannot be proved that nothing was missed.
     Lost(Lost),
 }
@@ -113,6 +118,7 @@ impl Tail {
             batch_bytes_max: options.batch_bytes_max,
             txid,
             place: None,
+            settled: None,
         })
     }
 
@@ -128,7 +134,7 @@ impl Tail {
     /// committed since; or says why that is not possible.
     pub(super) fn attach(&mut self, wrote: &mut dyn FnMut(Name)) -> Result<Option<Lost>, Error> {
         self.with_writers_out(|tail| {
-            tail.keeper.mark()?;
+            tail.mark()?;
             match tail.proven()? {
                 Ok(place) => {
                     tail.place = Some(place);
@@ -154,10 +160,13 @@ impl Tail {
             _ if place.sealed => reader.start(),
             _ => return Ok(Synced::Lost(Lost::Restarted)),
         };
-        reader.resume(start)?;
+        reader.resume(start);
         let until = self.committed_until(&reader)?;
         match reader.committed(until, self.batch_bytes_max)? {
-            Some(batch) => self.write(place, &mut reader, &batch).map(Synced::Wrote),
+            Some(batch) => {
+                let name = self.write(place, &reader, &batch)?;
+                Ok(Synced::Wrote(name, batch.end.offset < until))
+            }
             None => Ok(Synced::Nothing),
         }
     }
@@ -166,7 +175,7 @@ impl Tail {
     pub(super) fn full(&mut self) -> Result<Name, Error> {
         self.place = None;
         let mut place = self.with_writers_out(|tail| {
-            tail.keeper.mark()?;
+            tail.mark()?;
             tail.end_of_log()
         })?;
         let (page_size, commit) = self.keeper.size()?;
@@ -187,6 +196,49 @@ impl Tail {
         Ok(name)
     }
 
+    /// Moves the read mark to where the log was read to, if that is its end: onto its last frame,
+    /// which lets a checkpoint copy all of it, or onto the whole file once all is copied, which lets
+    /// the log be started over. True if somebody may be copying, and want that soon.
+    pub(super) fn settle(&mut self) -> Result<bool, Error> {
+        let Some(place) = self.place else { return Ok(false) };
+        let Some(position) = place.position else { return Ok(false) };
+        let read = (position.offset - WAL_HEADER_LEN) / place.frame_len.max(1);
+        let before = self.keeper.checkpoint(Checkpoint::Noop)?;
+        let at_end = u64::try_from(before.frames).is_ok_and(|frames| frames == read);
+        if !at_end || read == 0 || before.is_complete() && self.settled == Some(before) {
+            return Ok(false);
+        }
+        let copying = !before.is_complete() && self.glance().was_just_copied();
+        if self.settled == Some(before) {
+            return Ok(copying);
+        }
+        self.keeper.mark()?;
+        let after = self.keeper.checkpoint(Checkpoint::Noop)?;
+        self.settled = Some(after);
+        if let Some(place) = &mut self.place
+            && before.is_complete()
+            && after == before
+        {
+            // Nothing was backfilled beyond the mark before: this one is on the whole file, and the
+            // same frames are backfilled still, so the log was not started over meanwhile.
+            place.sealed = true;
+        }
+        Ok(copying)
+    }
+
+    /// Gives the mark up, and copies a log of more than so many pages into the database without
+    /// having read it: only [`Self::full`] can follow.
+    pub(super) fn rest(&mut self, checkpoint_pages: u64) -> Result<(), Error> {
+        (self.place, self.settled) = (None, None);
+        self.keeper.unmark()?;
+        let log = self.keeper.checkpoint(Checkpoint::Noop)?;
+        let waiting = u64::try_from(log.frames - log.backfilled).unwrap_or(0);
+        if waiting > checkpoint_pages {
+            self.keeper.checkpoint(Checkpoint::Passive)?;
+        }
+        Ok(())
+    }
+
     /// Bytes of the log that were not there at the last checkpoint, as far as they were shipped.
     pub(super) fn frames_since_checkpoint(&self) -> u64 {
         let Some((place, position)) = self.place.and_then(|p| Some((p, p.position?))) else {
@@ -195,13 +247,22 @@ impl Tail {
         position.offset.saturating_sub(place.checkpointed) / place.frame_len.max(1)
     }
 
+    /// Frames of the log that are not shipped yet.
+    pub(super) fn unread_frames(&self) -> Result<u64, Error> {
+        let log = self.keeper.checkpoint(Checkpoint::Noop)?;
+        let place = self.place.and_then(|place| Some((place.position?, place.frame_len)));
+        let read = place.map_or(0, |(at, len)| (at.offset - WAL_HEADER_LEN) / len.max(1));
+        Ok(u64::try_from(log.frames).unwrap_or(0).saturating_sub(read))
+    }
+
     /// The length of the log's file.
     pub(super) fn wal_len(&self) -> u64 {
         fs::metadata(&self.wal).map_or(0, |metadata| metadata.len())
     }
 
-    /// Copies the log into the database file and lets the next writer start it over, unless
-    /// readers are in the way. False if a writer was: try again later.
+    /// Writes what was committed since the last time, copies the log into the database file and lets
+    /// the next writer start it over, unless readers are in the way. False if a writer was, or
+    /// something was missed, which [`Self::sync`] finds too: try again later.
     ///
     /// Most of the copying happens while writers go on; they wait only for the rest.
     pub(super) fn checkpoint(
@@ -209,7 +270,7 @@ impl Tail {
         truncate_above: u64,
         wrote: &mut dyn FnMut(Name),
     ) -> Result<bool, Error> {
-        self.keeper.mark()?;
+        self.mark()?;
         self.keeper.checkpoint(Checkpoint::Passive)?;
         let sealed = self.with_writers_out(|tail| {
             if let Some(lost) = tail.drain_and_seal(wrote)? {
@@ -217,14 +278,12 @@ impl Tail {
             }
             tail.keeper.unmark()?;
             let done = tail.keeper.checkpoint(Checkpoint::Passive);
-            tail.keeper.mark()?;
+            tail.mark()?;
             Ok(Ok(done?.is_complete()))
         });
         let complete = match sealed {
             Ok(Ok(complete)) => complete,
-            // The next sync finds the same and says so.
-            Ok(Err(_)) => return Ok(true),
-            Err(Error::Busy { .. }) => return Ok(false),
+            Ok(Err(_)) | Err(Error::Busy { .. }) => return Ok(false),
             Err(error) => return Err(error),
         };
         if let Some(place) = &mut self.place {
@@ -244,6 +303,11 @@ impl Tail {
     /// The path of the log.
     pub(super) fn wal(&self) -> &Path {
         &self.wal
+    }
+
+    fn mark(&mut self) -> Result<(), Error> {
+        self.settled = None;
+        Ok(self.keeper.mark()?)
     }
 
     fn with_writers_out<T>(
@@ -266,7 +330,7 @@ impl Tail {
     fn drain_and_seal(&mut self, wrote: &mut dyn FnMut(Name)) -> Result<Option<Lost>, Error> {
         loop {
             match self.sync()? {
-                Synced::Wrote(name) => wrote(name),
+                Synced::Wrote(name, _) => wrote(name),
                 Synced::Lost(lost) => return Ok(Some(lost)),
                 Synced::Nothing => break,
             }
@@ -329,7 +393,7 @@ impl Tail {
         if now.0 != salts.0.wrapping_add(1) {
             return Ok(Err(Lost::Restarted));
         }
-        reader.resume(position)?;
+        reader.resume(position);
         let missed = reader.next_frame()?.is_some();
         Ok(if missed { Err(Lost::Restarted) } else { Ok(reader.start()) })
     }
@@ -375,7 +439,7 @@ impl Tail {
     fn write(
         &mut self,
         place: Place,
-        reader: &mut WalReader<File>,
+        reader: &WalReader<File>,
         batch: &Batch,
     ) -> Result<Name, Error> {
         let page_size = reader.header().page_size;
@@ -464,17 +528,31 @@ fn identity(database: &Path) -> Result<Identity, Error> {
     }
 }
 
+/// How long a checkpoint may take from its last write to its end.
+const SYNC_TIME: Duration = Duration::from_secs(10);
+
 /// What the file system says of a file and its log, without SQLite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Glance {
-    database: Option<Identity>,
-    wal: Option<(u64, i64, i64)>,
+    identity: Option<Identity>,
+    written: Option<SystemTime>,
+    wal: Option<(u64, SystemTime)>,
 }
 
 impl Glance {
     fn at(database: &Path, wal: &Path) -> Self {
-        let wal = fs::metadata(wal).ok().map(|m| (m.len(), m.mtime(), m.mtime_nsec()));
-        Self { database: identity(database).ok(), wal }
+        let database = fs::metadata(database).ok();
+        Self {
+            identity: database.as_ref().map(|m| (m.dev(), m.ino())),
+            written: database.and_then(|m| m.modified().ok()),
+            wal: fs::metadata(wal).ok().and_then(|m| Some((m.len(), m.modified().ok()?))),
+        }
+    }
+
+    /// Something was copied from the log into the file a moment ago.
+    fn was_just_copied(&self) -> bool {
+        let (Some(written), Some((_, logged))) = (self.written, self.wal) else { return false };
+        written > logged && written.elapsed().is_ok_and(|age| age < SYNC_TIME)
     }
 }
 

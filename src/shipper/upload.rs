@@ -2,7 +2,9 @@
 //!
 //! What enters: the news that there are local files. What leaves: the same files in the store. A
 //! number is written once: if another writer was there first, that is an error, not overwritten.
-//! Everything is tried again, for ever.
+//! One after another, since what is behind a gap cannot be restored: were the machine lost between
+//! two uploads that ran at once, all of the backup might be refused. Everything is tried again, for
+//! ever.
 
 use super::Error;
 use super::log::remove;
@@ -22,11 +24,13 @@ const LOGGED_EVERY: u32 = 16;
 /// Serves one destination until the task is aborted.
 pub(super) async fn run(shared: Arc<Shared>, index: usize, replica: Replica) {
     let upload = Upload { shared, index, replica };
-    upload.contact().await;
     let mut news = upload.shared.news();
+    upload.contact().await;
     loop {
         news.borrow_and_update();
-        if let Some(job) = upload.shared.next_job(index) {
+        if upload.shared.is_cut(index) {
+            upload.contact().await;
+        } else if let Some(job) = upload.shared.next_job(index) {
             upload.carry(job).await;
         } else if news.changed().await.is_err() {
             return;
@@ -61,12 +65,15 @@ impl Upload {
         self.shared.contacted(self.index, newest);
     }
 
-    /// Stores a file until that succeeds.
+    /// Stores a file until that succeeds, or the file is kept no more.
     async fn carry(&self, job: Job) {
         let txid = job.name().max;
         let mut failures = 0;
         while let Err(error) = self.store(job).await {
             self.pause(&mut failures, txid, &error).await;
+            if self.shared.is_cut(self.index) {
+                return;
+            }
         }
         self.shared.stored(self.index, txid);
     }

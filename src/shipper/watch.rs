@@ -1,84 +1,130 @@
-//! Notices that somebody else wrote to a log.
+//! Notices that somebody else wrote to a file or its log.
 //!
-//! What enters: a path to watch. What leaves: a ring of the bell, soon after the file was written.
-//! One watcher serves the whole process. A watch is armed only while nothing happens: while a file
-//! is being written its shipper looks by itself.
+//! What enters: paths to watch. What leaves: one ring of the bell, soon after one of them was
+//! written. A watch that has rung is over until it is armed again, so a file that is being written
+//! costs its writers nothing: its shipper looks by itself then. One watcher serves the whole
+//! process.
 
 use super::progress::Bell;
-use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
+use rustix::io::Errno;
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-/// A file that may be watched.
+/// Files whose writing rings a bell.
 pub(super) struct Watch {
-    path: PathBuf,
+    paths: [PathBuf; 2],
     bell: Arc<Bell>,
-    armed: bool,
+    /// The numbers of its armed watches, and of some that have rung.
+    numbers: Vec<i32>,
 }
 
-type Bells = Arc<Mutex<HashMap<PathBuf, Arc<Bell>>>>;
-
 struct Hub {
-    watcher: Mutex<RecommendedWatcher>,
-    bells: Bells,
+    inotify: OwnedFd,
+    /// The bells of armed watches, by the numbers the system gave these.
+    bells: Mutex<HashMap<i32, Arc<Bell>>>,
 }
 
 impl Watch {
     /// Nothing is watched yet.
-    pub(super) fn new(path: &Path, bell: Arc<Bell>) -> Self {
-        Self { path: path.to_owned(), bell, armed: false }
+    pub(super) fn new(paths: [PathBuf; 2], bell: Arc<Bell>) -> Self {
+        Self { paths, bell, numbers: Vec::new() }
     }
 
-    /// From now on a write rings the bell. False if it was armed before, or the system cannot.
+    /// The next write to any of the files rings the bell. False if all were armed before, or the
+    /// system cannot.
     pub(super) fn arm(&mut self) -> bool {
-        let Some(hub) = hub().filter(|_| !self.armed) else { return false };
-        lock(&hub.bells).insert(self.path.clone(), Arc::clone(&self.bell));
-        self.armed = lock(&hub.watcher).watch(&self.path, RecursiveMode::NonRecursive).is_ok();
-        self.armed
-    }
-
-    /// Writes ring no more.
-    pub(super) fn disarm(&mut self) {
-        if let Some(hub) = hub().filter(|_| self.armed) {
-            // A file that is gone is watched no more.
-            lock(&hub.watcher).unwatch(&self.path).unwrap_or_default();
-            lock(&hub.bells).remove(&self.path);
+        let Some(hub) = hub() else { return false };
+        let mut bells = hub.lock();
+        self.numbers.retain(|number| is_bell(bells.get(number), &self.bell));
+        if self.numbers.len() == self.paths.len() {
+            return false;
         }
-        self.armed = false;
+        let flags = WatchFlags::ONESHOT
+            | WatchFlags::MODIFY
+            | WatchFlags::ATTRIB
+            | WatchFlags::DELETE_SELF
+            | WatchFlags::MOVE_SELF;
+        let mut is_new = false;
+        for path in &self.paths {
+            // A file that is not there is not written either. One that is armed keeps its number.
+            let Ok(number) = inotify::add_watch(&hub.inotify, path, flags) else { continue };
+            if !self.numbers.contains(&number) {
+                bells.insert(number, Arc::clone(&self.bell));
+                self.numbers.push(number);
+                is_new = true;
+            }
+        }
+        is_new
     }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.disarm();
+        let Some(hub) = hub() else { return };
+        let mut bells = hub.lock();
+        for number in &self.numbers {
+            if is_bell(bells.get(number), &self.bell) {
+                bells.remove(number);
+                // One that has just rung is gone already.
+                inotify::remove_watch(&hub.inotify, *number).unwrap_or_default();
+            }
+        }
     }
 }
 
-fn hub() -> Option<&'static Hub> {
-    static HUB: OnceLock<Option<Hub>> = OnceLock::new();
+fn is_bell(found: Option<&Arc<Bell>>, bell: &Arc<Bell>) -> bool {
+    found.is_some_and(|found| Arc::ptr_eq(found, bell))
+}
+
+impl Hub {
+    fn lock(&self) -> MutexGuard<'_, HashMap<i32, Arc<Bell>>> {
+        self.bells.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Rings for ever.
+    fn run(&self) -> Errno {
+        let mut buffer = [MaybeUninit::uninit(); 4096];
+        let mut events = inotify::Reader::new(&self.inotify, &mut buffer);
+        loop {
+            match events.next() {
+                Ok(event) if event.events().contains(ReadFlags::QUEUE_OVERFLOW) => {
+                    self.lock().drain().for_each(|(_, bell)| bell.ring());
+                }
+                Ok(event) => {
+                    if let Some(bell) = self.lock().remove(&event.wd()) {
+                        bell.ring();
+                    }
+                }
+                Err(Errno::INTR) => {}
+                Err(error) => return error,
+            }
+        }
+    }
+}
+
+fn hub() -> Option<&'static Arc<Hub>> {
+    static HUB: OnceLock<Option<Arc<Hub>>> = OnceLock::new();
+    let open = || {
+        let opened = open();
+        if let Err(error) = &opened {
+            tracing::warn!(%error, "file changes are noticed by polling only");
+        }
+        opened.ok()
+    };
     HUB.get_or_init(open).as_ref()
 }
 
-fn open() -> Option<Hub> {
-    let bells = Bells::default();
-    let rung = Arc::clone(&bells);
-    let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
-        let Ok(event) = event else { return };
-        if matches!(event.kind, EventKind::Modify(_) | EventKind::Remove(_)) {
-            let bells = lock(&rung);
-            event.paths.iter().filter_map(|path| bells.get(path)).for_each(|bell| bell.ring());
-        }
-    });
-    match watcher {
-        Ok(watcher) => Some(Hub { watcher: Mutex::new(watcher), bells }),
-        Err(error) => {
-            tracing::warn!(%error, "file changes are noticed by polling only");
-            None
-        }
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+fn open() -> std::io::Result<Arc<Hub>> {
+    let hub =
+        Arc::new(Hub { inotify: inotify::init(CreateFlags::CLOEXEC)?, bells: Mutex::default() });
+    let watcher = Arc::clone(&hub);
+    std::thread::Builder::new().name("watcher".to_owned()).spawn(move || {
+        let error = watcher.run();
+        tracing::warn!(%error, "file changes are noticed by polling only");
+    })?;
+    Ok(hub)
 }

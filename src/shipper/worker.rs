@@ -2,23 +2,23 @@
 //!
 //! What enters: the bell, and time. What leaves: looks at the file, each of which takes what was
 //! committed to the local log, copies the log into the database when it is long, and deletes local
-//! files that are no longer needed. While a file is being written the thread looks once in a sync
-//! interval; when it is quiet the thread sleeps until somebody rings.
+//! files that are no longer needed. The first commit after a pause is taken at once, those that
+//! follow together, once in a sync interval; when the file is quiet the thread sleeps until somebody
+//! rings.
 
-use super::Error;
 use super::progress::Shared;
 use super::tail::{Glance, Lost, Synced, Tail};
 use super::watch::Watch;
-use crate::ltx::Txid;
+use super::{Error, retention};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 /// The wait after a first failed look; doubled after each further one.
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
 /// The longest wait.
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
-/// How often local files are looked through for ones to delete.
-const PRUNE_INTERVAL: Duration = Duration::from_secs(10);
+/// A ring that led to nothing makes the next one wait for this part of a sync interval.
+const VAIN_PART: u32 = 16;
 /// How often a checkpoint that a writer stood in the way of is tried again.
 const CHECKPOINT_RETRY: Duration = Duration::from_secs(1);
 
@@ -31,8 +31,10 @@ pub(super) fn run(shared: &Arc<Shared>) {
         watch: None,
         seen: None,
         writing: true,
+        copying: false,
         failures: 0,
         looked: Instant::now(),
+        wrote: None,
         not_before: None,
         pruned: None,
         checkpoint_not_before: None,
@@ -55,8 +57,12 @@ struct Worker<'a> {
     seen: Option<Glance>,
     /// The last look found something.
     writing: bool,
+    /// Somebody may be checkpointing, and waiting for the mark to move.
+    copying: bool,
     failures: u32,
     looked: Instant,
+    /// When a look last found something.
+    wrote: Option<Instant>,
     not_before: Option<Instant>,
     pruned: Option<Instant>,
     checkpoint_not_before: Option<Instant>,
@@ -108,10 +114,14 @@ impl Worker<'_> {
     fn due(&self, now: Instant) -> Instant {
         let bell = &self.shared.bell;
         let options = &self.shared.options;
+        let interval = options.sync_interval;
         let due = if bell.is_urgent() {
             now
-        } else if self.is_rung() {
-            self.looked + options.sync_interval
+        } else if bell.is_pending() {
+            let vain = self.looked + interval / VAIN_PART;
+            self.wrote.map_or(vain, |wrote| vain.max(wrote + interval))
+        } else if self.writing || self.failures > 0 {
+            self.looked + interval
         } else {
             self.looked + options.poll_interval
         };
@@ -131,12 +141,10 @@ impl Worker<'_> {
         let asked = self.shared.begin_look();
         self.looked = Instant::now();
         self.seen = self.tail.as_ref().map(Tail::glance);
-        let looked = self.take_all().and_then(|wrote| {
-            // Whoever waits for this look has not to wait for a checkpoint, too.
+        let looked = self.take().and_then(|wrote| {
             let wal_len = self.tail.as_ref().map_or(0, Tail::wal_len);
             self.shared.looked(asked, wal_len);
             self.warn_of_long_log(wal_len);
-            self.checkpoint()?;
             self.prune()?;
             Ok(wrote)
         });
@@ -148,26 +156,26 @@ impl Worker<'_> {
 
     fn succeeded(&mut self, wrote: bool) {
         (self.failures, self.not_before) = (0, None);
-        let rearmed = match &mut self.watch {
-            Some(watch) if wrote => {
-                watch.disarm();
-                false
-            }
-            Some(watch) => watch.arm(),
-            None => false,
-        };
-        // What was written before the watch was armed did not ring: look once more.
-        self.writing = wrote || rearmed;
+        if wrote {
+            self.wrote = Some(self.looked);
+        }
+        // While the file is written the next look is due anyway. What was written before the watch
+        // was armed did not ring: look once more.
+        self.writing = wrote || self.copying || self.watch.as_mut().is_some_and(Watch::arm);
     }
 
     fn failed(&mut self, error: &Error) {
         self.shared.look_failed(error);
         let file = self.shared.database.display();
-        let waits = matches!(error, Error::Unnumbered { .. } | Error::Vacant { .. });
+        // That the log is full was said when it happened.
+        let waits = matches!(
+            error,
+            Error::Unnumbered { .. } | Error::Vacant { .. } | Error::LogFull { .. }
+        );
         if self.failures == 0 && !waits {
             tracing::warn!(%file, %error, "not shipped, will try again");
         }
-        if !matches!(error, Error::Busy { .. } | Error::Vacant { .. }) {
+        if !matches!(error, Error::Busy { .. } | Error::Vacant { .. } | Error::LogFull { .. }) {
             // The keeper may have lost its mark; a new one starts by proving where it is.
             (self.tail, self.watch) = (None, None);
         }
@@ -177,9 +185,29 @@ impl Worker<'_> {
         self.not_before = (!urgent_wait).then(|| Instant::now() + wait);
     }
 
+    /// Takes everything committed to the local log, in a checkpoint if one is due; true if there was
+    /// anything.
+    fn take(&mut self) -> Result<bool, Error> {
+        if !self.is_checkpoint_due() {
+            return self.take_all();
+        }
+        // Writers wait while a checkpoint reads what is left: that must not be much.
+        let pages = self.shared.options.checkpoint_pages;
+        let unread = self.tail.as_ref().map_or(Ok(0), Tail::unread_frames)?;
+        let before = unread > pages && self.take_all()?;
+        let wrote = match self.checkpoint()? {
+            Some(wrote) => wrote,
+            None => self.take_all()?,
+        };
+        Ok(before || wrote)
+    }
+
     /// Takes everything committed to the local log; true if there was anything.
     fn take_all(&mut self) -> Result<bool, Error> {
         let shared = self.shared;
+        if shared.is_paused() {
+            return self.rest();
+        }
         let mut wrote = self.attach()?;
         let Some(tail) = &mut self.tail else { return Ok(wrote) };
         if tail.raise(shared.floor()) || shared.full_wanted() {
@@ -187,7 +215,16 @@ impl Worker<'_> {
             wrote = true;
         }
         wrote |= drain(shared, tail)?;
+        self.copying = tail.settle()?;
         Ok(wrote)
+    }
+
+    /// Leaves the file to itself while no store is there to take it.
+    fn rest(&mut self) -> Result<bool, Error> {
+        if let Some(tail) = &mut self.tail {
+            tail.rest(self.shared.options.checkpoint_pages)?;
+        }
+        Err(Error::LogFull { path: self.shared.database.clone() })
     }
 
     /// Opens the file if it is not open; true if that wrote something.
@@ -211,29 +248,39 @@ impl Worker<'_> {
             write_full(shared, &mut tail, lost)?;
             wrote = true;
         }
-        self.watch = Some(Watch::new(tail.wal(), Arc::clone(&shared.bell)));
+        let watched = [shared.database.clone(), tail.wal().to_owned()];
+        self.watch = Some(Watch::new(watched, Arc::clone(&shared.bell)));
         self.seen = None;
         self.tail = Some(tail);
         Ok(wrote)
     }
 
-    fn checkpoint(&mut self) -> Result<(), Error> {
-        let now = Instant::now();
-        let Some(tail) = &mut self.tail else { return Ok(()) };
+    /// The log is long. Whoever waits for a look has not to wait for a checkpoint, too, while that
+    /// can wait.
+    fn is_checkpoint_due(&self) -> bool {
         let shared = self.shared;
-        if tail.frames_since_checkpoint() < shared.options.checkpoint_pages
-            || self.checkpoint_not_before.is_some_and(|not_before| now < not_before)
-        {
-            return Ok(());
-        }
-        let mut wrote = |name| shared.wrote(name, false);
-        if tail.checkpoint(shared.options.truncate_bytes, &mut wrote)? {
+        let patience = 1 + u64::from(shared.is_awaited());
+        let long = shared.options.checkpoint_pages.saturating_mul(patience);
+        let too_early = self.checkpoint_not_before.is_some_and(|at| Instant::now() < at);
+        let frames = self.tail.as_ref().map_or(0, Tail::frames_since_checkpoint);
+        frames >= long && !too_early && !shared.full_wanted()
+    }
+
+    /// Copies the log into the database; whether that took anything to the local log, or none if a
+    /// writer was in the way.
+    fn checkpoint(&mut self) -> Result<Option<bool>, Error> {
+        let shared = self.shared;
+        let Some(tail) = &mut self.tail else { return Ok(None) };
+        let mut wrote = false;
+        let done = tail.checkpoint(shared.options.truncate_bytes, &mut |name| {
+            shared.wrote(name, false);
+            wrote = true;
+        })?;
+        if done {
             shared.checkpointed();
-            self.checkpoint_not_before = None;
-        } else {
-            self.checkpoint_not_before = Some(now + CHECKPOINT_RETRY);
         }
-        Ok(())
+        self.checkpoint_not_before = (!done).then(|| Instant::now() + CHECKPOINT_RETRY);
+        Ok(done.then_some(wrote))
     }
 
     fn warn_of_long_log(&mut self, wal_len: u64) {
@@ -245,35 +292,33 @@ impl Worker<'_> {
         self.warned = long;
     }
 
-    /// Deletes local files that every destination has had for long enough, except the newest.
     fn prune(&mut self) -> Result<(), Error> {
-        if self.pruned.is_some_and(|pruned| pruned.elapsed() < PRUNE_INTERVAL) {
+        if self.pruned.is_some_and(|pruned| pruned.elapsed() < self.shared.options.prune_interval) {
             return Ok(());
         }
         self.pruned = Some(Instant::now());
-        let stored: Txid = self.shared.stored_everywhere();
-        let log = &self.shared.log;
-        let mut names = log.names()?;
-        names.pop();
-        for name in names.into_iter().filter(|name| name.max <= stored) {
-            let written = std::fs::metadata(log.path(name)).and_then(|file| file.modified());
-            let age = written.map(|at| SystemTime::now().duration_since(at).unwrap_or_default());
-            if age.is_ok_and(|age| age >= self.shared.options.local_retention) {
-                log.remove(name)?;
-            }
-        }
-        Ok(())
+        retention::prune(self.shared)
     }
 }
 
-/// Writes batches until there is nothing left; true if there was anything.
+/// Writes what is committed by now; true if there was anything. What is committed meanwhile waits for
+/// the next look: while a file is being written there would be no end.
 fn drain(shared: &Shared, tail: &mut Tail) -> Result<bool, Error> {
     let mut wrote = false;
     loop {
-        match tail.sync()? {
+        let rest = match tail.sync()? {
             Synced::Nothing => return Ok(wrote),
-            Synced::Wrote(name) => shared.wrote(name, false),
-            Synced::Lost(lost) => write_full(shared, tail, lost)?,
+            Synced::Wrote(name, rest) => {
+                shared.wrote(name, false);
+                rest
+            }
+            Synced::Lost(lost) => {
+                write_full(shared, tail, lost)?;
+                false
+            }
+        };
+        if !rest {
+            return Ok(true);
         }
         wrote = true;
     }

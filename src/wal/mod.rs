@@ -3,8 +3,9 @@
 //! What enters: the bytes of a `-wal` file. What leaves: the pages of committed transactions, and
 //! a [`Position`] to continue from. A frame counts only if its salts are those of the log and its
 //! running checksum holds; the first frame that does not ends the log ([`End`] says why), since a
-//! log that was started over keeps old frames behind its end. Bytes from outside are refused, never
-//! trusted.
+//! log that was started over keeps old frames behind its end. Where SQLite's index of the log is at
+//! hand it has summed the frames already, and they are not summed again. Bytes from outside are
+//! refused, never trusted.
 //!
 //! | part | size | fields, big-endian |
 //! | --- | --- | --- |
@@ -21,7 +22,7 @@ mod tests;
 
 pub use checksum::{ByteOrder, Checksum};
 pub use header::{FRAME_HEADER_LEN, Header, Salts, WAL_HEADER_LEN};
-pub use reader::{Batch, End, Frame, Position, WalReader};
+pub use reader::{Batch, End, Frame, Position, Source, WalReader};
 
 use std::io;
 

@@ -2,10 +2,33 @@
 
 use super::header::FrameHeader;
 use super::{Checksum, Error, FRAME_HEADER_LEN, Header, Salts, WAL_HEADER_LEN};
-use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom};
+use std::fs::File;
+use std::io::{self, ErrorKind};
 
-/// What one read of the file brings.
-const READ_AHEAD: usize = 128 * 1024;
+/// Bytes by their offset: a file, or what is in memory.
+pub trait Source {
+    /// Reads some of the bytes at `offset`; none at the end.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+}
+
+impl Source for File {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        std::os::unix::fs::FileExt::read_at(self, buffer, offset)
+    }
+}
+
+impl Source for &[u8] {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let rest = usize::try_from(offset).ok().and_then(|at| self.get(at..)).unwrap_or_default();
+        let len = rest.len().min(buffer.len());
+        let (filled, _) = buffer.split_at_mut(len);
+        filled.copy_from_slice(rest.split_at(len).0);
+        Ok(len)
+    }
+}
 
 /// A place between two frames, with what is needed to check the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,24 +87,22 @@ pub struct Batch {
 }
 
 /// Reads a log's frames from its beginning, or from a [`Position`].
-pub struct WalReader<R> {
-    source: BufReader<R>,
+pub struct WalReader<S> {
+    source: S,
     header: Header,
     position: Position,
     frame: Vec<u8>,
     end: End,
 }
 
-impl<R: Read + Seek> WalReader<R> {
+impl<S: Source> WalReader<S> {
     /// Reads the header; the first frame is next.
     ///
     /// # Errors
     /// If there is no whole and valid header.
-    pub fn new(source: R) -> Result<Self, Error> {
-        let mut source = BufReader::with_capacity(READ_AHEAD, source);
-        source.seek(SeekFrom::Start(0))?;
-        let mut bytes = [0; 32];
-        if read_up_to(&mut source, &mut bytes)? < bytes.len() {
+    pub fn new(source: S) -> Result<Self, Error> {
+        let mut bytes = [0; WAL_HEADER_LEN as usize];
+        if read_up_to(&source, &mut bytes, 0)? < bytes.len() {
             return Err(Error::Empty);
         }
         let header = Header::decode(&bytes)?;
@@ -116,14 +137,9 @@ impl<R: Read + Seek> WalReader<R> {
 
     /// Continues at a position. Its salts need not be the header's: what is left of an earlier run
     /// can be read too.
-    ///
-    /// # Errors
-    /// If the file cannot be read.
-    pub fn resume(&mut self, at: Position) -> Result<(), Error> {
-        self.source.seek(SeekFrom::Start(at.offset))?;
+    pub fn resume(&mut self, at: Position) {
         self.position = at;
         self.end = End::NotReached;
-        Ok(())
     }
 
     /// The next frame, or none at the end of the log.
@@ -163,7 +179,7 @@ impl<R: Read + Seek> WalReader<R> {
         let Some(offset) = end.checked_sub(frame_len).filter(|o| *o >= WAL_HEADER_LEN) else {
             return Ok(None);
         };
-        self.resume(Position { salts, offset, checksum: Checksum::default() })?;
+        self.resume(Position { salts, offset, checksum: Checksum::default() });
         let Some(header) = self.read_frame()?.filter(|h| h.salts == salts && h.pgno != 0) else {
             return Ok(None);
         };
@@ -175,59 +191,72 @@ impl<R: Read + Seek> WalReader<R> {
     /// the offset `until`, from about `bytes_max` of the log but at least one transaction; none if
     /// there is none. The position moves behind the last of them.
     ///
+    /// `until` is where the log ends by SQLite's own index, which vouches for the frames before it:
+    /// only their headers are read, and of a page that was written often only the last version
+    /// ever is ([`Self::page_at`]).
+    ///
     /// # Errors
     /// If the file cannot be read.
     pub fn committed(&mut self, until: u64, bytes_max: u64) -> Result<Option<Batch>, Error> {
-        let start = self.position;
+        let (start, mut at) = (self.position, self.position);
         let mut pages = Vec::new();
-        let mut done: Option<Batch> = None;
-        while self.position.offset < until
-            && let Some(Frame { pgno, commit, offset, .. }) = self.next_frame()?
+        let (mut commit, mut transactions) = (0, 0);
+        while at.offset < until
+            && self.position.offset - start.offset < bytes_max
+            && let Some(header) = self.frame_header(at)?
         {
-            pages.push((pgno, offset));
-            if commit == 0 {
-                continue;
-            }
-            let transactions = done.as_ref().map_or(0, |b| b.transactions) + 1;
-            let end = self.position;
-            done =
-                Some(Batch { pages: Vec::new(), commit, start: start.offset, end, transactions });
-            if end.offset - start.offset >= bytes_max {
-                break;
+            pages.push((header.pgno, at.offset));
+            at = Position {
+                offset: at.offset + self.header.frame_len(),
+                checksum: header.checksum,
+                ..at
+            };
+            if header.commit > 0 {
+                (self.position, commit) = (at, header.commit);
+                transactions += 1;
             }
         }
-        let Some(mut batch) = done else {
-            self.resume(start)?;
+        if transactions == 0 {
             return Ok(None);
-        };
-        pages.retain(|&(pgno, offset)| offset < batch.end.offset && pgno <= batch.commit);
-        batch.pages = last_versions(pages);
-        self.resume_keeping_end(batch.end)?;
-        Ok(Some(batch))
+        }
+        let end = self.position;
+        pages.retain(|&(pgno, offset)| offset < end.offset && pgno <= commit);
+        Ok(Some(Batch {
+            pages: last_versions(pages),
+            commit,
+            start: start.offset,
+            end,
+            transactions,
+        }))
     }
 
     /// The page of the frame at `offset`.
     ///
     /// # Errors
-    /// If the file cannot be read, or ends before the page does.
-    pub fn page_at(&mut self, offset: u64, page: &mut Vec<u8>) -> Result<(), Error> {
+    /// If the file ends before the page does.
+    pub fn page_at(&self, offset: u64, page: &mut Vec<u8>) -> Result<(), Error> {
         page.resize(self.header.page_size as usize, 0);
-        // Empties the buffer, which is passed by: pages are asked for in an order of their own, and
-        // each would fill all of it.
-        self.source.seek(SeekFrom::Start(offset + FRAME_HEADER_LEN))?;
-        self.source.get_mut().read_exact(page)?;
+        if read_up_to(&self.source, page, offset + FRAME_HEADER_LEN)? < page.len() {
+            return Err(io::Error::from(ErrorKind::UnexpectedEof).into());
+        }
         Ok(())
     }
 
-    fn resume_keeping_end(&mut self, at: Position) -> Result<(), Error> {
-        let end = self.end;
-        self.resume(at)?;
-        self.end = end;
-        Ok(())
+    /// The header of the frame at a position, if that is of the same run of the log.
+    fn frame_header(&mut self, at: Position) -> Result<Option<FrameHeader>, Error> {
+        let mut bytes = [0; FRAME_HEADER_LEN as usize];
+        if read_up_to(&self.source, &mut bytes, at.offset)? < bytes.len() {
+            return Ok(self.stop(End::Torn));
+        }
+        let header = FrameHeader::decode(&bytes);
+        if header.salts != at.salts || header.pgno == 0 {
+            return Ok(self.stop(End::Salts));
+        }
+        Ok(Some(header))
     }
 
     fn read_frame(&mut self) -> Result<Option<FrameHeader>, Error> {
-        let len = read_up_to(&mut self.source, &mut self.frame)?;
+        let len = read_up_to(&self.source, &mut self.frame, self.position.offset)?;
         if len < self.frame.len() {
             return Ok(self.stop(if len == 0 { End::Eof } else { End::Torn }));
         }
@@ -251,11 +280,11 @@ fn last_versions(mut pages: Vec<(u32, u64)>) -> Vec<(u32, u64)> {
     pages
 }
 
-/// Fills `buffer` as far as the file goes.
-fn read_up_to(source: &mut impl Read, buffer: &mut [u8]) -> Result<usize, Error> {
+/// Fills `buffer` from `offset` as far as the file goes.
+fn read_up_to(source: &impl Source, buffer: &mut [u8], offset: u64) -> Result<usize, Error> {
     let mut filled = 0;
     while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        match source.read(rest) {
+        match source.read_at(rest, offset + filled as u64) {
             Ok(0) => break,
             Ok(n) => filled += n,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}

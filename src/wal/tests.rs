@@ -1,5 +1,4 @@
 use super::*;
-use std::io::Cursor;
 
 const PAGE: usize = 512;
 const SALTS: Salts = Salts(7, 11);
@@ -41,11 +40,11 @@ fn two_transactions(order: ByteOrder) -> Vec<u8> {
     writer.bytes
 }
 
-fn reader(bytes: &[u8]) -> WalReader<Cursor<&[u8]>> {
-    WalReader::new(Cursor::new(bytes)).unwrap()
+fn reader(bytes: &[u8]) -> WalReader<&[u8]> {
+    WalReader::new(bytes).unwrap()
 }
 
-fn frames(reader: &mut WalReader<Cursor<&[u8]>>) -> Vec<(u32, u32, u8)> {
+fn frames(reader: &mut WalReader<&[u8]>) -> Vec<(u32, u32, u8)> {
     let mut frames = Vec::new();
     while let Some(frame) = reader.next_frame().unwrap() {
         frames.push((frame.pgno, frame.commit, frame.page[0]));
@@ -73,7 +72,7 @@ fn continues_from_a_position() {
     first.next_frame().unwrap();
     let position = first.position();
     let mut second = reader(&bytes);
-    second.resume(position).unwrap();
+    second.resume(position);
     assert_eq!(frames(&mut second), [(1, 0, 3), (3, 3, 4)]);
     let (pgno, page, found) = second.frame_before(position.offset, SALTS).unwrap().unwrap();
     assert_eq!((pgno, page[0], found), (2, 2, position));
@@ -140,14 +139,14 @@ fn refuses_bad_headers() {
     let refusal = |at: usize| {
         let mut bad = bytes.clone();
         bad[at] ^= 0x40;
-        WalReader::new(Cursor::new(bad)).err().unwrap()
+        WalReader::new(bad.as_slice()).err().unwrap()
     };
     assert!(matches!(refusal(0), Error::Magic(_)));
     assert!(matches!(refusal(5), Error::Version(_)));
     assert!(matches!(refusal(11), Error::PageSize(_)));
     assert!(matches!(refusal(16), Error::HeaderChecksum));
     for len in 0..32 {
-        assert!(matches!(WalReader::new(Cursor::new(&bytes[..len])), Err(Error::Empty)));
+        assert!(matches!(WalReader::new(&bytes[..len]), Err(Error::Empty)));
     }
 }
 

@@ -146,6 +146,55 @@ fn a_long_reader_costs_only_space() {
 }
 
 #[test]
+fn a_foreign_checkpoint_waits_for_one_look_at_most() {
+    let ground = Ground::new().with_accounts(4096);
+    let slow = Options {
+        poll_interval: Duration::from_secs(3600),
+        sync_interval: Duration::from_millis(100),
+        checkpoint_pages: 100_000,
+        ..options()
+    };
+    let shipper = ground.start_with(&["store"], slow);
+    shipper.wait_stored(&[], Some(Instant::now() + PATIENCE)).unwrap();
+    let connection = ground.connect();
+    for mode in ["FULL", "RESTART", "TRUNCATE", "FULL", "TRUNCATE", "RESTART"] {
+        for pause in [0, 400] {
+            transfer(&connection, 20);
+            std::thread::sleep(Duration::from_millis(pause));
+            let started = Instant::now();
+            let sql = format!("PRAGMA wal_checkpoint({mode})");
+            let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+            let (busy, frames, backfilled): (i64, i64, i64) =
+                connection.query_row(&sql, (), row).unwrap();
+            assert_eq!((busy, frames), (0, backfilled), "{mode}");
+            assert!(started.elapsed() < Duration::from_secs(5), "{mode}: {:?}", started.elapsed());
+        }
+    }
+    ground.assert_stored(&shipper);
+    assert_eq!(shipper.status().fulls, 1);
+}
+
+#[test]
+fn a_busy_writer_makes_one_file_in_an_interval() {
+    let ground = Ground::new().with_accounts(4096);
+    let paced = Options { sync_interval: Duration::from_millis(200), ..options() };
+    let shipper = ground.start_with(&["store"], paced);
+    shipper.wait_stored(&[], Some(Instant::now() + PATIENCE)).unwrap();
+    let connection = ground.connect();
+    let (before, started) = (shipper.status().batches, Instant::now());
+    while started.elapsed() < Duration::from_secs(2) {
+        transfer(&connection, 1);
+        shipper.committed();
+    }
+    let intervals = started.elapsed().as_millis() as u64 / 200;
+    let batches = shipper.status().batches - before;
+    // Each checkpoint may add one.
+    let most = intervals + shipper.status().checkpoints + 2;
+    assert!(batches <= most, "{batches} batches in {intervals} intervals");
+    ground.assert_stored(&shipper);
+}
+
+#[test]
 fn the_log_does_not_grow_for_ever() {
     let ground = Ground::new().with_accounts(4096);
     let small = Options { truncate_bytes: 1 << 20, ..options() };

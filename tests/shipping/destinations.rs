@@ -83,6 +83,75 @@ fn a_new_destination_begins_with_a_snapshot() {
     assert!(ground.store("new").join("ltx/9").exists());
 }
 
+/// The bytes of all local LTX files.
+fn local_bytes(ground: &Ground) -> u64 {
+    let files = std::fs::read_dir(ground.state().join("ltx/0")).unwrap();
+    files.map(|file| file.unwrap().metadata().map_or(0, |file| file.len())).sum()
+}
+
+const SMALL_LOG: u64 = 20_000;
+
+fn small_log() -> Options {
+    Options { log_bytes_max: SMALL_LOG, prune_interval: Duration::ZERO, ..options() }
+}
+
+#[test]
+fn a_store_that_is_away_for_long_costs_no_more_than_the_limit() {
+    let ground = Ground::new().with_accounts(4096);
+    let connection = ground.connect();
+    let shipper = ground.start_with(&["store"], small_log());
+    transfer(&connection, 20);
+    ground.assert_stored(&shipper);
+    std::fs::rename(ground.store("store"), ground.store("hidden")).unwrap();
+    std::fs::write(ground.store("store"), "").unwrap();
+    let full = || shipper.status().error.is_some_and(|e| e.error.contains("--backup-log-max"));
+    eventually("full", || {
+        transfer(&connection, 10);
+        shipper.committed();
+        std::thread::sleep(Duration::from_millis(5));
+        full()
+    });
+    assert!(local_bytes(&ground) < SMALL_LOG, "{}", local_bytes(&ground));
+    // The log is checkpointed all the same, and started over.
+    eventually("short", || {
+        transfer(&connection, 100);
+        shipper.committed();
+        std::thread::sleep(Duration::from_millis(100));
+        connection
+            .query_row("PRAGMA wal_checkpoint(NOOP)", (), |row| Ok(row.get::<_, i64>(1)? < 400))
+            .unwrap()
+    });
+    let waited = shipper.wait_stored(&[], Some(Instant::now() + Duration::from_millis(100)));
+    assert!(waited.is_err(), "promised what is nowhere");
+    assert!(local_bytes(&ground) < SMALL_LOG, "{}", local_bytes(&ground));
+    std::fs::remove_file(ground.store("store")).unwrap();
+    std::fs::rename(ground.store("hidden"), ground.store("store")).unwrap();
+    ground.assert_stored(&shipper);
+    assert_eq!(shipper.status().fulls, 2);
+    transfer(&connection, 20);
+    ground.assert_stored(&shipper);
+    assert_eq!(shipper.status().fulls, 2);
+}
+
+#[test]
+fn one_that_is_away_for_long_does_not_hold_back_another() {
+    let ground = Ground::new().with_accounts(4096);
+    let connection = ground.connect();
+    std::fs::write(ground.store("late"), "").unwrap();
+    let shipper = ground.start_with(&["store", "late"], small_log());
+    for _ in 0..40 {
+        transfer(&connection, 20);
+        shipper.wait_stored(&["store".to_owned()], Some(Instant::now() + PATIENCE)).unwrap();
+    }
+    assert!(local_bytes(&ground) < 3 * SMALL_LOG, "{}", local_bytes(&ground));
+    ground.assert_restores("store");
+    assert_eq!(shipper.status().fulls, 1);
+    std::fs::remove_file(ground.store("late")).unwrap();
+    ground.assert_stored(&shipper);
+    ground.assert_restores("late");
+    assert_eq!(shipper.status().fulls, 2);
+}
+
 #[test]
 fn a_destination_that_turns_out_to_be_ahead_is_bridged() {
     let ground = Ground::new().with_accounts(4096);

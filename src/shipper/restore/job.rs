@@ -3,6 +3,7 @@
 use super::inputs::{Input, open_inputs};
 use super::{Error, Options, Progress, ProgressFn, Restored, refuse_in_the_way};
 use crate::ltx::{self, Merge, write_database};
+use crate::shipper::plan;
 use crate::sqlite::{Integrity, integrity_check};
 use crate::store::{self, LtxFile, Replica};
 use std::fs::{File, Permissions};
@@ -25,6 +26,7 @@ pub(super) struct Job {
 
 impl Job {
     pub(super) fn run(&self) -> Result<Restored, Error> {
+        let last = self.files.last().ok_or(plan::Error::Empty)?.clone();
         let io_error = |source| Error::Io { path: self.output.clone(), source };
         let directory = match self.output.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -46,6 +48,7 @@ impl Job {
             page_size: header.page_size,
             files: self.files.len(),
             bytes: self.files.iter().map(|file| file.size).sum(),
+            last,
         })
     }
 

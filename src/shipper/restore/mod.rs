@@ -69,7 +69,7 @@ pub enum Progress {
 pub type ProgressFn = Arc<dyn Fn(Progress) + Send + Sync>;
 
 /// What was restored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restored {
     /// The last transaction.
     pub txid: Txid,
@@ -83,6 +83,8 @@ pub struct Restored {
     pub files: usize,
     /// Their length together.
     pub bytes: u64,
+    /// The last of them.
+    pub last: LtxFile,
 }
 
 /// Why nothing was restored.

@@ -1,0 +1,57 @@
+//! What a shipper tells of itself.
+
+use crate::ltx::Txid;
+
+/// How shipping goes.
+#[derive(Clone, Debug, Default)]
+pub struct Status {
+    /// The newest transaction in the local log.
+    pub txid: Txid,
+    /// Batches written to the local log by this process.
+    pub batches: u64,
+    /// How many of them hold the whole database.
+    pub fulls: u64,
+    /// Checkpoints made.
+    pub checkpoints: u64,
+    /// The length of the write-ahead log's file at the last look.
+    pub wal_bytes: u64,
+    /// Why the last look failed; none if it did not.
+    pub error: Option<Failure>,
+    /// Looks that failed for another reason than that they came too early.
+    pub failed_count: u64,
+    /// The last of them.
+    pub failure: Option<Failure>,
+    /// One for each destination, in the order they were given.
+    pub destinations: Vec<DestinationStatus>,
+}
+
+/// How shipping to one destination goes.
+#[derive(Clone, Debug, Default)]
+pub struct DestinationStatus {
+    /// Its name.
+    pub name: String,
+    /// The newest transaction it has.
+    pub stored: Txid,
+    /// When that was stored, in milliseconds since 1970; none if it was before this process.
+    pub stored_ms: Option<i64>,
+    /// Files stored by this process.
+    pub stored_count: u64,
+    /// Attempts that failed.
+    pub failed_count: u64,
+    /// The last attempt that failed.
+    pub failure: Option<Failure>,
+    /// Since when, in milliseconds since 1970, there are transactions that it has not; none if it
+    /// has all.
+    pub behind_since_ms: Option<i64>,
+}
+
+/// Something that went wrong.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// The transaction it was about; 0 if none.
+    pub txid: Txid,
+    /// When, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// The error.
+    pub error: String,
+}
