@@ -35,20 +35,33 @@ impl Target {
         Ok(Self { applier, runtime: runtime.clone() })
     }
 
-    /// Applies files that follow one another in one transaction; the header of all of them.
+    /// Somebody else has written to the file.
+    pub(super) fn is_touched(&self) -> Result<bool, Error> {
+        Ok(self.applier.is_touched()?)
+    }
+
+    /// Leaves a file that says by its looks whether somebody else writes to it from now on.
+    pub(super) fn rest(&self) -> Result<(), Error> {
+        Ok(self.applier.checkpoint()?)
+    }
+
+    /// Applies files that follow one another in one transaction; the header of all of them. None if
+    /// they are not a whole database and somebody else has written to the file.
     pub(super) fn apply(
         &mut self,
         replica: &Replica,
         files: &[LtxFile],
-    ) -> Result<ltx::Header, Error> {
+    ) -> Result<Option<ltx::Header>, Error> {
         let mut merge = self.merge(replica, files)?;
         let header = merge.header().clone();
         let page_size = self.applier.page_size()?;
         if page_size != header.page_size {
             return Err(Error::PageSize { file: page_size, store: header.page_size });
         }
-        self.applier.apply(header.commit, |page| Ok::<_, Error>(merge.next_page(page)?))?;
-        Ok(header)
+        let whole = header.is_snapshot();
+        let next = |page: &mut Vec<u8>| Ok::<_, Error>(merge.next_page(page)?);
+        let applied = self.applier.apply(header.commit, whole, next)?;
+        Ok(applied.then_some(header))
     }
 
     fn merge(

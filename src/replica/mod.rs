@@ -8,8 +8,13 @@
 //! the two makes the last transaction be written once more, which changes nothing. In between two
 //! transactions one request asks for the next file by its name; listings happen only when that has
 //! not been there for long.
+//!
+//! Nothing is applied to a file that is not what the store made it: if somebody else wrote to it,
+//! or the store holds another history than the one it came from (`landmark`), the file is
+//! made anew, in one transaction, from all that the store has.
 
 mod apply;
+mod landmark;
 mod position;
 mod worker;
 

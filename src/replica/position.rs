@@ -1,26 +1,49 @@
 //! How far a followed file is, kept beside it: `.<file>-egret/position`.
 //!
-//! The first line has the transaction, and the file's device and inode; the second the name of
-//! what is followed. Transaction 0 says that a restore was begun.
+//! | line | what |
+//! | --- | --- |
+//! | 1 | the transaction, and the file's device and inode; transaction 0: a restore was begun |
+//! | 2 | the name of what is followed |
+//! | 3 | the store's file that was applied last ([`Landmark`]) |
+//! | 4 | when the file and its log were written last, and their lengths |
+//!
+//! The last line tells whether somebody else wrote to the file while nobody followed. A mark beside
+//! it, `applying`, says that it does not count: a follower that is killed between a commit and the
+//! position has written the file itself, and writing the same once more changes nothing.
 
 use super::Error;
+use super::landmark::Landmark;
 use crate::ltx::Txid;
+use crate::store::{make_directories, sync_directory};
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 const NAME: &str = "position";
+const APPLYING: &str = "applying";
+
+/// Where a followed file is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Position {
+    /// The transaction.
+    pub(super) txid: Txid,
+    /// By what the store is known to be the one it came from.
+    pub(super) landmark: Option<Landmark>,
+}
 
 /// What the position file says of the database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Kept {
     /// Nothing: following did not make the file that is there.
     Nothing,
     /// Following made it, but how far it is cannot be said.
     Unsure,
-    /// It is at this transaction.
-    At(Txid),
+    /// Following made it, and somebody else has written to it since.
+    Touched,
+    /// It is there.
+    At(Position),
 }
 
 /// Reads the position of `database`.
@@ -30,10 +53,11 @@ pub(super) fn read(directory: &Path, database: &Path, source: &str) -> Result<Ke
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Kept::Nothing),
         text => text.map_err(Error::io(&path))?,
     };
-    Ok(parse(&text, identity(database)?, source))
+    let written = if directory.join(APPLYING).exists() { None } else { Some(written(database)) };
+    Ok(parse(&text, identity(database)?, written.as_deref(), source))
 }
 
-fn parse(text: &str, identity: Option<(u64, u64)>, source: &str) -> Kept {
+fn parse(text: &str, identity: Option<(u64, u64)>, written: Option<&str>, source: &str) -> Kept {
     let mut lines = text.lines();
     let mut fields = lines.next().unwrap_or_default().split(' ');
     let Some(txid) = fields.next().and_then(|field| field.parse::<Txid>().ok()) else {
@@ -47,7 +71,21 @@ fn parse(text: &str, identity: Option<(u64, u64)>, source: &str) -> Kept {
         // Another file has its name now.
         return Kept::Nothing;
     }
-    if lines.next() == Some(source) { Kept::At(txid) } else { Kept::Unsure }
+    if lines.next() != Some(source) {
+        return Kept::Unsure;
+    }
+    let landmark = lines.next().and_then(Landmark::parse);
+    if written.is_some() && lines.next() != written {
+        return Kept::Touched;
+    }
+    Kept::At(Position { txid, landmark })
+}
+
+/// From now on the file may be ahead of its position.
+pub(super) fn begin(directory: &Path) -> Result<(), Error> {
+    let path = directory.join(APPLYING);
+    // It is for a process that is killed, not for a machine that dies.
+    File::create(&path).map(drop).map_err(Error::io(&path))
 }
 
 /// Keeps a position, on disk when this returns.
@@ -55,19 +93,27 @@ pub(super) fn write(
     directory: &Path,
     database: &Path,
     source: &str,
-    txid: Txid,
+    position: &Position,
 ) -> Result<(), Error> {
     let (device, inode) = identity(database)?.unwrap_or_default();
     let (path, temporary) = (directory.join(NAME), directory.join("position.tmp"));
-    let written = fs::create_dir_all(directory)
+    let mut text = format!("{} {device} {inode}\n{source}\n", position.txid);
+    if let Some(landmark) = &position.landmark {
+        // A string takes all that is written to it.
+        writeln!(text, "{landmark}\n{}", written(database)).unwrap_or_default();
+    }
+    let kept = make_directories(directory)
         .and_then(|()| File::create(&temporary))
         .and_then(|mut file| {
-            file.write_all(format!("{txid} {device} {inode}\n{source}\n").as_bytes())?;
+            file.write_all(text.as_bytes())?;
             file.sync_all()
         })
         .and_then(|()| fs::rename(&temporary, &path))
-        .and_then(|()| File::open(directory)?.sync_all());
-    written.map_err(Error::io(&path))
+        .and_then(|()| match fs::remove_file(directory.join(APPLYING)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => sync_directory(directory),
+        });
+    kept.map_err(Error::io(&path))
 }
 
 fn identity(database: &Path) -> Result<Option<(u64, u64)>, Error> {
@@ -78,19 +124,48 @@ fn identity(database: &Path) -> Result<Option<(u64, u64)>, Error> {
     }
 }
 
+/// When a database and its log were written last, and their lengths. An empty log is as good as
+/// none: whoever opens the file makes one, and the last to close it removes it.
+fn written(database: &Path) -> String {
+    let mut log = database.as_os_str().to_owned();
+    log.push("-wal");
+    let of = |path: &Path| {
+        let metadata = fs::metadata(path).ok().filter(|metadata| metadata.len() > 0);
+        metadata.map_or((0, 0, 0), |m| (m.mtime(), m.mtime_nsec(), m.len()))
+    };
+    let ((s, ns, len), (log_s, log_ns, log_len)) = (of(database), of(Path::new(&log)));
+    format!("{s}.{ns:09} {len} {log_s}.{log_ns:09} {log_len}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_position_is_of_one_file_and_one_source() {
-        let text = "000000000000002a 5 7\nfile:///a\n";
-        assert_eq!(parse(text, Some((5, 7)), "file:///a"), Kept::At(Txid(42)));
-        assert_eq!(parse(text, Some((5, 7)), "file:///b"), Kept::Unsure);
-        assert_eq!(parse(text, Some((5, 8)), "file:///a"), Kept::Nothing);
+        let end = "0123456789abcdef0123456789abcdef";
+        let landmark = format!("0 000000000000002a-000000000000002a.ltx 300 {end}");
+        let text = format!("000000000000002a 5 7\nfile:///a\n{landmark}\n1.5 4096 0.0 0\n");
+        let parse =
+            |text: &str, identity, source| parse(text, identity, Some("1.5 4096 0.0 0"), source);
+        let Kept::At(position) = parse(&text, Some((5, 7)), "file:///a") else { panic!("{text}") };
+        assert_eq!(position.txid, Txid(42));
+        assert_eq!(position.landmark.unwrap().to_string(), landmark);
+        assert_eq!(parse(&text, Some((5, 7)), "file:///b"), Kept::Unsure);
+        assert_eq!(parse(&text, Some((5, 8)), "file:///a"), Kept::Nothing);
         assert_eq!(parse("0000000000000000 0 0\n", None, "file:///a"), Kept::Unsure);
         for torn in ["", "00", "000000000000002a", "000000000000002a 5", "x 5 7"] {
             assert_eq!(parse(torn, Some((5, 7)), "file:///a"), Kept::Nothing);
         }
+    }
+
+    #[test]
+    fn what_somebody_else_wrote_shows_unless_it_may_be_ours() {
+        let text = "000000000000002a 5 7\nfile:///a\n\n1.5 4096 0.0 0\n";
+        let at = Kept::At(Position { txid: Txid(42), landmark: None });
+        let parse = |written| parse(text, Some((5, 7)), written, "file:///a");
+        assert_eq!(parse(Some("1.5 4096 0.0 0")), at);
+        assert_eq!(parse(Some("1.6 4096 0.0 0")), Kept::Touched);
+        assert_eq!(parse(None), at);
     }
 }

@@ -3,7 +3,8 @@
 //! What enters: time. What leaves: requests to the store, and files applied in their order.
 
 use super::apply::{FILES_MAX, Target};
-use super::position::{self, Kept};
+use super::landmark::Landmark;
+use super::position::{self, Kept, Position};
 use super::{Error, Shared};
 use crate::ltx::{Header, Name, Txid};
 use crate::shipper::plan::{chain, plan};
@@ -17,8 +18,16 @@ const BACKOFF_MAX: Duration = Duration::from_secs(30);
 
 /// Follows until told to stop.
 pub(super) fn run(shared: &Arc<Shared>) {
-    let mut worker =
-        Worker { shared, target: None, txid: Txid(0), failures: 0, listed: Instant::now() };
+    let now = Instant::now();
+    let mut worker = Worker {
+        shared,
+        target: None,
+        position: Position::default(),
+        stale: None,
+        failures: 0,
+        listed: now,
+        proven: now,
+    };
     while !shared.is_stopped() {
         let Some(wait) = worker.round() else { return };
         let until = Instant::now() + wait;
@@ -26,14 +35,30 @@ pub(super) fn run(shared: &Arc<Shared>) {
             std::thread::park_timeout(until.saturating_duration_since(Instant::now()));
         }
     }
+    worker.rest();
+}
+
+/// Why the file has to be made anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+enum Stale {
+    #[error("how far the file is cannot be said")]
+    Unsure,
+    #[error("somebody else has written to the file")]
+    Touched,
+    #[error("the store does not have what the file was made of any more")]
+    OtherHistory,
 }
 
 struct Worker<'a> {
     shared: &'a Arc<Shared>,
     target: Option<Target>,
-    txid: Txid,
+    position: Position,
+    /// The file is to be made anew before anything else.
+    stale: Option<Stale>,
     failures: u32,
     listed: Instant,
+    /// When the store was last seen to have what the file was made of.
+    proven: Instant,
 }
 
 impl Worker<'_> {
@@ -72,16 +97,22 @@ impl Worker<'_> {
         if self.target.is_none() {
             self.begin()?;
         }
-        while let Some(file) = self.next()? {
-            self.apply(&[file])?;
+        self.notice_touch()?;
+        while self.stale.is_none()
+            && let Some(file) = self.next()?
+        {
+            self.advance(&[file])?;
             if self.shared.is_stopped() {
                 return Ok(());
             }
         }
-        if self.failures > 0 || self.listed.elapsed() >= self.shared.options.list_interval {
-            self.bridge()?;
+        if self.stale.is_some() {
+            self.overwrite()
+        } else if self.failures > 0 || self.listed.elapsed() >= self.shared.options.list_interval {
+            self.bridge()
+        } else {
+            Ok(())
         }
-        Ok(())
     }
 
     /// Finds the file, or makes it.
@@ -90,23 +121,41 @@ impl Worker<'_> {
         let there = path.exists();
         let kept = position::read(&self.shared.state(), path, name)?;
         match (there, kept) {
-            (false, _) => self.restore()?,
-            (true, Kept::At(txid)) => {
-                self.open()?;
-                self.txid = txid;
-                // It may be served as it is before the store has answered.
-                self.at(txid);
-                self.bridge()?;
-            }
+            (false, _) => return self.restore(),
             (true, Kept::Nothing) if !self.shared.options.take_over => {
                 return Err(Error::Foreign { path: path.clone() });
             }
-            (true, _) => {
+            (true, Kept::At(position)) => {
                 self.open()?;
-                self.overwrite()?;
+                self.position = position;
+                // It may be served as it is before the store has answered.
+                self.at(self.position.txid);
+                self.bridge()?;
+            }
+            (true, Kept::Touched) => {
+                self.open()?;
+                self.found_stale(Stale::Touched);
+            }
+            (true, Kept::Nothing | Kept::Unsure) => {
+                self.open()?;
+                self.found_stale(Stale::Unsure);
             }
         }
-        self.at(self.txid);
+        Ok(())
+    }
+
+    fn found_stale(&mut self, stale: Stale) {
+        tracing::warn!(file = %self.shared.path.display(), why = %stale, "makes the file anew from the store");
+        self.stale = Some(stale);
+    }
+
+    fn notice_touch(&mut self) -> Result<(), Error> {
+        let Some(target) = self.target.as_ref().filter(|_| self.stale.is_none()) else {
+            return Ok(());
+        };
+        if target.is_touched()? {
+            self.found_stale(Stale::Touched);
+        }
         Ok(())
     }
 
@@ -117,24 +166,26 @@ impl Worker<'_> {
 
     fn restore(&mut self) -> Result<(), Error> {
         // A file that appears from now on is of our making.
-        self.keep(Txid(0))?;
+        self.position = Position::default();
+        self.keep()?;
         let options = restore::Options::default();
         let progress: restore::ProgressFn = Arc::new(|_| ());
         let shared = self.shared;
         let restoring = restore(&shared.source.replica, &shared.path, &options, progress);
         let restored = shared.run(restoring)?;
         tracing::info!(file = %shared.path.display(), txid = %restored.txid, "restored");
-        self.open()?;
-        self.txid = restored.txid;
-        self.keep(restored.txid)?;
         self.listed = Instant::now();
+        let landmark = shared.run(Landmark::read(&shared.source.replica, &restored.last))?;
+        self.open()?;
+        self.position = Position { txid: restored.txid, landmark: Some(landmark) };
+        self.keep()?;
         self.tell(restored.txid, restored.timestamp_ms);
         Ok(())
     }
 
     /// The file of the next transaction, if it has one and it is there.
     fn next(&self) -> Result<Option<LtxFile>, Error> {
-        let name = Name::single(self.txid.next());
+        let name = Name::single(self.position.txid.next());
         let replica = &self.shared.source.replica;
         let key = replica.ltx_key(0, name);
         let object = match self.shared.run(replica.store().head(&key)) {
@@ -149,14 +200,19 @@ impl Worker<'_> {
     fn bridge(&mut self) -> Result<(), Error> {
         let files = self.list()?;
         let newest = files.iter().map(|file| file.name.max).max().unwrap_or_default();
-        if newest < self.txid {
-            return Err(Error::Behind { file: self.txid, store: newest });
+        let txid = self.position.txid;
+        if newest < txid {
+            return Err(Error::Behind { file: txid, store: newest });
         }
-        let chain = chain(&files, self.txid, None);
+        let chain = chain(&files, txid, None);
+        if !self.is_proven()? {
+            self.found_stale(Stale::OtherHistory);
+            return self.overwrite();
+        }
         for files in chain.chunks(FILES_MAX) {
             self.apply(files)?;
         }
-        if self.txid < newest {
+        if self.position.txid < newest && self.stale.is_none() {
             self.apply(&plan(&files, None)?)?;
         }
         Ok(())
@@ -164,9 +220,32 @@ impl Worker<'_> {
 
     /// Makes the file what the store has, whatever it was before.
     fn overwrite(&mut self) -> Result<(), Error> {
-        self.keep(Txid(0))?;
+        self.position = Position::default();
+        self.keep()?;
         let files = plan(&self.list()?, None)?;
-        self.apply(&files)
+        self.apply(&files)?;
+        self.stale = None;
+        Ok(())
+    }
+
+    /// Applies what follows, if the store is still the one the file came from.
+    fn advance(&mut self, files: &[LtxFile]) -> Result<(), Error> {
+        let fresh = self.proven.elapsed() < self.shared.options.interval;
+        if fresh || self.is_proven()? {
+            return self.apply(files);
+        }
+        self.found_stale(Stale::OtherHistory);
+        Ok(())
+    }
+
+    /// The store has what the file was made of.
+    fn is_proven(&mut self) -> Result<bool, Error> {
+        let Some(landmark) = &self.position.landmark else { return Ok(false) };
+        let stands = self.shared.run(landmark.stands(&self.shared.source.replica))?;
+        if stands {
+            self.proven = Instant::now();
+        }
+        Ok(stands)
     }
 
     fn list(&mut self) -> Result<Vec<LtxFile>, Error> {
@@ -175,18 +254,38 @@ impl Worker<'_> {
     }
 
     fn apply(&mut self, files: &[LtxFile]) -> Result<(), Error> {
-        let Some(target) = &mut self.target else { return Ok(()) };
-        let applied = target.apply(&self.shared.source.replica, files);
-        let Header { max_txid, timestamp_ms, .. } = applied?;
-        self.txid = max_txid;
-        self.keep(max_txid)?;
+        let shared = self.shared;
+        let (Some(target), Some(last)) = (&mut self.target, files.last()) else { return Ok(()) };
+        let replica = &shared.source.replica;
+        let landmark = shared.run(Landmark::read(replica, last))?;
+        position::begin(&shared.state())?;
+        let Some(Header { max_txid, timestamp_ms, .. }) = target.apply(replica, files)? else {
+            self.found_stale(Stale::Touched);
+            return Ok(());
+        };
+        (self.position, self.proven) =
+            (Position { txid: max_txid, landmark: Some(landmark) }, Instant::now());
+        self.keep()?;
         self.tell(max_txid, timestamp_ms);
         Ok(())
     }
 
-    fn keep(&self, txid: Txid) -> Result<(), Error> {
+    fn keep(&self) -> Result<(), Error> {
         let shared = self.shared;
-        position::write(&shared.state(), &shared.path, &shared.source.name, txid)
+        position::write(&shared.state(), &shared.path, &shared.source.name, &self.position)
+    }
+
+    /// Leaves the file at rest: from now on who writes to it is somebody else.
+    fn rest(&mut self) {
+        let Some(target) = self.target.take().filter(|_| self.stale.is_none()) else { return };
+        let kept = match target.is_touched() {
+            Ok(false) => target.rest().and_then(|()| self.keep()),
+            // What the position says of the file does not fit: the next one to follow notices.
+            touched => touched.map(|_| ()),
+        };
+        if let Err(error) = kept {
+            tracing::warn!(file = %self.shared.path.display(), %error, "not left at rest");
+        }
     }
 
     fn at(&self, txid: Txid) {

@@ -208,6 +208,8 @@ impl Keeper {
 /// Writes pages into a file, each set in one transaction, so that readers see all or none of it.
 pub struct Applier {
     connection: Connection,
+    /// Changes when another connection commits.
+    version: i64,
 }
 
 impl Applier {
@@ -222,7 +224,31 @@ impl Applier {
         to_wal(&connection)?;
         // A saved position must never be ahead of the file.
         connection.execute_batch("PRAGMA synchronous = FULL")?;
-        Ok(Self { connection })
+        // What is closed last would checkpoint, and the file look as if somebody had written to it.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        let version = data_version(&connection)?;
+        Ok(Self { connection, version })
+    }
+
+    /// Another connection, of this process or another, has committed to the file, which was not
+    /// written whole since.
+    ///
+    /// # Errors
+    /// `SQLITE_BUSY`, `SQLITE_IOERR` ...
+    pub fn is_touched(&self) -> Result<bool, Error> {
+        Ok(data_version(&self.connection)? != self.version)
+    }
+
+    /// Copies the log into the file as far as readers let it, and empties it then.
+    ///
+    /// # Errors
+    /// `SQLITE_IOERR`, `SQLITE_FULL` ...
+    pub fn checkpoint(&self) -> Result<(), Error> {
+        self.connection.busy_timeout(Duration::ZERO)?;
+        let sql = "PRAGMA main.wal_checkpoint(TRUNCATE)";
+        let done = self.connection.query_row(sql, (), |_| Ok(()));
+        self.connection.busy_timeout(APPLY_BUSY_TIMEOUT)?;
+        Ok(done?)
     }
 
     /// Whether this SQLite was built with `SQLITE_ENABLE_DBPAGE_VTAB`, without which no page can be
@@ -244,25 +270,37 @@ impl Applier {
     }
 
     /// Writes the pages that `next` gives until it gives none, and makes the database `commit`
-    /// pages long, in one transaction.
+    /// pages long, in one transaction. These are all pages if `whole`; otherwise nothing is done and
+    /// false returned if the file is touched.
     ///
     /// # Errors
     /// Those of SQLite and those of `next`; nothing is changed then.
     pub fn apply<E: From<Error>>(
         &mut self,
         commit: u32,
+        whole: bool,
         mut next: impl FnMut(&mut Vec<u8>) -> Result<Option<u32>, E>,
-    ) -> Result<(), E> {
-        self.connection.execute_batch("BEGIN IMMEDIATE").map_err(Error::from)?;
-        let done = self.write(commit, &mut next);
-        let sql = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
+    ) -> Result<bool, E> {
+        // What SQLite remembers of pages does not fit what was written into them the last time.
+        let begin = "PRAGMA shrink_memory; BEGIN IMMEDIATE";
+        self.connection.execute_batch(begin).map_err(Error::from)?;
+        let done = data_version(&self.connection).map_err(E::from).and_then(|version| {
+            let trusted = whole || version == self.version;
+            if trusted {
+                self.write(commit, &mut next)?;
+            }
+            Ok(trusted.then_some(version))
+        });
+        let sql = if matches!(done, Ok(Some(_))) { "COMMIT" } else { "ROLLBACK" };
         let ended = self.connection.execute_batch(sql).map_err(Error::from);
-        done?;
+        let version = done?;
         if ended.is_err() {
             // A commit that failed leaves the transaction open.
             end(&self.connection)?;
         }
-        Ok(ended?)
+        ended?;
+        self.version = version.unwrap_or(self.version);
+        Ok(version.is_some())
     }
 
     fn write<E: From<Error>>(
@@ -285,14 +323,23 @@ impl Applier {
                 insert.execute((pgno, &page)).map_err(Error::from)?;
             }
         }
-        if let Some(first) = first {
-            insert.execute((1, first)).map_err(Error::from)?;
+        // The rest in one statement: the next one would read the new schema, with what SQLite
+        // remembers of the old first page. A truncation is taken back by any page written later.
+        let cut = (before > commit).then(|| commit.saturating_add(1));
+        let sql = match (&first, cut) {
+            (Some(_), Some(_)) => {
+                "INSERT INTO sqlite_dbpage(pgno, data) VALUES (1, ?1), (?2, NULL)"
+            }
+            (Some(_), None) => "INSERT INTO sqlite_dbpage(pgno, data) VALUES (1, ?1)",
+            (None, Some(_)) => "INSERT INTO sqlite_dbpage(pgno, data) VALUES (?2, ?1)",
+            (None, None) => return Ok(()),
+        };
+        let mut rest = self.connection.prepare(sql).map_err(Error::from)?;
+        rest.raw_bind_parameter(1, first).map_err(Error::from)?;
+        if let Some(cut) = cut {
+            rest.raw_bind_parameter(2, cut).map_err(Error::from)?;
         }
-        // Last, since any page written afterwards would take it back.
-        if before > commit {
-            let nothing: Option<Vec<u8>> = None;
-            insert.execute((commit.saturating_add(1), nothing)).map_err(Error::from)?;
-        }
+        rest.raw_execute().map_err(Error::from)?;
         Ok(())
     }
 }
@@ -307,6 +354,10 @@ fn insist(tries: i32) -> bool {
 fn open(path: &Path) -> Result<Connection, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     Ok(Connection::open_with_flags(path, flags)?)
+}
+
+fn data_version(connection: &Connection) -> Result<i64, Error> {
+    Ok(connection.query_row("PRAGMA main.data_version", (), |row| row.get(0))?)
 }
 
 fn to_wal(connection: &Connection) -> Result<(), Error> {

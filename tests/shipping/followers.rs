@@ -2,7 +2,8 @@
 
 use crate::ground::{Ground, PATIENCE, content, eventually, options, transfer};
 use egret::ltx::{Name, Txid};
-use egret::replica::{Follower, Options, Source};
+use egret::replica::{self, Follower, Source};
+use egret::shipper::Options;
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,10 +12,10 @@ use std::time::{Duration, Instant};
 fn follow(ground: &Ground) -> (Arc<Follower>, PathBuf) {
     let source = Source { name: "store".to_owned(), replica: ground.replica("store") };
     let path = ground.directory.path().join("followed.db");
-    let quick = Options {
+    let quick = replica::Options {
         interval: Duration::from_millis(10),
         list_interval: Duration::from_millis(300),
-        ..Options::default()
+        ..replica::Options::default()
     };
     let follower = Follower::start(source, &path, quick, ground.runtime.handle()).unwrap();
     (follower, path)
@@ -133,4 +134,103 @@ fn a_transaction_applied_twice_changes_nothing() {
     std::fs::write(&position, before).unwrap();
     let (follower, path) = follow(&ground);
     assert_follows(&ground, &follower, &path, txid);
+}
+
+#[test]
+fn what_somebody_else_writes_does_not_stay() {
+    let ground = Ground::new().with_accounts(4096);
+    let shipper = ground.start_with(&["store"], options());
+    let connection = ground.connect();
+    transfer(&connection, 20);
+    let mut txid = shipper.wait_stored(&[], Some(Instant::now() + PATIENCE)).unwrap();
+    let (follower, path) = follow(&ground);
+    assert_follows(&ground, &follower, &path, txid);
+    let source = content(&ground.database());
+    let vandal = Connection::open(&path).unwrap();
+    vandal.execute_batch("DELETE FROM accounts WHERE id < 50; CREATE TABLE mine(x)").unwrap();
+    eventually("undone", || content(&path) == source);
+    // Nor what is written while nobody follows.
+    follower.stop();
+    vandal.execute_batch("UPDATE accounts SET balance = 1").unwrap();
+    drop(vandal);
+    let (follower, path) = follow(&ground);
+    eventually("undone", || content(&path) == source);
+    transfer(&connection, 20);
+    txid = txid.max(shipper.wait_stored(&[], Some(Instant::now() + PATIENCE)).unwrap());
+    assert_follows(&ground, &follower, &path, txid);
+}
+
+#[test]
+fn another_history_in_the_same_place_is_noticed() {
+    let ground = Ground::new().with_accounts(4096);
+    let other = Ground::new().with_accounts(4096);
+    let deadline = || Some(Instant::now() + PATIENCE);
+    // A file is written when it is waited for, and at no other time.
+    let asked = Options { sync_interval: PATIENCE, ..options() };
+    let one = ground.start_with(&["store"], asked.clone());
+    let two = other.start_with(&["store"], asked);
+    for (ground, shipper, count) in [(&ground, &one, 5), (&other, &two, 9)] {
+        shipper.wait_stored(&[], deadline()).unwrap();
+        let connection = ground.connect();
+        for _ in 0..4 {
+            transfer(&connection, count);
+            shipper.wait_stored(&[], deadline()).unwrap();
+        }
+    }
+    let txid = one.wait_stored(&[], deadline()).unwrap();
+    let (follower, path) = follow(&ground);
+    assert_follows(&ground, &follower, &path, txid);
+    // The other primary's files take the place, up to the same number and beyond.
+    assert!(one.stop(PATIENCE) && two.stop(PATIENCE));
+    std::fs::rename(ground.store("store"), ground.store("gone")).unwrap();
+    std::fs::rename(other.store("store"), ground.store("store")).unwrap();
+    assert_eq!(two.status().txid, txid);
+    let expected = content(&other.database());
+    eventually("the other history", || content(&path) == expected);
+    follower.stop();
+}
+
+#[test]
+fn a_restart_of_an_untouched_file_fetches_nothing_again() {
+    let ground = Ground::new().with_accounts(4096);
+    let shipper = ground.start_with(&["store"], options());
+    transfer(&ground.connect(), 20);
+    let txid = shipper.wait_stored(&[], Some(Instant::now() + PATIENCE)).unwrap();
+    let (follower, path) = follow(&ground);
+    assert_follows(&ground, &follower, &path, txid);
+    follower.stop();
+    // A reader comes and goes, and is the last to close the file.
+    assert!(content(&path) == content(&ground.database()));
+    let before = std::fs::metadata(&path).unwrap().modified().unwrap();
+    let (follower, path) = follow(&ground);
+    assert_follows(&ground, &follower, &path, txid);
+    std::thread::sleep(Duration::from_millis(500));
+    follower.stop();
+    assert_eq!(std::fs::metadata(&path).unwrap().modified().unwrap(), before);
+}
+
+#[test]
+fn tables_come_and_go() {
+    let ground = Ground::new().with_accounts(512);
+    let shipper = ground.start_with(&["store"], options());
+    let connection = ground.connect();
+    let deadline = || Some(Instant::now() + PATIENCE);
+    let first = shipper.wait_stored(&[], deadline()).unwrap();
+    let (follower, path) = follow(&ground);
+    assert_follows(&ground, &follower, &path, first);
+    for round in 0..3 {
+        for table in 0..30 {
+            connection.execute_batch(&format!("CREATE TABLE t{table}(x, y)")).unwrap();
+        }
+        let txid = shipper.wait_stored(&[], deadline()).unwrap();
+        assert_follows(&ground, &follower, &path, txid);
+        for table in 0..30 {
+            connection.execute_batch(&format!("DROP TABLE t{table}")).unwrap();
+        }
+        if round == 1 {
+            connection.execute_batch("VACUUM").unwrap();
+        }
+        let txid = shipper.wait_stored(&[], deadline()).unwrap();
+        assert_follows(&ground, &follower, &path, txid);
+    }
 }
