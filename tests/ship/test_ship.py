@@ -342,6 +342,101 @@ def test_a_wait_for_the_store_ends_when_cancelled(tmp_path):
     assert server.stop() == 0
 
 
+def test_latency(store, tmp_path):
+    """How old a commit is when its object is there: on a real bucket, for commits that are spaced."""
+    file, url = make_ledger(tmp_path / "app.db"), store.url()
+    server = servers.Egret(file, arguments=["--backup", url], env=s3.environment())
+    rng, ages = random.Random(3), []
+    count = "SELECT archived_count FROM pg_stat_archiver"
+    with psycopg.connect(host="127.0.0.1", port=server.port, user="x", dbname="app",
+                         autocommit=True) as conn:
+        assert servers.wait_until(lambda: conn.execute(count).fetchone()[0], 20)
+        for n in range(20):
+            time.sleep(rng.random() * 0.8)
+            before = conn.execute(count).fetchone()[0]
+            conn.execute("INSERT INTO ledger (source, amount) VALUES ('x', %s)", (n,))
+            committed = time.monotonic()
+            assert servers.wait_until(
+                lambda: conn.execute(count).fetchone()[0] > before, 10, 0.005)  # noqa: B023
+            ages.append(time.monotonic() - committed)
+    assert server.stop() == 0
+    ages.sort()
+    print(f"commit to store: median {ages[10]:.3f} s, worst {ages[-1]:.3f} s")
+    assert ages[-1] < 3, ages
+
+
+def test_egret_and_the_store_killed(tmp_path):
+    """Both die and come back while an application writes; in the end all is in the store."""
+    file, store = make_ledger(tmp_path / "app.db"), s3.Bucket()
+    try:
+        serve = {"arguments": ["--backup", store.url()], "env": s3.environment()}
+        server = servers.Egret(file, **serve)
+        app = subprocess.Popen([sys.executable, HERE / "writer.py", file, "12"],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        logs = []
+        for pause in (1.5, 2.5):
+            time.sleep(pause)
+            store.kill()
+            time.sleep(0.7)
+            server.stop(9)
+            logs.append(server.text)
+            server = servers.Egret(file, **serve)
+            time.sleep(0.7)
+            store.start()
+            time.sleep(0.5)
+            server.stop(9)
+            logs.append(server.text)
+            server = servers.Egret(file, **serve)
+        _, err = app.communicate(timeout=60)
+        assert app.returncode == 0, err
+        assert server.stop() == 0, server.text[-3000:]
+        expected = content(file)
+        for restore in (egret_restore, litestream_restore):
+            copy = tmp_path / f"{restore.__name__}.db"
+            restore(serve["arguments"][1], copy)
+            assert content(copy) == expected, restore.__name__
+        assert not any("panicked" in text for text in [*logs, server.text])
+    finally:
+        store.stop()
+
+
+def check_as_left(path, folder):
+    """A copy of a file and its log is whole; the file itself stays untouched."""
+    folder.mkdir(exist_ok=True)
+    for suffix in ("", "-wal"):
+        if (source := path.with_name(path.name + suffix)).exists():
+            shutil.copy(source, folder)
+    with contextlib.closing(sqlite3.connect(folder / path.name)) as db:
+        total = db.execute("SELECT coalesce(sum(amount), 0) FROM ledger").fetchone()[0]
+        assert (total, db.execute("PRAGMA integrity_check").fetchall()) == (0, [("ok",)])
+    shutil.rmtree(folder)
+
+
+def test_follower_killed(tmp_path):
+    """Twenty kills while it applies: it opens again, is whole, and ends equal."""
+    rng, file = random.Random(5), make_ledger(tmp_path / "app.db")
+    backup, copy = f"file://{tmp_path}/backup", tmp_path / "follower.db"
+    primary = servers.Egret(file, arguments=["--backup", backup])
+    app = subprocess.Popen([sys.executable, HERE / "writer.py", file, "14"],
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert servers.wait_until(lambda: list((tmp_path / "backup").rglob("*.ltx")), 10)
+    for _ in range(20):
+        follower = servers.Egret(copy, arguments=["--follow", backup])
+        time.sleep(rng.random() * 0.5)
+        follower.stop(9)
+        assert "somebody else" not in follower.text
+        check_as_left(copy, tmp_path / "look")
+    _, err = app.communicate(timeout=60)
+    assert app.returncode == 0, err
+    assert primary.stop() == 0
+    expected = content(file)
+    follower = servers.Egret(copy, arguments=["--follow", backup])
+    assert servers.wait_until(lambda: count_at(follower.port) == expected[0], 20)
+    assert follower.stop() == 0
+    assert content(copy) == expected
+    assert "panicked" not in follower.text
+
+
 def is_recent(moment):
     """Within the last two minutes, by this machine's clock."""
     return moment is not None and abs(moment.timestamp() - time.time()) < 120

@@ -25,10 +25,14 @@ class Bucket:
                  "master.port.grpc", "volume.port", "volume.port.grpc", "s3.port.grpc", "debug.port")
         ports = [f"-{role}={servers.free_port()}" for role in roles]
         ports += ["-webdav=false", "-s3.port.iceberg=0", "-s3.port.lance=0"]
-        argv = ["weed", "mini", f"-dir={self.folder}", "-ip=127.0.0.1", f"-bucket={NAME}",
+        self.argv = ["weed", "mini", f"-dir={self.folder}", "-ip=127.0.0.1", f"-bucket={NAME}",
                 f"-s3.port={self.port}", "-master.telemetry=false", *ports]
         self.log = open(os.path.join(self.folder, "log"), "w")
-        self.child = subprocess.Popen(argv, env=environment(), stdout=self.log,
+        self.start()
+
+    def start(self):
+        """Runs the server over what it holds already."""
+        self.child = subprocess.Popen(self.argv, env=environment(), stdout=self.log,
                                       stderr=subprocess.STDOUT)
         if not servers.wait_until(self._answers, 60, 0.2):
             self.log.flush()
@@ -53,10 +57,14 @@ class Bucket:
         return (f"s3://{NAME}/{prefix}?endpoint=http://127.0.0.1:{self.port}"
                 "&region=us-east-1&force-path-style=true")
 
-    def stop(self):
-        """Ends the server and removes what it holds."""
+    def kill(self):
+        """Ends the server as a loss of power would; `start` brings it back."""
         self.child.send_signal(signal.SIGKILL)
         self.child.wait()
+
+    def stop(self):
+        """Ends the server and removes what it holds."""
+        self.kill()
         self.log.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
