@@ -10,7 +10,6 @@ import re
 import psycopg
 import pytest
 import servers
-from test_pg_dump import restored, served  # noqa: F401
 
 QUERIES = (servers.ROOT / "tests/clients/catalog.sql").read_text().strip().split("\n\n")
 LABELS = """
@@ -57,7 +56,7 @@ class Side:
 
 
 @pytest.fixture(scope="module")
-def sides(served, restored):  # noqa: F811
+def sides(served, restored):
     """egret and PostgreSQL."""
     both = Side(served), Side(restored)
     yield both

@@ -1,57 +1,8 @@
 """pg_dump 15 of a SQLite file, restored into a real PostgreSQL 15."""
 
-import os
-import sqlite3
-import subprocess
-
 import psycopg
 import pytest
-import servers
-
-BROWSE = servers.ROOT / "tests/fixtures/browse.sql"
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory):
-    """egret, serving the file that has something of everything."""
-    if servers.TARGET == "postgres":
-        pytest.skip("PostgreSQL is the other side here")
-    file = tmp_path_factory.mktemp("browse") / "browse.db"
-    connection = sqlite3.connect(file)
-    connection.executescript(BROWSE.read_text())
-    connection.close()
-    server = servers.Egret(file)
-    yield servers.Link(server.port, "tester", database="browse", file=file)
-    assert server.stop() == 0
-    assert "panicked" not in server.text
-
-
-def run(program, link, *arguments, database=None, **options):
-    """Runs one of PostgreSQL's programs; its output."""
-    link = link.replace(database=database or link.database)
-    done = subprocess.run([servers.PG_BIN / program, *map(str, arguments)], capture_output=True,
-                          env=link.environment, timeout=50, **options)
-    assert done.returncode == 0 and not done.stderr, done.stderr.decode()
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def restored(served, oracle):
-    """A database of the oracle into which a plain dump was restored, without an error."""
-    dump = run("pg_dump", served)
-    link = fresh(oracle, "restored")
-    run("psql", link, "-Xq", "-o", os.devnull, "-v", "ON_ERROR_STOP=1", input=dump)
-    return link
-
-
-def fresh(oracle, name):
-    """A new database of the oracle."""
-    link = oracle.link(False)
-    with psycopg.connect(**link.libpq, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE IF EXISTS {name}")
-        connection.execute(f"CREATE DATABASE {name}")
-    return link.replace(database=name)
-
+from servers import run
 
 def answers(link, sql):
     """The rows of a query as text."""
@@ -121,7 +72,7 @@ def test_archive(served, oracle, tmp_path, form):
     """pg_restore reads what pg_dump wrote in its own formats."""
     target = tmp_path / "dump"
     run("pg_dump", served, "--format", form, "--file", target)
-    link = fresh(oracle, f"restored_{form}")
+    link = oracle.fresh(f"restored_{form}")
     run("pg_restore", link, "--dbname", link.database, "--exit-on-error", target)
     assert answers(link, TABLES) == answers(served, TABLES)
     assert answers(link, 'SELECT * FROM "Artist" ORDER BY 1') == \

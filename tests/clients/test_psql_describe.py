@@ -6,7 +6,6 @@ import subprocess
 
 import pytest
 import servers
-from test_pg_dump import restored, served  # noqa: F401
 
 PSQL = shutil.which("psql", path=f"{servers.PG_BIN}") or "psql"
 # Names of tables, of what comes with PostgreSQL, and both.

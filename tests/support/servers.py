@@ -24,6 +24,7 @@ TARGET = os.environ.get("EGRET_TARGET", "egret")
 EGRET = os.environ.get("EGRET_BIN", str(ROOT / "target/release/egret"))
 PG_BIN = pathlib.Path(os.environ.get("PG_BIN", "/usr/lib/postgresql/15/bin"))
 FIXTURE = ROOT / "tests/fixtures/shop.sql"
+BROWSE = ROOT / "tests/fixtures/browse.sql"
 CERTIFICATE = ROOT / "tests/fixtures/tls/server.crt"
 SQLITE_ONLY = "-- sqlite only"
 PASSWORD = "p:ss w%rd-é"
@@ -130,6 +131,14 @@ def egret(*arguments, **options):
                           timeout=options.pop("timeout", 120), **options)
 
 
+def run(program, link, *arguments, **options):
+    """Runs one of PostgreSQL's programs, which must say nothing to stderr; its output."""
+    done = subprocess.run([PG_BIN / program, *map(str, arguments)], capture_output=True,
+                          env=link.environment, timeout=50, **options)
+    assert done.returncode == 0 and not done.stderr, done.stderr.decode()
+    return done.stdout
+
+
 def add_user(users, name, *flags):
     """Adds a user with the tests' password."""
     done = egret("user", "add", name, "--users", users, "--password-stdin", *flags,
@@ -147,8 +156,13 @@ def certificate(folder):
 
 def make_shop(path):
     """Writes the shop fixture as a SQLite file."""
+    return make_file(path, FIXTURE)
+
+
+def make_file(path, fixture):
+    """Writes a fixture as a SQLite file."""
     db = sqlite3.connect(path)
-    db.executescript(FIXTURE.read_text())
+    db.executescript(fixture.read_text())
     db.close()
     return path
 
@@ -212,6 +226,12 @@ class Postgres:
         if not tls:
             return plain
         return plain.replace(host="localhost", password=PASSWORD, ca=str(self.cert))
+
+    def fresh(self, name):
+        """A link to a new, empty database."""
+        self.psql("postgres", f"DROP DATABASE IF EXISTS {name}")
+        self.psql("postgres", f"CREATE DATABASE {name}")
+        return self.link(False).replace(database=name)
 
     def stop(self):
         """Ends the cluster and removes it."""
