@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 use watch::Watch;
 
 /// A turn that lasts longer is relieved if there are others.
-const TICK: Duration = Duration::from_millis(1);
+const TICK: Duration = Duration::from_millis(2);
 
 /// What is said with one client.
 pub(super) trait Conversation: Send {
