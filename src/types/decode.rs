@@ -56,11 +56,11 @@ impl Codec {
             }
             Class::Tid => {
                 scalar::parse_tid(text).ok_or_else(syntax)?;
-                Value::Text(self.unpadded(text).to_owned())
+                Value::Text(text.to_owned())
             }
             Class::Char => Value::Text(text.chars().take(1).collect()),
             Class::Text | Class::Padded(_) | Class::TextOnly | Class::Void => {
-                Value::Text(text.to_owned())
+                Value::Text(self.unpadded(text).to_owned())
             }
         })
     }

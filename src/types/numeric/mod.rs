@@ -39,6 +39,8 @@ const NEGATIVE: u16 = 0x4000;
 const NAN: u16 = 0xC000;
 const INFINITY: u16 = 0xD000;
 const NEG_INFINITY: u16 = 0xF000;
+/// What Postgres sends as the scale of an infinity.
+const INFINITY_SCALE: u16 = 32;
 
 impl From<i64> for Numeric {
     fn from(number: i64) -> Self {
@@ -358,8 +360,8 @@ impl Numeric {
     pub fn write_binary(&self, out: &mut Vec<u8>) {
         match self {
             Self::NaN => header(out, (0, 0, NAN, 0)),
-            Self::Infinity(false) => header(out, (0, 0, INFINITY, 0)),
-            Self::Infinity(true) => header(out, (0, 0, NEG_INFINITY, 0)),
+            Self::Infinity(false) => header(out, (0, 0, INFINITY, INFINITY_SCALE)),
+            Self::Infinity(true) => header(out, (0, 0, NEG_INFINITY, INFINITY_SCALE)),
             Self::Finite(decimal) => decimal.write_binary(out),
         }
     }
