@@ -6,7 +6,7 @@
 
 use egret::schema::{Namespace, Reader, Schema, load};
 use egret::sqlite::{Connection, FunctionError, Host, Step};
-use egret::statement::{Cache, Dialect, Env, Options, Plan, Statement};
+use egret::statement::{Cache, Dialect, Env, Options, Plan, ScriptStep, Statement};
 use egret::types::{Codec, Format, Style, Value};
 use std::collections::HashMap;
 use std::path::Path;
@@ -121,7 +121,10 @@ impl Database {
         let result = match &*bound.statement {
             Statement::Query(plan) => self.run(plan, &bound.literals),
             Statement::Script(script) => {
-                let results = script.statements.iter().map(|text| self.sqlite.execute(text));
+                let results = script.steps.iter().map(|step| match step {
+                    ScriptStep::Sql(text) => self.sqlite.execute(text),
+                    ScriptStep::Rebuild { table, change } => self.sqlite.rebuild(table, change),
+                });
                 let result = results.collect::<Result<Vec<()>, _>>();
                 result.map(|_| "done".to_owned())
             }

@@ -8,7 +8,7 @@
 
 use egret::schema::{Namespace, Reader, Schema, load};
 use egret::sqlite::Connection;
-use egret::statement::{Env, Options, Plan, Statement, Translation, translate};
+use egret::statement::{Env, Options, Plan, ScriptStep, Statement, Translation, translate};
 use egret::types::Value;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -109,9 +109,13 @@ impl Fixture {
     /// Runs a definition, for the statements that follow it.
     fn define(&mut self, translation: &Translation, failures: &mut Vec<String>) {
         let Statement::Script(script) = &translation.statement else { return };
-        for text in &script.statements {
-            if let Err(error) = self.sqlite.execute(text) {
-                failures.push(format!("{error}: {text}"));
+        for step in &script.steps {
+            let done = match step {
+                ScriptStep::Sql(text) => self.sqlite.execute(text),
+                ScriptStep::Rebuild { table, change } => self.sqlite.rebuild(table, change),
+            };
+            if let Err(error) = done {
+                failures.push(format!("{error}: {step:?}"));
             }
         }
         self.schema = load(&mut Rows(&self.sqlite), Namespace::Public).unwrap();
@@ -151,7 +155,10 @@ impl Fixture {
                 vec![&plan.sql]
             }
             // Later statements of a script may need the earlier ones.
-            Statement::Script(script) => script.statements.iter().take(1).collect(),
+            Statement::Script(script) => match script.steps.first() {
+                Some(ScriptStep::Sql(text)) => vec![text],
+                _ => Vec::new(),
+            },
             _ => Vec::new(),
         };
         for text in texts {
@@ -173,7 +180,14 @@ fn describe(translation: &Translation) -> String {
     match &translation.statement {
         Statement::Query(plan) => describe_plan(plan, &mut out),
         Statement::Script(script) => {
-            script.statements.iter().for_each(|text| writeln!(out, "{text};").unwrap());
+            for step in &script.steps {
+                match step {
+                    ScriptStep::Sql(text) => writeln!(out, "{text};").unwrap(),
+                    ScriptStep::Rebuild { table, change } => {
+                        writeln!(out, "{table}: {change:?}").unwrap()
+                    }
+                }
+            }
             writeln!(out, "tag: {}", script.tag).unwrap();
             script.notices.iter().for_each(|text| writeln!(out, "notice: {text}").unwrap());
         }

@@ -302,7 +302,7 @@ fn without_order<'t, 'a>(mut key: &'t [Token<'a>]) -> &'t [Token<'a>] {
 }
 
 /// The tokens inside the parentheses that open at `open`; to the end if they do not close.
-fn group<'t, 'a>(tokens: &'t [Token<'a>], open: usize) -> &'t [Token<'a>] {
+pub(super) fn group<'t, 'a>(tokens: &'t [Token<'a>], open: usize) -> &'t [Token<'a>] {
     let inner = tokens.get(open + 1..).unwrap_or_default();
     let mut depth = 0_usize;
     let close = inner.iter().position(|token| {
@@ -320,7 +320,7 @@ fn group<'t, 'a>(tokens: &'t [Token<'a>], open: usize) -> &'t [Token<'a>] {
 }
 
 /// The parts between separators that stand outside parentheses.
-fn split<'t, 'a>(
+pub(super) fn split<'t, 'a>(
     tokens: &'t [Token<'a>],
     separator: &'static str,
 ) -> impl Iterator<Item = &'t [Token<'a>]> {

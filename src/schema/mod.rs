@@ -5,6 +5,7 @@
 
 mod ddl;
 mod declared;
+mod edit;
 mod load;
 mod naming;
 mod oid;
@@ -14,6 +15,7 @@ pub(crate) mod token;
 
 pub use ddl::{TriggerText, trigger as trigger_text, view_query};
 pub use declared::column_type;
+pub use edit::{Change, Key, KeyKind, changed};
 pub use load::{Reader, load};
 pub use oid::{FIRST_USER_OID, Oids};
 pub use token::identifier;

@@ -6,7 +6,9 @@ use super::execute::{Ending, Tag};
 use super::extended::{no_prepared, parameter_types};
 use super::portal::{self, Portal, Prepared, Progress, Rows};
 use crate::sqlite::Host;
-use crate::statement::{self, Access, Notification, OutputColumn, Script, Setting, Statement};
+use crate::statement::{
+    self, Access, Notification, OutputColumn, Script, ScriptStep, Setting, Statement,
+};
 use crate::types::{ColumnType, Format, Type, Value, decode};
 use std::sync::Arc;
 
@@ -65,21 +67,24 @@ impl Session {
             let message = format!("{} cannot run inside a transaction block", script.tag);
             return Err(Failure::new("25001", message));
         }
-        if script.statements.is_empty() {
+        if script.steps.is_empty() {
             return Ok(plain(&script.tag));
         }
-        let several = script.statements.len() > 1 && !self.block.is_transaction();
+        let one = matches!(&script.steps[..], [ScriptStep::Sql(_)]);
+        let several = !one && !self.block.is_transaction();
         if several {
             self.begin_implicit();
         }
         self.prepare_for(Access::Schema, &script.tag)?;
         let connection = self.connection()?;
-        for sql in &script.statements {
-            let run = if script.outside_transaction {
+        for step in &script.steps {
+            let run = match step {
                 // VACUUM attaches a database of its own, which a client may not.
-                connection.as_system(|connection| connection.execute(sql))
-            } else {
-                connection.execute(sql)
+                ScriptStep::Sql(sql) if script.outside_transaction => {
+                    connection.as_system(|connection| connection.execute(sql))
+                }
+                ScriptStep::Sql(sql) => connection.execute(sql),
+                ScriptStep::Rebuild { table, change } => connection.rebuild(table, change),
             };
             run.map_err(|error| self.failure(error))?;
         }

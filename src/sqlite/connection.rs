@@ -233,6 +233,22 @@ impl Connection {
         result
     }
 
+    /// Runs something while a table may be dropped and renamed without a change anywhere else: no
+    /// row that refers to it is deleted, no definition that names it follows its name.
+    pub(super) fn without_references<T>(
+        &self,
+        work: impl FnOnce() -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let raw = &self.shared.raw;
+        let keys = raw.db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY)?;
+        raw.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, false)?;
+        raw.set_db_config(DbConfig::SQLITE_DBCONFIG_LEGACY_ALTER_TABLE, true)?;
+        let result = work();
+        raw.set_db_config(DbConfig::SQLITE_DBCONFIG_LEGACY_ALTER_TABLE, false)?;
+        raw.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, keys)?;
+        result
+    }
+
     /// Runs a BEGIN, waiting for others as ever: SQLite itself does not wait in a connection that
     /// reads, since in some journal modes the others may wait for the reader.
     ///

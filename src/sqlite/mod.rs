@@ -10,6 +10,7 @@ mod file;
 pub mod function;
 mod host;
 mod integrity;
+mod rebuild;
 mod schema;
 mod statement;
 pub mod table;

@@ -17,7 +17,7 @@ pub use cache::{Bound, Cache};
 pub use error::{BadValue, Error, ErrorKind};
 pub use translate::{column_types, translate};
 
-use crate::schema::Schema;
+use crate::schema::{Change, Schema};
 use crate::types::{ColumnType, Oid, Value};
 use std::sync::Arc;
 
@@ -169,14 +169,33 @@ pub struct OutputColumn {
 /// DDL and maintenance.
 #[derive(Clone, Debug)]
 pub struct Script {
-    /// SQLite statements, in order.
-    pub statements: Vec<String>,
+    /// What is done, in order.
+    pub steps: Vec<ScriptStep>,
     /// The whole command tag, e.g. `CREATE TABLE`.
     pub tag: String,
     /// Notices to send (`relation "x" already exists, skipping` ...).
     pub notices: Vec<String>,
     /// Must run outside a transaction block (VACUUM).
     pub outside_transaction: bool,
+}
+
+/// One step of a script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ScriptStep {
+    /// A SQLite statement.
+    Sql(String),
+    /// A table is made anew with another definition.
+    Rebuild {
+        /// The table, as stored.
+        table: String,
+        /// What is different.
+        change: Change,
+    },
+}
+
+/// Steps that are SQLite statements.
+fn steps(statements: Vec<String>) -> Vec<ScriptStep> {
+    statements.into_iter().map(ScriptStep::Sql).collect()
 }
 
 /// Transaction control.

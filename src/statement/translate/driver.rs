@@ -4,8 +4,8 @@ use super::{Translator, copy};
 use crate::statement::lexer::{self, Kind, Token};
 use crate::statement::utility::{Declare, Explain, ExplainFormat, Utility};
 use crate::statement::{
-    Access, Cursor, Dialect, Env, Error, OutputColumn, Plan, Script, Statement, Translation, Verb,
-    parse,
+    Access, Cursor, Dialect, Env, Error, OutputColumn, Plan, Script, ScriptStep, Statement,
+    Translation, Verb, parse,
 };
 use crate::types::{ColumnType, Type};
 use sqlparser::ast;
@@ -99,9 +99,9 @@ fn plan_explain(explain: &Explain, text: &str, env: &Env<'_>) -> Result<Translat
 fn pass_through(text: &str, env: &Env<'_>) -> Result<Translation, Error> {
     let tokens = lexer::tokens(text)?;
     if let Some(tag) = definition_tag(&tokens, text) {
-        let statements = vec![text.to_owned()];
+        let steps = vec![ScriptStep::Sql(text.to_owned())];
         let (notices, outside_transaction) = (Vec::new(), false);
-        let script = Script { statements, tag, notices, outside_transaction };
+        let script = Script { steps, tag, notices, outside_transaction };
         return Ok(fixed(Statement::Script(script)));
     }
     let (verb, access) = classify(&tokens, text);

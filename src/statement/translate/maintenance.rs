@@ -4,7 +4,7 @@
 
 use super::quote;
 use crate::statement::lexer::{self, Kind, Token};
-use crate::statement::{Error, Script, literal};
+use crate::statement::{Error, Script, literal, steps};
 
 /// The statement as SQLite's; `None` when it is another one.
 pub(super) fn read(text: &str) -> Result<Option<Script>, Error> {
@@ -74,5 +74,6 @@ const OPTIONS: [&str; 8] =
     ["full", "freeze", "verbose", "analyze", "concurrently", "table", "index", "only"];
 
 fn script(tag: &str, statements: Vec<String>, outside_transaction: bool) -> Script {
-    Script { statements, tag: tag.to_owned(), notices: Vec::new(), outside_transaction }
+    let steps = steps(statements);
+    Script { steps, tag: tag.to_owned(), notices: Vec::new(), outside_transaction }
 }

@@ -179,12 +179,12 @@ fn counts_by_itself(column: &ColumnDef) -> bool {
         })
 }
 
-fn is_integer(ty: Type) -> bool {
+pub(super) fn is_integer(ty: Type) -> bool {
     matches!(ty, Type::INT2 | Type::INT4 | Type::INT8)
 }
 
 /// The type names a STRICT table allows.
-fn strict_type(ty: Type) -> &'static str {
+pub(super) fn strict_type(ty: Type) -> &'static str {
     match ty {
         Type::INT2 | Type::INT4 | Type::INT8 | Type::BOOL | Type::OID => "INTEGER",
         Type::FLOAT4 | Type::FLOAT8 => "REAL",

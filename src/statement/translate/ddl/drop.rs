@@ -1,10 +1,10 @@
 //! DROP and TRUNCATE. <https://www.postgresql.org/docs/15/sql-droptable.html>
 
 use super::super::{Translator, quote};
-use super::{kind_of, no_op, script_with};
+use super::{kind_of, no_op, script, script_with};
 use crate::schema::{Namespace, Relation, RelationKind};
 use crate::statement::lexer;
-use crate::statement::{Error, ErrorKind, Statement};
+use crate::statement::{Error, ErrorKind, Statement, steps};
 use sqlparser::ast::{ObjectName, ObjectType, Spanned, Truncate, TruncateIdentityOption};
 
 impl Translator<'_> {
@@ -35,7 +35,7 @@ impl Translator<'_> {
         if statements.is_empty() && notices.len() == 1 {
             return Ok(no_op(tag, notices.pop()));
         }
-        Ok(script_with(tag, statements, notices))
+        Ok(script_with(tag, steps(statements), notices))
     }
 
     /// The statements that drop an object, `None` when there is none of that name.
@@ -123,7 +123,7 @@ impl Translator<'_> {
                     .push(format!("DELETE FROM {database}.sqlite_sequence WHERE name = {name}"));
             }
         }
-        Ok(script_with("TRUNCATE TABLE", statements, Vec::new()))
+        Ok(script("TRUNCATE TABLE", statements))
     }
 }
 

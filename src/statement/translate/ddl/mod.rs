@@ -4,6 +4,7 @@
 //! <https://www.postgresql.org/docs/15/ddl.html>
 
 mod alter;
+mod alter_column;
 mod column;
 mod constraint;
 mod drop;
@@ -15,8 +16,8 @@ mod view;
 use super::scope::{Scope, Source};
 use super::typed::Typed;
 use super::{Translator, quote};
-use crate::schema::{Namespace, Relation};
-use crate::statement::{Error, ErrorKind, Script, Statement};
+use crate::schema::{Change, Namespace, Relation};
+use crate::statement::{Error, ErrorKind, Script, ScriptStep, Statement, steps};
 use sqlparser::ast::{self, Expr, ObjectName, ObjectType, Spanned};
 
 /// The name a definition gives.
@@ -122,12 +123,21 @@ impl Translator<'_> {
 
 /// A script of statements under a tag.
 fn script(tag: &str, statements: Vec<String>) -> Statement {
-    script_with(tag, statements, Vec::new())
+    script_with(tag, steps(statements), Vec::new())
 }
 
-fn script_with(tag: &str, statements: Vec<String>, notices: Vec<String>) -> Statement {
+fn script_with(tag: &str, steps: Vec<ScriptStep>, notices: Vec<String>) -> Statement {
     let tag = tag.to_owned();
-    Statement::Script(Script { statements, tag, notices, outside_transaction: false })
+    Statement::Script(Script { steps, tag, notices, outside_transaction: false })
+}
+
+/// The step that makes a table anew.
+fn rebuild(relation: &Relation, change: Change) -> ScriptStep {
+    ScriptStep::Rebuild { table: relation.name.clone(), change }
+}
+
+fn unsupported(what: &str) -> Error {
+    ErrorKind::Unsupported(what.to_owned()).at(None)
 }
 
 fn no_op(tag: &str, notice: Option<String>) -> Statement {
