@@ -182,9 +182,11 @@ fn describe(translation: &Translation) -> String {
         Statement::Script(script) => {
             for step in &script.steps {
                 match step {
-                    ScriptStep::Sql(text) => writeln!(out, "{text};").unwrap(),
+                    ScriptStep::Sql(text) => {
+                        writeln!(out, "{text};").unwrap();
+                    }
                     ScriptStep::Rebuild { table, change } => {
-                        writeln!(out, "{table}: {change:?}").unwrap()
+                        writeln!(out, "{table}: {change:?}").unwrap();
                     }
                 }
             }
