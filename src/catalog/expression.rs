@@ -25,7 +25,7 @@ pub(super) fn default_text(table: &Relation, column: &Column) -> String {
     match (column.ty.ty, literal(text)) {
         (Type::BOOL, Literal::Number("1")) => "true".to_owned(),
         (Type::BOOL, Literal::Number("0")) => "false".to_owned(),
-        (ty, Literal::Text(text)) => format!("{text}::{}", format_type(ty, None)),
+        (ty, Literal::Text(text)) => format!("{text}::{}", format_type(ty, Some(-1))),
         (_, Literal::Word(word)) => word.to_ascii_lowercase(),
         _ => expression_text(table, text),
     }
@@ -92,6 +92,7 @@ mod tests {
         assert_eq!(shown("BOOLEAN", "1"), "true");
         assert_eq!(shown("INTEGER", "1"), "1");
         assert_eq!(shown("VARCHAR(3)", "'it''s'"), "'it''s'::character varying");
+        assert_eq!(shown("CHAR(3)", "'abc'"), "'abc'::bpchar");
         assert_eq!(shown("TEXT", "\"new\""), "'new'::text");
         assert_eq!(shown("TIMESTAMP", "datetime('now')"), "CURRENT_TIMESTAMP");
         assert_eq!(shown("TIMESTAMP", "current_timestamp"), "CURRENT_TIMESTAMP");

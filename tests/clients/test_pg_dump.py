@@ -1,8 +1,14 @@
 """pg_dump 15 of a SQLite file, restored into a real PostgreSQL 15."""
 
+import os
+import re
+import subprocess
+
 import psycopg
 import pytest
+import servers
 from servers import run
+
 
 def answers(link, sql):
     """The rows of a query as text."""
@@ -84,3 +90,52 @@ def test_schema_only(served):
     text = run("pg_dump", served, "--schema-only").decode()
     assert "COPY" not in text and 'CREATE TABLE public."Artist"' in text
     assert "CREATE SCHEMA" not in text and "GRANT" not in text and "REVOKE" not in text
+
+
+@pytest.fixture(scope="module")
+def plain(oracle):
+    """A plain schema in PostgreSQL."""
+    link = oracle.fresh("plain")
+    oracle.psql(link.database, (servers.ROOT / "tests/fixtures/plain.sql").read_text())
+    return link
+
+
+def test_from_postgres_and_back(plain, empty, oracle):
+    """What pg_dump wrote of PostgreSQL's tables is loaded, and what it writes of that as well."""
+    load(run("pg_dump", plain), empty)
+    back = oracle.fresh("back")
+    load(run("pg_dump", empty), back)
+    expected = {sql: answers(plain, sql) for sql in (TABLES, COLUMNS, KEYS, INDEXES, SEQUENCES)}
+    names = [name.decode() for name, in answers(plain, TABLES)]
+    assert names == ["author", "book", "reading", "shelf", "tree"]
+    for name in names:
+        sql = f"SELECT * FROM {name} ORDER BY 1, 2"
+        assert answers(empty, sql) == answers(back, sql) == answers(plain, sql), name
+    for sql in (TABLES, KEYS):
+        assert answers(empty, sql) == answers(back, sql) == expected[sql], sql
+    # PostgreSQL writes expressions with parentheses and casts of its own.
+    assert bare(answers(back, INDEXES)) == bare(answers(empty, INDEXES)) == bare(expected[INDEXES])
+
+
+def load(text, link):
+    """Runs a script with psql, without an error."""
+    done = subprocess.run([servers.PG_BIN / "psql", "-Xq", "-o", os.devnull, "-v",
+                           "ON_ERROR_STOP=1"], input=text, env=link.environment,
+                          capture_output=True, timeout=50)
+    assert done.returncode == 0 and b"ERROR" not in done.stderr, done.stderr.decode()
+
+
+def bare(rows):
+    """Rows without parentheses and casts."""
+    return [[re.sub(rb"[()]|::[a-z]+", b"", value) for value in row] for row in rows]
+
+
+def test_defaults_count_on(plain, empty):
+    """After loading, rows get the numbers and defaults they would have got."""
+    load(run("pg_dump", plain), empty)
+    for link in (plain, empty):
+        with psycopg.connect(**link.libpq) as connection:
+            row = connection.execute("INSERT INTO book (title, author_id) VALUES ('new', 2) "
+                                     "RETURNING id, pages, kind, read_at = now()").fetchone()
+            assert row[:3] == (4, 1, "abc")
+            connection.rollback()

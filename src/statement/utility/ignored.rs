@@ -87,7 +87,17 @@ fn comment(reader: &mut Reader<'_>) -> Result<Utility, Error> {
     Ok(no_op("COMMENT", "comments are not kept in a SQLite file"))
 }
 
-/// ALTER ... OWNER TO and ALTER DEFAULT PRIVILEGES; other forms are refused or somebody else's.
+/// CREATE SEQUENCE. SQLite counts rowids only, so the column whose default it becomes is where it
+/// counts; `nextval` of one that stays by itself is an error.
+/// <https://www.postgresql.org/docs/15/sql-createsequence.html>
+pub(super) fn create_sequence(reader: &mut Reader<'_>) -> Result<Option<Utility>, Error> {
+    reader.rest()?;
+    let notice = "a sequence exists only with the column that counts by it";
+    Ok(Some(no_op("CREATE SEQUENCE", notice)))
+}
+
+/// ALTER ... OWNER TO, ALTER SEQUENCE ... OWNED BY and ALTER DEFAULT PRIVILEGES; other forms are
+/// refused or somebody else's.
 pub(super) fn alter(reader: &mut Reader<'_>) -> Result<Option<Utility>, Error> {
     if reader.is_at(1, "default") && reader.is_at(2, "privileges") {
         reader.rest()?;
@@ -118,7 +128,7 @@ const OWNED: [(&[&str], &str); 8] = [
     (&["type"], "ALTER TYPE"),
 ];
 
-/// The rest is `[IF EXISTS] [ONLY] name [*] OWNER TO role`.
+/// The rest is `[IF EXISTS] [ONLY] name [*] OWNER TO role`, or `name OWNED BY table.column`.
 fn owner_to(reader: &mut Reader<'_>) -> Result<bool, Error> {
     reader.accept(&["if", "exists"]);
     reader.accept(&["only"]);
@@ -126,6 +136,10 @@ fn owner_to(reader: &mut Reader<'_>) -> Result<bool, Error> {
         return Ok(false);
     }
     reader.accept_operator("*");
+    if reader.accept(&["owned", "by"]) {
+        reader.qualified_name()?;
+        return Ok(true);
+    }
     if !reader.accept(&["owner"]) {
         return Ok(false);
     }

@@ -1,7 +1,7 @@
 //! Statements about things only a Postgres server has: refused by their first words.
 
 use super::Utility;
-use super::ignored::unsupported;
+use super::ignored::{create_sequence, unsupported};
 use super::reader::Reader;
 use crate::statement::Statement;
 use crate::statement::error::Error;
@@ -24,6 +24,11 @@ pub(super) fn create_or_drop(reader: &mut Reader<'_>) -> Result<Option<Utility>,
     while ahead.one_of(&["trusted", "procedural", "constraint", "default"]).is_some() {}
     if ahead.is("trigger") && reader.is("create") {
         return trigger(&ahead);
+    }
+    let mut sequence = ahead.clone();
+    sequence.one_of(&["temporary", "temp", "unlogged"]);
+    if sequence.is("sequence") && reader.is("create") {
+        return create_sequence(reader);
     }
     let refused = refuse_kind(reader, &ahead)?;
     if refused.is_some() {
