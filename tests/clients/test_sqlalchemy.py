@@ -2,13 +2,13 @@
 
 import datetime
 import decimal
-import re
 
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata, produce_migrations, render_python_code
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
+from spelling import bare
 from sqlalchemy import orm
 from sqlalchemy.engine import reflection
 
@@ -89,11 +89,6 @@ def plain(value):
     if isinstance(value, list) and value and isinstance(value[0], dict):
         return {each["name"]: plain(each) for each in value}
     return bare(repr(value))
-
-
-def bare(text):
-    """A text without the parentheses and casts that PostgreSQL adds to an expression."""
-    return re.sub(r"[()]|::[a-z ]+", "", text)
 
 
 def test_inspector(served, restored, engine):
