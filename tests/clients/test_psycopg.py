@@ -571,3 +571,17 @@ def test_discard(conn):
     assert conn.execute("SHOW application_name").fetchone() == ("",)
     with pytest.raises(errors.UndefinedTable):
         conn.execute("SELECT * FROM scratch")
+
+
+@pytest.mark.parametrize("zone,shown,noon", [
+    ("INTERVAL '+00:00' HOUR TO MINUTE", "<+00>-00", "12:00:00+00"),
+    ("INTERVAL '-08:30' HOUR TO MINUTE", "<-08:30>+08:30", "03:30:00-08:30"),
+    ("INTERVAL '2 hours'", "<+02>-02", "14:00:00+02"),
+])
+def test_time_zone_by_interval(link, zone, shown, noon):
+    """A zone may be given by its distance."""
+    with psycopg.connect(**link.libpq, autocommit=True) as connection:
+        connection.execute(f"SET TIME ZONE {zone}")
+        assert connection.execute("SHOW timezone").fetchone() == (shown,)
+        sql = "SELECT (timestamptz '2024-06-01 12:00:00+00')::text"
+        assert connection.execute(sql).fetchone() == ("2024-06-01 " + noon,)

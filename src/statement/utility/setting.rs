@@ -6,6 +6,7 @@ use super::reader::Reader;
 use super::transaction::modes;
 use crate::statement::error::{Error, ErrorKind};
 use crate::statement::{Setting, Statement};
+use crate::types::Interval;
 
 /// SET, from behind the word.
 pub(super) fn set(reader: &mut Reader<'_>) -> Result<Statement, Error> {
@@ -144,12 +145,30 @@ fn time_zone(reader: &mut Reader<'_>) -> Result<Option<String>, Error> {
         if reader.accept(&["hour"]) && reader.accept(&["to"]) {
             reader.expect(&["minute"])?;
         }
-        return Ok(Some(format!("INTERVAL '{zone}'")));
+        let posix = Interval::parse(&zone).ok().and_then(posix_zone);
+        return Ok(Some(posix.unwrap_or_else(|| format!("INTERVAL '{zone}'"))));
     }
     if let Some(hours) = reader.number()? {
         return Ok(Some(hours));
     }
     word_or_string(reader).map(Some)
+}
+
+/// A distance from Greenwich as Postgres keeps it: `<+02>-02`; none that has days or months.
+fn posix_zone(distance: Interval) -> Option<String> {
+    if distance.months != 0 || distance.days != 0 {
+        return None;
+    }
+    let seconds = distance.micros / 1_000_000;
+    let (hours, minutes, rest) =
+        (seconds.abs() / 3600, seconds.abs() / 60 % 60, seconds.abs() % 60);
+    let clock = match (minutes, rest) {
+        (0, 0) => format!("{hours:02}"),
+        (_, 0) => format!("{hours:02}:{minutes:02}"),
+        _ => format!("{hours:02}:{minutes:02}:{rest:02}"),
+    };
+    let (east, west) = if seconds < 0 { ('-', '+') } else { ('+', '-') };
+    Some(format!("<{east}{clock}>{west}{clock}"))
 }
 
 fn constraints(reader: &mut Reader<'_>) -> Result<Setting, Error> {

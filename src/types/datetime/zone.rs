@@ -17,7 +17,10 @@ pub fn by_name(name: &str) -> Result<TimeZone, Error> {
     if let Ok(zone) = TimeZone::get(trimmed) {
         return Ok(zone);
     }
-    let west = || numeric(trimmed).map(|offset| -offset);
+    // `<-08:30>+08:30`: a distance under a name that says it.
+    let named = trimmed.strip_prefix('<').and_then(|rest| rest.split_once('>'));
+    let distance = named.map_or(trimmed, |(_, distance)| distance);
+    let west = || numeric(distance).map(|offset| -offset);
     if let Some(offset) = abbreviation(trimmed).or_else(west) {
         return fixed(offset).ok_or_else(unknown);
     }
