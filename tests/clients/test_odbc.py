@@ -78,3 +78,4 @@ def test_writes(served, options):
     connection.rollback()
     cursor.execute("SELECT count(*) FROM strict_one")
     assert cursor.fetchone()[0] == 1
+    connection.close()
