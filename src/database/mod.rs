@@ -144,7 +144,7 @@ impl Database {
 
     fn idle_or_new(&self) -> Result<Connection, sqlite::Error> {
         while let Some(idle) = self.idle_one() {
-            if !idle.has_moved_meanwhile() {
+            if !idle.has_moved() {
                 return Ok(idle.take());
             }
         }

@@ -65,12 +65,6 @@ impl IdleConnection {
         self.shared.has_moved()
     }
 
-    /// As [`Connection::has_moved_meanwhile`].
-    #[must_use]
-    pub fn has_moved_meanwhile(&self) -> bool {
-        self.shared.has_moved_meanwhile()
-    }
-
     /// Copies the log into the file and cuts it to nothing, whatever has the file's name by now.
     ///
     /// # Errors
@@ -363,7 +357,7 @@ impl Connection {
     /// The same, when it was not looked for a second.
     #[must_use]
     pub fn has_moved_meanwhile(&self) -> bool {
-        self.shared.has_moved_meanwhile()
+        self.shared.seen_in_place.get().elapsed() >= LOOK_INTERVAL && self.has_moved()
     }
 
     /// Rows changed by the last INSERT, UPDATE or DELETE.
@@ -446,10 +440,6 @@ fn set_small_memory(raw: &rusqlite::Connection, pieces: c_int) {
 }
 
 impl Shared {
-    fn has_moved_meanwhile(&self) -> bool {
-        self.seen_in_place.get().elapsed() >= LOOK_INTERVAL && self.has_moved()
-    }
-
     fn has_moved(&self) -> bool {
         self.seen_in_place.set(Instant::now());
         let mut moved: c_int = 0;

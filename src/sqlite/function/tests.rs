@@ -194,7 +194,7 @@ fn aggregates_slide_over_window_frames() {
     let frame = "over (order by column1 rows between 1 preceding and current row)";
     let numbers = "(values (1), (2), (4), (8))";
     for (aggregate, last) in [
-        ("pg_avg_numeric(column1)", "6"),
+        ("pg_avg_numeric(column1)", "6.0000000000000000"),
         ("pg_array_agg(column1)", "[4,8]"),
         ("pg_var_pop(column1)", "4.0"),
         ("pg_bit_or(column1)", "12"),
