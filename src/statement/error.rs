@@ -235,6 +235,14 @@ pub enum ErrorKind {
     /// ON CONFLICT names no unique constraint.
     #[error("there is no unique or exclusion constraint matching the ON CONFLICT specification")]
     NoConflictTarget,
+    /// A column that a query with GROUP BY or aggregates names outside of them.
+    #[error(
+        "column \"{0}\" must appear in the GROUP BY clause or be used in an aggregate function"
+    )]
+    Ungrouped(String),
+    /// DISTINCT sorts by what it shows only.
+    #[error("for SELECT DISTINCT, ORDER BY expressions must appear in select list")]
+    DistinctOrder,
     /// The session may not write.
     #[error("cannot execute {0} in a read-only transaction")]
     ReadOnly(String),
@@ -278,7 +286,8 @@ impl ErrorKind {
             Self::AmbiguousColumn(_) => "42702",
             Self::DuplicateColumn(_) | Self::ColumnExists { .. } => "42701",
             Self::GeneratedColumn { .. } => "428C9",
-            Self::BadOrdinal { .. } | Self::NoConflictTarget => "42P10",
+            Self::BadOrdinal { .. } | Self::NoConflictTarget | Self::DistinctOrder => "42P10",
+            Self::Ungrouped(_) => "42803",
             Self::UndefinedFunction(_) | Self::UndefinedOperator(_) => "42883",
             Self::AmbiguousFunction(_) | Self::AmbiguousOperator(_) => "42725",
             Self::UndefinedType(_) | Self::UndefinedCollation(_) => "42704",

@@ -15,6 +15,7 @@ mod arithmetic;
 mod array;
 mod array_cast;
 mod array_search;
+mod call;
 mod cast;
 mod datetime;
 mod datetime_cast;
@@ -125,18 +126,7 @@ pub fn register_table(
     slot: &Arc<HostSlot>,
     table: &'static [Function],
 ) -> rusqlite::Result<()> {
-    for &(name, arity, flags, call) in table {
-        let slot = Arc::clone(slot);
-        connection.create_scalar_function(name, arity, flags.sqlite(), move |context| {
-            with_arguments(context, |values| {
-                if !flags.nulls && values.contains(&ValueRef::Null) {
-                    return Ok(rusqlite::types::Value::Null);
-                }
-                outcome(&slot, call(&Args::new(values, &slot)))
-            })
-        })?;
-    }
-    Ok(())
+    table.iter().try_for_each(|function| call::register(connection, slot, *function))
 }
 
 /// Registers the functions of another room's table, and remembers them as casts of array elements.

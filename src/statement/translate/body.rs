@@ -1,5 +1,6 @@
 //! Queries half way: bodies whose columns' types may still change, and finished ones.
 
+use super::grouped::Keys;
 use super::order::is_number;
 use super::output::{Output, labels};
 use super::quote;
@@ -70,6 +71,8 @@ pub(super) struct Parts<'s> {
     pub(super) distinct_on: Vec<Typed>,
     /// From FROM to WINDOW.
     pub(super) tail: String,
+    /// What it groups by, if it does.
+    pub(super) keys: Option<Keys>,
     /// The names its expressions may use.
     pub(super) scope: Scope<'s>,
     /// It has one row at most, whatever the tables hold.
@@ -171,6 +174,11 @@ impl Body<'_> {
                     let (left, right) = (left.sql(Labels::Own), right.sql(Labels::None));
                     return distinct_rows(&format!("{left} UNION ALL {right}"), &columns);
                 }
+                if let Some(word @ ("EXCEPT" | "INTERSECT")) = op.strip_suffix(" ALL") {
+                    let names = quote::names(columns.iter().map(|c| c.stored.as_str()));
+                    let (left, right) = (numbered_rows(left), numbered_rows(right));
+                    return format!("SELECT {names} FROM ({left} {word} {right})");
+                }
                 let right = match **right {
                     Self::Compound(..) => format!("SELECT * FROM ({})", right.sql(Labels::None)),
                     _ => right.sql(Labels::None),
@@ -184,14 +192,26 @@ impl Body<'_> {
 
 /// The rows of a query, those that are equal once.
 fn distinct_rows(sql: &str, columns: &[RowColumn]) -> String {
-    let name = |column: &RowColumn| quote::name(&column.stored);
+    let names = quote::names(columns.iter().map(|column| column.stored.as_str()));
+    format!("SELECT {names} FROM ({sql}) GROUP BY {}", keys_of(columns))
+}
+
+/// The rows of a query, those that are equal numbered.
+fn numbered_rows(body: &Body<'_>) -> String {
+    let columns = body.columns();
+    let names = quote::names(columns.iter().map(|column| column.stored.as_str()));
+    let keys = keys_of(&columns);
+    let number = format!("row_number() OVER (PARTITION BY {keys})");
+    format!("SELECT {names}, {number} AS \"row:number\" FROM ({})", body.sql(Labels::Own))
+}
+
+/// What tells the rows of a query apart.
+fn keys_of(columns: &[RowColumn]) -> String {
     let key = |column: &RowColumn| match column.key() {
-        Some(key) => format!("{key}({})", name(column)),
-        None => name(column),
+        Some(key) => format!("{key}({})", quote::name(&column.stored)),
+        None => quote::name(&column.stored),
     };
-    let names: Vec<String> = columns.iter().map(name).collect();
-    let keys: Vec<String> = columns.iter().map(key).collect();
-    format!("SELECT {} FROM ({sql}) GROUP BY {}", names.join(", "), keys.join(", "))
+    columns.iter().map(key).collect::<Vec<_>>().join(", ")
 }
 
 impl Parts<'_> {

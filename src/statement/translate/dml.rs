@@ -194,6 +194,7 @@ impl<'a> Translator<'a> {
                 return Err(ErrorKind::WrongArity(mismatch).at(None));
             }
             let types: Vec<_> = columns.iter().map(|column| column.ty).collect();
+            self.settle_body(&mut body)?;
             self.assign(&mut body, &types, CastContext::Assignment)?;
             let rows = self.finish(query, body, Some(scope), super::body::Labels::None)?;
             return Ok(format!("({left}) = ({})", rows.sql));

@@ -11,7 +11,7 @@ use crate::statement::{Error, ErrorKind};
 use crate::types::{ColumnType, Type};
 use sqlparser::ast::{
     DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
-    FunctionArgumentList, FunctionArguments, ObjectName, OrderByExpr, Spanned, WindowFrame,
+    FunctionArgumentList, FunctionArguments, Ident, ObjectName, OrderByExpr, Spanned, WindowFrame,
     WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType,
 };
 
@@ -201,10 +201,13 @@ impl Translator<'_> {
         scope: &Scope<'_>,
     ) -> Result<Vec<Typed>, Error> {
         let mut out = Vec::with_capacity(list.args.len());
+        if let Some(values) = self.named_arguments(list, name, scope)? {
+            return Ok(values);
+        }
         for argument in &list.args {
-            let argument = match argument {
-                FunctionArg::Unnamed(argument) => argument,
-                FunctionArg::Named { arg, .. } | FunctionArg::ExprNamed { arg, .. } => arg,
+            let FunctionArg::Unnamed(argument) = argument else {
+                let what = format!("a named argument of {name}");
+                return Err(ErrorKind::Unsupported(what).at(None));
             };
             match argument {
                 FunctionArgExpr::Expr(expr) => out.push(self.expr(expr, scope)?),
@@ -224,6 +227,42 @@ impl Translator<'_> {
             }
         }
         Ok(out)
+    }
+
+    /// `make_interval(days => 1)`: the arguments in their places, those not given 0; `None` for a
+    /// function whose arguments are known by place only.
+    fn named_arguments(
+        &mut self,
+        list: &FunctionArgumentList,
+        name: &str,
+        scope: &Scope<'_>,
+    ) -> Result<Option<Vec<Typed>>, Error> {
+        let names: &[&str] = match name {
+            "make_interval" => &["years", "months", "weeks", "days", "hours", "mins", "secs"],
+            "make_date" => &["year", "month", "day"],
+            _ => return Ok(None),
+        };
+        let named =
+            |name: &Ident| names.iter().position(|known| known.eq_ignore_ascii_case(&name.value));
+        let mut values = vec![Typed::new("0", Type::INT4); names.len()];
+        for (i, argument) in list.args.iter().enumerate() {
+            let (place, value) = match argument {
+                FunctionArg::Unnamed(value) => (Some(i), value),
+                FunctionArg::Named { name, arg, .. } => (named(name), arg),
+                FunctionArg::ExprNamed { name: Expr::Identifier(name), arg, .. } => {
+                    (named(name), arg)
+                }
+                FunctionArg::ExprNamed { arg, .. } => (None, arg),
+            };
+            let slot = place.and_then(|place| values.get_mut(place));
+            let (Some(slot), FunctionArgExpr::Expr(expr)) = (slot, value) else { return Ok(None) };
+            *slot = self.expr(expr, scope)?;
+            if names.get(place.unwrap_or(0)) == Some(&"secs") {
+                *slot = self.implicit(slot.clone(), Type::FLOAT8)?;
+            }
+        }
+        let all = name == "make_interval" || list.args.len() == names.len();
+        Ok(all.then_some(values))
     }
 
     /// Calls whose meaning is not in their arguments' values.
@@ -349,7 +388,9 @@ impl Translator<'_> {
         scope: &Scope<'_>,
     ) -> Result<String, Error> {
         let mut sql = format!("{name}(");
-        if clauses.distinct {
+        // Some are made for DISTINCT, which SQLite takes with one argument only.
+        let distinct = clauses.distinct && !name.ends_with("_distinct");
+        if distinct {
             sql.push_str("DISTINCT ");
         }
         let star = arguments.is_empty() && name == "count";
@@ -358,6 +399,11 @@ impl Translator<'_> {
             () if clauses.distinct && name == "count" => self.sort_keys(arguments),
             () => super::typed::list(arguments),
         });
+        if distinct && clauses.order_by.is_empty() && arguments.len() == 1 && name.contains("_agg")
+        {
+            // Postgres finds the distinct values by sorting them.
+            sql.push_str(&format!(" ORDER BY {} NULLS LAST", self.sort_keys(arguments)));
+        }
         if !clauses.order_by.is_empty() {
             sql.push_str(&format!(" ORDER BY {}", self.order_list(clauses.order_by, scope)?));
         }

@@ -18,6 +18,7 @@ mod driver;
 mod expression;
 mod from;
 mod function;
+mod grouped;
 mod insert;
 mod literal;
 mod maintenance;

@@ -63,8 +63,13 @@ impl Output {
 
 /// The output a bare name stands for in ORDER BY.
 pub(super) fn labelled<'o>(expr: &Expr, outputs: &'o [Output]) -> Option<&'o Output> {
+    outputs.get(position(expr, outputs)?)
+}
+
+/// Its place in the list.
+pub(super) fn position(expr: &Expr, outputs: &[Output]) -> Option<usize> {
     let Expr::Identifier(ident) = expr else { return None };
-    outputs.iter().find(|output| output.name.eq_ignore_ascii_case(&ident.value))
+    outputs.iter().position(|output| output.name.eq_ignore_ascii_case(&ident.value))
 }
 
 /// Labels as SQLite needs them: no two alike.

@@ -17,7 +17,12 @@ impl Translator<'_> {
             [text, pattern] => (text, pattern, Some('\\')),
             [text, pattern, escape] => {
                 let Form::Text(escape, _) = &escape.form else { return Ok(None) };
-                (text, pattern, escape.chars().next())
+                let mut characters = escape.chars();
+                let first = characters.next();
+                if characters.next().is_some() {
+                    return Ok(None);
+                }
+                (text, pattern, first)
             }
             _ => return Ok(None),
         };

@@ -207,6 +207,13 @@ impl Translator<'_> {
             return Err(ErrorKind::Grammar(message).at(None));
         };
         let value = self.settled(&item.expr, &parts.scope)?;
+        if let Some(keys) = &parts.keys {
+            self.check_grouped(&item.expr, keys, &parts.scope)?;
+        }
+        let same = |o: &Output| numberless(&o.value.sql) == numberless(&value.sql);
+        if parts.distinct && !parts.outputs.iter().any(same) {
+            return Err(ErrorKind::DistinctOrder.at(value.at));
+        }
         let direction = direction(&item.options, value.not_null)?;
         Ok(OrderTerm { output: None, value: not_an_ordinal(value), direction })
     }

@@ -28,6 +28,8 @@ pub(super) struct Source {
     pub(super) relation: Option<(Namespace, String)>,
     /// Its OID; 0 for anything but a relation.
     pub(super) oid: Oid,
+    /// The names of its primary key's columns in SQLite.
+    pub(super) primary_key: Vec<String>,
     /// It has SQLite's `rowid`.
     pub(super) has_rowid: bool,
     /// It is a relation of the catalog, whose rows have system columns of their own.
@@ -100,6 +102,11 @@ impl Source {
             qualifier: Some(stored),
             relation: alias.is_none().then(|| (relation.namespace, relation.name.clone())),
             oid: relation.oid,
+            primary_key: relation
+                .primary_key
+                .iter()
+                .filter_map(|&i| Some(relation.columns.get(i)?.name.clone()))
+                .collect(),
             is_system: system,
             has_rowid: !system && !relation.without_rowid && relation.kind.is_table(),
             columns: columns.collect(),
@@ -115,6 +122,7 @@ impl Source {
             qualifier: Some(alias.to_owned()),
             relation: None,
             oid: 0,
+            primary_key: Vec::new(),
             has_rowid: false,
             is_system: false,
             columns,
@@ -182,7 +190,13 @@ impl Source {
         }
     }
 
-    fn answers_to(&self, qualifier: &[&str]) -> bool {
+    /// The columns of its primary key, as SQLite text.
+    pub(super) fn key(&self) -> Vec<String> {
+        self.primary_key.iter().map(|name| self.sql_of(name)).collect()
+    }
+
+    /// It is what a qualified name is of.
+    pub(super) fn answers_to(&self, qualifier: &[&str]) -> bool {
         match qualifier {
             [alias] => self.alias.eq_ignore_ascii_case(alias),
             [.., schema, table] => self.relation.as_ref().is_some_and(|(namespace, name)| {

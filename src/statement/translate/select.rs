@@ -4,6 +4,7 @@
 
 use super::body::{Body, Labels, Parts, Rows, common};
 use super::function::SetInSelect;
+use super::grouped::Keys;
 use super::output::{Output, column_name};
 use super::scope::Scope;
 use super::signature::CastContext;
@@ -33,7 +34,7 @@ impl Translator<'_> {
             SetExpr::Query(query) if is_bare(query) => self.body(&query.body, outer),
             SetExpr::Query(query) => self.query(query, outer, Labels::Own).map(Body::Query),
             SetExpr::SetOperation { left, op, set_quantifier, right } => {
-                let op = set_operator(*op, *set_quantifier)?;
+                let op = set_operator(*op, *set_quantifier);
                 let (left, right) = (self.body(left, outer)?, self.body(right, outer)?);
                 self.compound(left, op, right)
             }
@@ -75,6 +76,7 @@ impl Translator<'_> {
             distinct: false,
             distinct_on: Vec::new(),
             tail: format!(" FROM {from}"),
+            keys: None,
             scope,
             single: false,
         })))
@@ -110,13 +112,31 @@ impl Translator<'_> {
         self.named_windows(select, &scope, &mut tail)?;
         let aggregated = std::mem::replace(&mut self.aggregates, around) > 0;
         let single = from.is_empty() || aggregated && !is_grouped(select);
+        let keys = (aggregated || is_grouped(select)).then(|| keys_of(select, &outputs, &scope));
+        if let Some(keys) = &keys {
+            self.check_select(select, keys, &scope)?;
+        }
         let distinct_on = match &select.distinct {
             Some(Distinct::On(keys)) => self.distinct_keys(keys, &outputs, &scope)?,
             _ => Vec::new(),
         };
         let distinct = select.distinct == Some(Distinct::Distinct);
-        let parts = Parts { outputs, distinct, distinct_on, tail, scope, single };
+        let parts = Parts { outputs, distinct, distinct_on, tail, keys, scope, single };
         Ok(Body::Select(Box::new(parts)))
+    }
+
+    /// Refuses columns that are neither grouped nor aggregated.
+    fn check_select(&self, select: &Select, keys: &Keys, scope: &Scope<'_>) -> Result<(), Error> {
+        for item in &select.projection {
+            match item {
+                SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => {
+                    self.check_grouped(expr, keys, scope)?;
+                }
+                SelectItem::Wildcard(_) => self.check_grouped_star(keys, scope)?,
+                _ => {}
+            }
+        }
+        select.having.iter().try_for_each(|having| self.check_grouped(having, keys, scope))
     }
 
     /// The select list, `*` spelt out: a plan must not change its meaning with the schema.
@@ -419,21 +439,45 @@ pub(super) fn not_an_ordinal(typed: Typed) -> Typed {
     if bare { Typed { sql: format!("+{}", typed.sql), ..typed } } else { typed }
 }
 
+/// What a query groups by.
+fn keys_of(select: &Select, outputs: &[Output], scope: &Scope<'_>) -> Keys {
+    let mut keys = Keys::default();
+    let GroupByExpr::Expressions(given, _) = &select.group_by else { return keys };
+    let expression = |item: &SelectItem| match item {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => {
+            Some(expr.clone())
+        }
+        _ => None,
+    };
+    for key in given {
+        keys.push(key, scope);
+        // Without `*` the items of the list are its outputs.
+        let output = match ordinal(key, outputs.len(), "GROUP BY") {
+            Ok(Some(i)) => Some(i),
+            _ => super::output::position(key, outputs),
+        };
+        let plain = select.projection.len() == outputs.len();
+        let item = output.filter(|_| plain).and_then(|i| select.projection.get(i));
+        if let Some(expr) = item.and_then(expression) {
+            keys.push(&expr, scope);
+        }
+    }
+    keys
+}
+
 fn is_grouped(select: &Select) -> bool {
     !matches!(&select.group_by, GroupByExpr::Expressions(keys, _) if keys.is_empty())
 }
 
-fn set_operator(op: SetOperator, quantifier: SetQuantifier) -> Result<&'static str, Error> {
+fn set_operator(op: SetOperator, quantifier: SetQuantifier) -> &'static str {
     let all = quantifier == SetQuantifier::All;
     match (op, all) {
-        (SetOperator::Union, true) => Ok("UNION ALL"),
-        (SetOperator::Union, false) => Ok("UNION"),
-        (SetOperator::Intersect, false) => Ok("INTERSECT"),
-        (SetOperator::Except | SetOperator::Minus, false) => Ok("EXCEPT"),
-        (SetOperator::Intersect, true) => {
-            Err(ErrorKind::Unsupported("INTERSECT ALL".to_owned()).at(None))
-        }
-        _ => Err(ErrorKind::Unsupported("EXCEPT ALL".to_owned()).at(None)),
+        (SetOperator::Union, true) => "UNION ALL",
+        (SetOperator::Union, false) => "UNION",
+        (SetOperator::Intersect, false) => "INTERSECT",
+        (SetOperator::Except | SetOperator::Minus, false) => "EXCEPT",
+        (SetOperator::Intersect, true) => "INTERSECT ALL",
+        (SetOperator::Except | SetOperator::Minus, true) => "EXCEPT ALL",
     }
 }
 

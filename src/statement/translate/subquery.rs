@@ -63,7 +63,10 @@ impl Translator<'_> {
         };
         let name = quote::name(&column.stored);
         let value = Typed::new(name, column.ty.ty);
+        // The aggregate is that of a query around this one, not of the query this one stands in.
+        let aggregates = self.aggregates;
         let array = self.call("array_agg", vec![value], None)?;
+        self.aggregates = aggregates;
         let sql = format!("(SELECT coalesce({}, '[]') FROM ({}))", array.sql, rows.sql);
         Ok(Typed { not_null: true, ..Typed::new(sql, array.ty.ty) })
     }
