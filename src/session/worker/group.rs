@@ -38,7 +38,7 @@ pub(super) struct State {
     /// The worker's number; another one is not the worker any more.
     worker: u64,
     /// Whose turn it is, if the worker gives one.
-    pub(super) turn: Option<u64>,
+    turn: Option<u64>,
     /// How many turns were begun.
     turns: u64,
     /// How many there were when the watch last looked.
@@ -131,7 +131,12 @@ impl Group {
         let member = Member { socket, conversation: None, until: None, called: true };
         state.members.insert(key, member);
         state.park(key, conversation, None);
+        let turn_goes_on = state.turn.is_some();
         drop(state);
+        if turn_goes_on {
+            // While it had the group for itself, nobody watched it.
+            self.watch.wake();
+        }
         self.bell.ring();
         Ok(())
     }

@@ -19,10 +19,19 @@ struct Echo {
 
 const BLOCK: u8 = b'b';
 const STEP_ASIDE: u8 = b'a';
+/// Said by a turn that begins to block.
+const BLOCKS: u8 = b'B';
 const PANIC: u8 = b'p';
 const END: u8 = b'e';
 /// Said by a turn for which the client said nothing.
 const UNASKED: u8 = b'u';
+
+impl Echo {
+    fn block(&self) {
+        (&*self.socket).write_all(&[BLOCKS]).unwrap();
+        self.blocked.lock().unwrap().recv().unwrap();
+    }
+}
 
 impl Conversation for Echo {
     fn turn(&mut self) -> Rest {
@@ -35,9 +44,9 @@ impl Conversation for Echo {
         match byte[0] {
             STEP_ASIDE => {
                 self.seat.get().unwrap().step_aside();
-                self.blocked.lock().unwrap().recv().unwrap();
+                self.block();
             }
-            BLOCK => self.blocked.lock().unwrap().recv().unwrap(),
+            BLOCK => self.block(),
             PANIC => panic!("as the client asked"),
             END => return Rest::Ended,
             _ => {}
@@ -115,7 +124,7 @@ fn nobody_waits_for_one_that_blocks() {
         let workers = workers();
         let clients: Vec<_> = (0..20).map(|key| Client::join(&workers, key)).collect();
         let (blocked, free) = clients.split_at(10);
-        blocked.iter().for_each(|client| client.say(how));
+        blocked.iter().for_each(|client| assert_eq!(client.ask(how), Some(BLOCKS)));
         for round in 0..20 {
             free.iter().for_each(|client| assert_eq!(client.ask(round), Some(round)));
         }
@@ -132,7 +141,7 @@ fn one_that_comes_later_does_not_wait_either() {
     let workers = workers();
     let count = workers.groups.len() as u64;
     let blocked: Vec<_> = (0..count).map(|key| Client::join(&workers, key)).collect();
-    blocked.iter().for_each(|client| client.say(BLOCK));
+    blocked.iter().for_each(|client| assert_eq!(client.ask(BLOCK), Some(BLOCKS)));
     let late = Client::join(&workers, count);
     assert_eq!(late.ask(1), Some(1));
     blocked.iter().for_each(|client| client.unblock.send(()).unwrap());
@@ -177,10 +186,7 @@ fn a_turn_comes_when_it_is_called_also_during_another() {
     let seat = client.seat.get().unwrap();
     seat.call();
     assert_eq!(client.hear(), Some(UNASKED));
-    client.say(BLOCK);
-    while workers.groups.iter().all(|group| group.lock().turn.is_none()) {
-        thread::sleep(TICK);
-    }
+    assert_eq!(client.ask(BLOCK), Some(BLOCKS));
     seat.call();
     client.unblock.send(()).unwrap();
     assert_eq!(client.hear(), Some(BLOCK));
