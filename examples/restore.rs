@@ -21,7 +21,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         None => Target::Latest,
     };
 
-    let replica = Replica::open(&Location::parse(&url)?).await;
+    let replica = Replica::open(&Location::parse(&url)?).await?;
     let options = Options { target, ..Options::default() };
     let progress = |progress| {
         if let Progress::Planned { files, bytes } = progress {

@@ -213,7 +213,7 @@ impl Bench {
     }
 
     async fn replica(&self) -> Replica {
-        Replica::open(&Location::parse(&self.url).unwrap()).await
+        Replica::open(&Location::parse(&self.url).unwrap()).await.unwrap()
     }
 
     /// Stores each state of a database as a transaction, and state `snapshot` as a snapshot too.

@@ -71,7 +71,9 @@ pub enum Error {
 /// # Errors
 /// If nothing was restored.
 pub async fn run(args: Args) -> Result<(), Error> {
-    let replica = Replica::open(&args.url).await;
+    let opened = Replica::open(&args.url).await;
+    let replica =
+        opened.map_err(|error| Error::Restore { url: args.url.clone(), source: error.into() })?;
     let options = args.options();
     let (bar, progress) = progress();
     let restored = tokio::select! {

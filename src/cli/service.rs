@@ -7,7 +7,7 @@ use crate::listener::{self, Listener};
 use crate::replica::{self, Follower, Source};
 use crate::session::Server;
 use crate::shipper::{self, Destination};
-use crate::store::{Location, Replica};
+use crate::store::{self, Location, Replica};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -50,6 +50,14 @@ pub enum Error {
     /// The backup cannot be followed.
     #[error(transparent)]
     Follow(#[from] replica::Error),
+    /// A file that a backup's URL names.
+    #[error("{url}: {source}")]
+    Store {
+        /// The backup.
+        url: String,
+        /// What is wrong.
+        source: store::Error,
+    },
     /// A directory cannot be made a replica of one file.
     #[error("follow: {} is a directory", .0.display())]
     FollowDirectory(PathBuf),
@@ -90,8 +98,8 @@ impl Service {
         }
         let listener = Listener::bind(&config.listener).await?;
         let server = Server::new(files, config.listener.connections_max).map_err(Error::Threads)?;
-        let backups = Backups::new(config);
-        backups.ship(&server).await?;
+        let backups = Backups::open(config).await?;
+        backups.ship(&server)?;
         Ok(Self { server, listener, backups })
     }
 
@@ -129,7 +137,7 @@ async fn follow(location: &Location, path: &Path) -> Result<Arc<Follower>, Error
     if path.is_dir() {
         return Err(Error::FollowDirectory(path.to_owned()));
     }
-    let source = Source { name: location.to_string(), replica: Replica::open(location).await };
+    let source = Source { name: location.to_string(), replica: open(location).await? };
     tracing::info!(backup = %location, file = %path.display(), "following");
     let options = replica::Options::default();
     let follower = Follower::start(source, path, options, &Handle::current())?;
@@ -137,6 +145,11 @@ async fn follow(location: &Location, path: &Path) -> Result<Arc<Follower>, Error
         tokio::time::sleep(FOLLOW_POLL).await;
     }
     Ok(follower)
+}
+
+async fn open(location: &Location) -> Result<Replica, Error> {
+    let opened = Replica::open(location).await;
+    opened.map_err(|source| Error::Store { url: location.to_string(), source })
 }
 
 /// Ends all sessions, then ships the rest: true if all is stored.
@@ -175,28 +188,34 @@ fn stop_one(database: &Database, until: Instant) -> bool {
 
 /// Where each file is shipped to.
 struct Backups {
-    locations: Vec<Location>,
+    /// Each store is opened once, however many files are shipped to it.
+    destinations: Vec<Destination>,
     options: shipper::Options,
     /// One file was named: its backup lies at the location itself, not below it.
     is_single: bool,
 }
 
 impl Backups {
-    fn new(config: &Config) -> Self {
+    async fn open(config: &Config) -> Result<Self, Error> {
+        let mut destinations = Vec::new();
+        for location in &config.backups {
+            destinations
+                .push(Destination { name: location.name(), replica: open(location).await? });
+        }
         let is_single = matches!(config.paths.as_slice(), [path] if !path.is_dir());
         let log_bytes_max = config.backup_log_max.unwrap_or(shipper::LOG_BYTES_MAX);
         let options = shipper::Options { log_bytes_max, ..shipper::Options::default() };
-        Self { locations: config.backups.clone(), options, is_single }
+        Ok(Self { destinations, options, is_single })
     }
 
     /// Ships the files that are not shipped yet.
-    async fn ship(&self, server: &Server) -> Result<(), Error> {
-        if self.locations.is_empty() {
+    fn ship(&self, server: &Server) -> Result<(), Error> {
+        if self.destinations.is_empty() {
             return Ok(());
         }
         for database in server.files().all() {
             if database.shipper().is_none() {
-                let destinations = self.destinations(&database).await;
+                let destinations = self.destinations(&database);
                 database
                     .ship(destinations, self.options.clone(), &Handle::current())
                     .map_err(|source| Error::Ship { path: database.path().to_owned(), source })?;
@@ -209,23 +228,22 @@ impl Backups {
     async fn ship_new(&self, server: &Server) {
         loop {
             tokio::time::sleep(SHIP_INTERVAL).await;
-            if !self.is_single && !self.locations.is_empty() {
+            if !self.is_single && !self.destinations.is_empty() {
                 server.files().refresh();
             }
-            if let Err(error) = self.ship(server).await {
+            if let Err(error) = self.ship(server) {
                 tracing::error!("{error}");
             }
         }
     }
 
-    async fn destinations(&self, database: &Database) -> Vec<Destination> {
-        let mut destinations = Vec::new();
-        for location in &self.locations {
-            let relative = database.relative().to_string_lossy();
-            let place = if self.is_single { location.clone() } else { location.join(&relative) };
-            let replica = Replica::open(&place).await;
-            destinations.push(Destination { name: location.to_string(), replica });
-        }
-        destinations
+    fn destinations(&self, database: &Database) -> Vec<Destination> {
+        let relative = database.relative().to_string_lossy();
+        let below = |destination: &Destination| {
+            let Destination { name, replica } = destination.clone();
+            let replica = if self.is_single { replica } else { replica.below(&relative) };
+            Destination { name, replica }
+        };
+        self.destinations.iter().map(below).collect()
     }
 }

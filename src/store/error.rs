@@ -32,6 +32,28 @@ pub enum Error {
         /// What the store said.
         source: Source,
     },
+    /// The credentials are good no longer, and no newer ones were found.
+    #[error("{key}: credentials have expired: {source}")]
+    Expired {
+        /// The object, or the prefix listed.
+        key: String,
+        /// What the store said.
+        source: Source,
+    },
+    /// The store does not know this kind of request.
+    #[error("{key}: store cannot do this: {source}")]
+    Unsupported {
+        /// The object.
+        key: String,
+        /// What the store said.
+        source: Source,
+    },
+    /// The file that should hold a key for encryption holds none.
+    #[error("{}: no encryption key: 32 bytes are needed, as they are or in base64", path.display())]
+    EncryptionKey {
+        /// The file.
+        path: PathBuf,
+    },
     /// The range lies outside the object.
     #[error("{key}: object is shorter than expected")]
     Range {
@@ -68,6 +90,9 @@ pub enum Error {
         /// What happened.
         source: io::Error,
     },
+    /// Whoever wrote a streamed body gave up before its end; nothing was stored.
+    #[error("nothing was stored: the object was not written to its end")]
+    Unfinished,
     /// The program is stopping.
     #[error("interrupted by shutdown")]
     Stopped,

@@ -58,14 +58,13 @@ impl FileStore {
         })
     }
 
-    fn put_file(&self, key: &str, body: &Body, put: &Put) -> Result<Etag, Error> {
+    fn put_file(&self, key: &str, body: Body, put: &Put) -> Result<Etag, Error> {
         let path = self.path(key)?;
         let directory = path.parent().unwrap_or(&self.root);
         self.prepare(directory).map_err(|error| Error::io(directory, error))?;
         let mut file = NamedTempFile::with_prefix_in(TEMP_PREFIX, directory)
             .map_err(|error| Error::io(directory, error))?;
-        write_body(file.as_file_mut(), body, put.timestamp_ms)
-            .map_err(|error| Error::io(&path, error))?;
+        write_body(file.as_file_mut(), body, put.timestamp_ms).map_err(|fault| fault.at(&path))?;
         let metadata = match &put.mode {
             PutMode::Overwrite => replace(file, &path)?,
             PutMode::IfAbsent => place(file, &path, key)?,
@@ -128,7 +127,7 @@ impl FileStore {
 impl Store for FileStore {
     fn put<'a>(&'a self, key: &'a str, body: Body, put: Put) -> BoxFuture<'a, Etag> {
         let key = key.to_owned();
-        self.run(move |store| store.put_file(&key, &body, &put))
+        self.run(move |store| store.put_file(&key, body, &put))
     }
 
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, (Object, Bytes)> {
@@ -194,17 +193,45 @@ fn remove_abandoned(directory: &Path, now: SystemTime) -> io::Result<()> {
     Ok(())
 }
 
-fn write_body(file: &mut File, body: &Body, timestamp_ms: Option<i64>) -> io::Result<()> {
+/// Why a body was not written: its destination failed, or it did.
+enum WriteFault {
+    Io(io::Error),
+    Body(Error),
+}
+
+impl WriteFault {
+    fn at(self, path: &Path) -> Error {
+        match self {
+            Self::Io(error) => Error::io(path, error),
+            Self::Body(error) => error,
+        }
+    }
+}
+
+impl From<io::Error> for WriteFault {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+fn write_body(file: &mut File, body: Body, timestamp_ms: Option<i64>) -> Result<(), WriteFault> {
     match body {
-        Body::Bytes(bytes) => file.write_all(bytes)?,
+        Body::Bytes(bytes) => file.write_all(&bytes)?,
         Body::File(path) => {
-            io::copy(&mut File::open(path)?, file)?;
+            let mut source =
+                File::open(&path).map_err(|error| WriteFault::Body(Error::io(&path, error)))?;
+            io::copy(&mut source, file)?;
+        }
+        Body::Stream(mut stream) => {
+            while let Some(piece) = stream.blocking_next().map_err(WriteFault::Body)? {
+                file.write_all(&piece)?;
+            }
         }
     }
     if let Some(time) = timestamp_ms.and_then(system_time) {
         file.set_modified(time)?;
     }
-    file.sync_all()
+    Ok(file.sync_all()?)
 }
 
 fn replace(file: NamedTempFile, path: &Path) -> Result<Metadata, Error> {

@@ -76,6 +76,7 @@ impl Store for MemoryStore {
                 Body::File(path) => {
                     std::fs::read(&path).map_err(|error| Error::io(&path, error))?.into()
                 }
+                Body::Stream(mut stream) => stream.read(usize::MAX).await?,
             };
             self.put_bytes(key, bytes, put)
         })

@@ -4,6 +4,7 @@
 //! names Litestream gives them; [`Location`] is the URL that names either. Conditional puts are
 //! what fences writers: of two that write one key with [`PutMode::IfAbsent`], one succeeds.
 
+mod body;
 mod directory;
 mod error;
 mod file;
@@ -15,10 +16,11 @@ mod s3;
 #[cfg(test)]
 mod tests;
 
+pub use body::{Body, BodyStream, BodyWriter};
 pub(crate) use directory::{make_directories, sync_directory};
 pub use error::Error;
 pub use file::FileStore;
-pub use location::{Location, LocationError, S3Location};
+pub use location::{Location, LocationError, Place, Preset, S3Location, Sse};
 pub use memory::MemoryStore;
 pub use reader::{Reader, ReaderOptions};
 pub use replica::{Level, LtxFile, Replica, SNAPSHOT_LEVEL};
@@ -27,7 +29,6 @@ pub use s3::S3Store;
 use bytes::Bytes;
 use std::fmt;
 use std::ops::Range;
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -55,16 +56,31 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Removes an object; it is no error if there is none.
     fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, ()>;
 
+    /// How long an object is as it is read, of which a listing said `listed`: never more.
+    fn length<'a>(&'a self, _key: &'a str, listed: u64) -> BoxFuture<'a, u64> {
+        Box::pin(std::future::ready(Ok(listed)))
+    }
+
+    /// The store itself decides conditions of puts, so that of two writers one succeeds. Otherwise
+    /// they are looked at before the put, and fence nobody. May be known only after the first put
+    /// with a condition.
+    fn fences(&self) -> bool {
+        true
+    }
+
     /// How Litestream names levels in this backend.
     fn layout(&self) -> Layout;
 }
 
 /// Opens the store a location lies in. Nothing is asked of it yet.
-pub async fn open(location: &Location) -> Arc<dyn Store> {
-    match location {
-        Location::File(root) => Arc::new(FileStore::new(root)),
-        Location::S3(s3) => Arc::new(S3Store::connect(s3).await),
-    }
+///
+/// # Errors
+/// If a file that the location names, with a key or credentials, cannot be used.
+pub async fn open(location: &Location) -> Result<Arc<dyn Store>, Error> {
+    Ok(match &location.place {
+        Place::File(root) => Arc::new(FileStore::new(root)),
+        Place::S3(s3) => Arc::new(S3Store::connect(s3).await?),
+    })
 }
 
 /// How Litestream names levels; it differs between backends.
@@ -74,21 +90,6 @@ pub enum Layout {
     Hex,
     /// `ltx/9/`: every other.
     Decimal,
-}
-
-/// What is put.
-#[derive(Clone, Debug)]
-pub enum Body {
-    /// Bytes in memory.
-    Bytes(Bytes),
-    /// A file, read while it is sent. It must not change meanwhile.
-    File(PathBuf),
-}
-
-impl From<Vec<u8>> for Body {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self::Bytes(bytes.into())
-    }
 }
 
 /// How an object is put.

@@ -5,7 +5,7 @@
 //! | S3 | `<prefix>/<level, 4 hex digits>/<min>-<max>.ltx` |
 //! | others | `<prefix>/ltx/<level>/<min>-<max>.ltx` |
 
-use super::{Body, Error, Etag, Layout, Location, Object, Put, Reader, ReaderOptions};
+use super::{Body, Error, Etag, Layout, Location, Object, Place, Put, Reader, ReaderOptions};
 use super::{Store, open};
 use crate::ltx::{HEADER_LEN, Header, Name, Txid};
 use bytes::Bytes;
@@ -48,12 +48,21 @@ impl Replica {
     }
 
     /// The replica at a location. Nothing is asked of the store yet.
-    pub async fn open(location: &Location) -> Self {
-        let prefix = match location {
-            Location::File(_) => "",
-            Location::S3(s3) => &s3.prefix,
+    ///
+    /// # Errors
+    /// If a file that the location names, with a key or credentials, cannot be used.
+    pub async fn open(location: &Location) -> Result<Self, Error> {
+        let prefix = match &location.place {
+            Place::File(_) => "",
+            Place::S3(s3) => &s3.prefix,
         };
-        Self::new(open(location).await, prefix)
+        Ok(Self::new(open(location).await?, prefix))
+    }
+
+    /// The replica at a relative path below this one, in the same store.
+    #[must_use]
+    pub fn below(&self, path: &str) -> Self {
+        Self::new(Arc::clone(&self.store), &self.key(path))
     }
 
     /// The store it lies in.

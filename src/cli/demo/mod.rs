@@ -159,7 +159,7 @@ impl Stage {
     }
 
     fn backup(&self) -> Location {
-        Location::File(self.directory.path().join("backup"))
+        Location::directory(self.directory.path().join("backup"))
     }
 
     fn config(&self) -> Result<config::Config, config::Error> {
@@ -180,7 +180,8 @@ impl Stage {
     }
 
     async fn restore(&self) -> Result<(), Error> {
-        let replica = Replica::open(&self.backup()).await;
+        let replica =
+            Replica::open(&self.backup()).await.map_err(|error| Box::new(error.into()))?;
         let options = restore::Options { integrity: Integrity::Full, ..Default::default() };
         let output = self.restored();
         let restored = restore::restore(&replica, &output, &options, Arc::new(|_| ()));

@@ -1,7 +1,10 @@
 //! What S3 requests look like, and what becomes of them when the server fails.
 
 use crate::store::{Body, Error, Put, PutMode, S3Location, S3Store, Store};
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns};
 use bytes::Bytes;
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -40,9 +43,10 @@ impl Server {
         let location = S3Location {
             bucket: "bucket".into(),
             endpoint: Some(endpoint),
+            credentials_file: Some(CREDENTIALS.into()),
             ..S3Location::default()
         };
-        Self { store: S3Store::for_test(&location), requests }
+        Self { store: store(&location).await, requests }
     }
 
     fn requests(&self) -> Vec<String> {
@@ -52,6 +56,22 @@ impl Server {
     async fn put_new(&self) -> Result<String, Error> {
         let put = Put { mode: PutMode::IfAbsent, timestamp_ms: Some(1_700_000_000_120) };
         self.store.put("key", Body::Bytes(Bytes::from_static(b"body")), put).await
+    }
+}
+
+/// A store of the location; every host is this machine.
+async fn store(location: &S3Location) -> S3Store {
+    let tls = Provider::Rustls(CryptoMode::Ring);
+    let http = aws_smithy_http_client::Builder::new().tls_provider(tls);
+    S3Store::for_test(location, http.build_with_resolver(Loopback)).await.unwrap()
+}
+
+#[derive(Clone, Debug)]
+struct Loopback;
+
+impl ResolveDns for Loopback {
+    fn resolve_dns<'a>(&'a self, _name: &'a str) -> DnsFuture<'a> {
+        DnsFuture::ready(Ok(vec![Ipv4Addr::LOCALHOST.into()]))
     }
 }
 
@@ -95,6 +115,9 @@ fn answer(reply: &Reply, requests: &[String]) -> String {
         }
     }
 }
+
+/// The tests' own, so that they ask nothing of the environment.
+const CREDENTIALS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/credentials");
 
 const WRITE_ID: &str = "x-amz-meta-egret-write-id";
 

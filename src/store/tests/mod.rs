@@ -4,7 +4,7 @@ mod faults;
 
 use super::*;
 use crate::ltx::{Name, Txid};
-use std::io::Read;
+use std::io::{Read, Write};
 use tokio::sync::Semaphore;
 
 #[tokio::test]
@@ -27,7 +27,7 @@ async fn s3() {
     };
     let location = Location::parse(&url).unwrap();
     let unique = format!("conformance-{}/", std::process::id());
-    let store = open(&location).await;
+    let store = open(&location).await.unwrap();
     conformance(Arc::clone(&store), &unique).await;
     large_objects(store.as_ref(), &unique).await;
 }
@@ -38,6 +38,7 @@ async fn conformance(store: Arc<dyn Store>, prefix: &str) {
     one_of_many_wins(&store, prefix).await;
     listing(store.as_ref(), prefix).await;
     bodies_from_files(store.as_ref(), prefix).await;
+    streamed_bodies(store.as_ref(), prefix).await;
     reading_ahead(&store, prefix).await;
     ltx_files(&store, prefix).await;
 }
@@ -140,6 +141,35 @@ async fn bodies_from_files(store: &dyn Store, prefix: &str) {
     assert!(matches!(missing, Err(Error::Io { .. })));
 }
 
+/// Writes a body on a thread of its own, to its end or not.
+fn written(content: Vec<u8>, to_its_end: bool) -> Body {
+    let (mut writer, body) = Body::stream(content.len() as u64);
+    std::thread::spawn(move || {
+        writer.write_all(&content)?;
+        if to_its_end { writer.finish() } else { Ok(()) }
+    });
+    body
+}
+
+async fn streamed_bodies(store: &dyn Store, prefix: &str) {
+    let key = &format!("{prefix}streamed");
+    for len in [0, 1, 3_000_000] {
+        let content: Vec<u8> = (0..len).map(|n| (n * 7 / 3) as u8).collect();
+        let timestamp_ms = Some(1_700_000_000_123);
+        let put = Put { timestamp_ms, ..Put::default() };
+        store.put(key, written(content.clone(), true), put).await.unwrap();
+        let (object, found) = store.get(key).await.unwrap();
+        assert!(found == content && object.timestamp_ms == timestamp_ms, "{len}");
+    }
+    let again = store.put(key, written(vec![1; 9], true), put(PutMode::IfAbsent)).await;
+    assert!(matches!(again, Err(Error::AlreadyExists { .. })), "{again:?}");
+
+    let abandoned = &format!("{prefix}abandoned");
+    let put = store.put(abandoned, written(vec![1; 3_000_000], false), Put::default()).await;
+    assert!(matches!(put, Err(Error::Unfinished)), "{put:?}");
+    assert!(matches!(store.get(abandoned).await, Err(Error::NotFound { .. })));
+}
+
 fn reader_options(piece_len: u64) -> ReaderOptions {
     ReaderOptions { piece_len, pieces_ahead: 3, requests: Arc::new(Semaphore::new(2)) }
 }
@@ -186,6 +216,14 @@ async fn large_objects(store: &dyn Store, prefix: &str) {
     assert_eq!(*store.get(key).await.unwrap().1, *content);
     let again = store.put(key, large(), put(PutMode::IfAbsent)).await;
     assert!(matches!(again, Err(Error::AlreadyExists { .. })), "{again:?}");
+
+    let (streamed, abandoned) = (format!("{prefix}large-streamed"), format!("{prefix}large-part"));
+    let content = vec![7; 32 << 20];
+    store.put(&streamed, written(content.clone(), true), put(PutMode::IfAbsent)).await.unwrap();
+    assert!(*store.get(&streamed).await.unwrap().1 == *content);
+    let put = store.put(&abandoned, written(content, false), Put::default()).await;
+    assert!(matches!(put, Err(Error::Unfinished)), "{put:?}");
+    assert!(matches!(store.get(&abandoned).await, Err(Error::NotFound { .. })));
 }
 
 #[test]

@@ -1,0 +1,125 @@
+//! What a failed request means to a caller, and whether it is made again.
+
+use super::S3Store;
+use crate::store::Error;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use std::collections::hash_map::RandomState;
+use std::error::Error as _;
+use std::hash::BuildHasher;
+use std::time::Duration;
+
+const ATTEMPTS_MAX: u32 = 8;
+const RETRY_DELAY_MIN: Duration = Duration::from_millis(100);
+
+impl S3Store {
+    /// Repeats an operation while its failure may pass, waiting twice as long each time. Credentials
+    /// that have expired are looked up again.
+    pub(super) async fn retrying<T, F>(&self, mut attempt: impl FnMut() -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let mut delay = RETRY_DELAY_MIN;
+        for attempts in 1..ATTEMPTS_MAX {
+            match attempt().await {
+                Err(Error::Expired { .. }) if self.link.renew().await => {}
+                Err(error) if error.is_retryable() => {
+                    tracing::debug!(%error, attempts, "store failed, asking again");
+                    tokio::time::sleep(delay.mul_f64(0.5 + random() as f64 / u64::MAX as f64))
+                        .await;
+                    delay *= 2;
+                }
+                result => return result,
+            }
+        }
+        attempt().await
+    }
+
+    /// What a failure means. One that may come of a wrong clock sets the clock.
+    pub(super) fn fault<E>(&self, key: &str, error: SdkError<E>) -> Error
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        let reply = error.raw_response();
+        let denied = reply.filter(|reply| reply.status().as_u16() == 403);
+        let skewed =
+            denied.is_some_and(|reply| self.link.clock.correct(reply.headers().get("date")));
+        if skewed {
+            return Error::Unavailable { key: key.to_owned(), source: explain(&error).into() };
+        }
+        classify(key, &error)
+    }
+}
+
+/// A number no other put has; nothing secret hangs on it.
+pub(super) fn random() -> u64 {
+    RandomState::new().hash_one(std::process::id())
+}
+
+fn classify<E>(key: &str, error: &SdkError<E>) -> Error
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    const EXPIRED: [&str; 4] =
+        ["ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"];
+    let key = key.to_owned();
+    let status = error.raw_response().map(|reply| reply.status().as_u16());
+    let code = error.code();
+    let source = explain(error).into();
+    match (status, code) {
+        _ if is_transient(error, status, code) => Error::Unavailable { key, source },
+        (_, Some(code)) if EXPIRED.contains(&code) => Error::Expired { key, source },
+        (Some(404), code) if code != Some("NoSuchBucket") => Error::NotFound { key },
+        (Some(412), _) => Error::Precondition { key },
+        (Some(416), _) => Error::Range { key },
+        (Some(401 | 403), _) | (None, _) => Error::Denied { key, source },
+        (Some(501), _) => Error::Unsupported { key, source },
+        _ => Error::Refused { key, source },
+    }
+}
+
+/// What the store said, or what kept us from asking it, on one line.
+pub(super) fn explain<E>(error: &SdkError<E>) -> String
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    if let Some(code) = error.code() {
+        return format!("{code}: {}", error.message().unwrap_or("no message"));
+    }
+    if let Some(reply) = error.raw_response() {
+        return format!("status {}", reply.status().as_u16());
+    }
+    let mut text = String::new();
+    let mut link = error.source();
+    while let Some(cause) = link {
+        let cause_text = cause.to_string();
+        let line = cause_text.lines().next().unwrap_or_default();
+        if !text.ends_with(line) {
+            text = [text.as_str(), if text.is_empty() { "" } else { ": " }, line].concat();
+        }
+        link = cause.source();
+    }
+    text
+}
+
+/// Whether to ask again: no answer, or one that asks for patience. Without an answer only the
+/// failure to find or use credentials is final.
+fn is_transient<E>(error: &SdkError<E>, status: Option<u16>, code: Option<&str>) -> bool {
+    const PATIENCE: [&str; 6] = [
+        "ConditionalRequestConflict",
+        "InternalError",
+        "OperationAborted",
+        "RequestCanceled",
+        "RequestTimeout",
+        "SlowDown",
+    ];
+    match error {
+        SdkError::TimeoutError(_) | SdkError::ResponseError(_) => true,
+        SdkError::DispatchFailure(failure) => {
+            failure.is_io() || failure.is_timeout() || failure.as_other().is_some()
+        }
+        _ => {
+            code.is_some_and(|code| PATIENCE.contains(&code))
+                || matches!(status, Some(408 | 425 | 429 | 500 | 502..=599))
+        }
+    }
+}
