@@ -63,7 +63,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("aws_config", &["store/s3"]),
     ("aws_runtime", &["store/s3"]),
     ("aws_smithy_async", &["store/s3"]),
-    ("aws_smithy_http_client", &["store/s3"]),
+    ("aws_smithy_http_client", &["store/s3", "store/tests"]),
     ("rustls", &["tls"]),
     ("tokio_rustls", &["tls"]),
     ("clap", &["cli", "main"]),
