@@ -62,7 +62,6 @@ const DOORS: &[(&str, &[&str])] = &[
     ("aws_sdk_s3", &["store/s3"]),
     ("aws_config", &["store/s3"]),
     ("aws_runtime", &["store/s3"]),
-    ("aws_smithy_async", &["store/s3"]),
     ("aws_smithy_http_client", &["store/s3", "store/tests"]),
     ("rustls", &["tls"]),
     ("tokio_rustls", &["tls"]),

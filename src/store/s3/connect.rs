@@ -1,6 +1,8 @@
-//! How a bucket is reached: client, region, credentials, clock.
+//! How a bucket is reached: client, region, credentials.
+//!
+//! The client goes by the store's clock once that has told the time, which it does with every
+//! reply.
 
-use super::clock::Clock;
 use crate::store::{Error, S3Location};
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
@@ -17,7 +19,7 @@ use aws_sdk_s3::config::{SharedHttpClient, StalledStreamProtectionConfig};
 use aws_sdk_s3::error::BoxError;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
@@ -31,7 +33,6 @@ const RENEWAL_INTERVAL: Duration = Duration::from_secs(5);
 pub(super) struct Link {
     location: S3Location,
     http: SharedHttpClient,
-    pub(super) clock: Arc<Clock>,
     client: RwLock<Client>,
     renewed: Mutex<Option<Instant>>,
 }
@@ -50,10 +51,9 @@ impl Link {
     }
 
     pub(super) async fn with_http(location: &S3Location, http: SharedHttpClient) -> Self {
-        let clock = Arc::default();
-        let client = RwLock::new(connect(location, &http, &clock).await);
+        let client = RwLock::new(connect(location, &http).await);
         let (location, renewed) = (location.clone(), Mutex::default());
-        Self { location, http, clock, client, renewed }
+        Self { location, http, client, renewed }
     }
 
     pub(super) fn client(&self) -> Client {
@@ -67,23 +67,21 @@ impl Link {
         if renewed.is_some_and(|at| at.elapsed() < RENEWAL_INTERVAL) {
             return false;
         }
-        let client = connect(&self.location, &self.http, &self.clock).await;
+        let client = connect(&self.location, &self.http).await;
         *self.client.write().unwrap_or_else(PoisonError::into_inner) = client;
         *renewed = Some(Instant::now());
         true
     }
 }
 
-async fn connect(location: &S3Location, http: &SharedHttpClient, clock: &Arc<Clock>) -> Client {
+async fn connect(location: &S3Location, http: &SharedHttpClient) -> Client {
     let loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http.clone())
-        .time_source(Clock::source(clock))
         .region(region(location));
     let shared = match credentials(location) {
         Some(credentials) => {
             let config = ProviderConfig::without_region()
                 .with_http_client(http.clone())
-                .with_time_source(Clock::source(clock))
                 .with_region(region(location).region().await);
             loader.credentials_provider(credentials.configure(&config).build()).load().await
         }

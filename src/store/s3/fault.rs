@@ -33,21 +33,6 @@ impl S3Store {
         }
         attempt().await
     }
-
-    /// What a failure means. One that may come of a wrong clock sets the clock.
-    pub(super) fn fault<E>(&self, key: &str, error: SdkError<E>) -> Error
-    where
-        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-    {
-        let reply = error.raw_response();
-        let denied = reply.filter(|reply| reply.status().as_u16() == 403);
-        let skewed =
-            denied.is_some_and(|reply| self.link.clock.correct(reply.headers().get("date")));
-        if skewed {
-            return Error::Unavailable { key: key.to_owned(), source: explain(&error).into() };
-        }
-        classify(key, &error)
-    }
 }
 
 /// A number no other put has; nothing secret hangs on it.
@@ -55,7 +40,8 @@ pub(super) fn random() -> u64 {
     RandomState::new().hash_one(std::process::id())
 }
 
-fn classify<E>(key: &str, error: &SdkError<E>) -> Error
+/// What a failure means to a caller.
+pub(super) fn classify<E>(key: &str, error: SdkError<E>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
@@ -64,9 +50,9 @@ where
     let key = key.to_owned();
     let status = error.raw_response().map(|reply| reply.status().as_u16());
     let code = error.code();
-    let source = explain(error).into();
+    let source = explain(&error).into();
     match (status, code) {
-        _ if is_transient(error, status, code) => Error::Unavailable { key, source },
+        _ if is_transient(&error, status, code) => Error::Unavailable { key, source },
         (_, Some(code)) if EXPIRED.contains(&code) => Error::Expired { key, source },
         (Some(404), code) if code != Some("NoSuchBucket") => Error::NotFound { key },
         (Some(412), _) => Error::Precondition { key },
@@ -104,11 +90,14 @@ where
 /// Whether to ask again: no answer, or one that asks for patience. Without an answer only the
 /// failure to find or use credentials is final.
 fn is_transient<E>(error: &SdkError<E>, status: Option<u16>, code: Option<&str>) -> bool {
-    const PATIENCE: [&str; 6] = [
+    const PATIENCE: [&str; 8] = [
         "ConditionalRequestConflict",
         "InternalError",
         "OperationAborted",
         "RequestCanceled",
+        // The client knows the store's time now.
+        "RequestInTheFuture",
+        "RequestTimeTooSkewed",
         "RequestTimeout",
         "SlowDown",
     ];

@@ -5,7 +5,6 @@
 //! allowance of retries runs dry in an outage. An object too large for one request goes up in parts
 //! ([`upload`]).
 
-mod clock;
 mod connect;
 mod fault;
 mod seal;
@@ -16,6 +15,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use bytes::Bytes;
 use connect::Link;
+use fault::classify;
 use seal::Seal;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -69,7 +69,7 @@ impl S3Store {
 
     async fn get_whole(&self, key: &str) -> Result<(Object, Bytes), Error> {
         let request = self.seal.get(self.client().get_object()).bucket(&self.bucket).key(key);
-        let reply = request.send().await.map_err(|error| self.fault(key, error))?;
+        let reply = request.send().await.map_err(|error| classify(key, error))?;
         let (etag, modified_ms) = (reply.e_tag, reply.last_modified.and_then(unix_ms));
         let timestamp_ms = timestamp(reply.metadata.as_ref());
         let bytes = collect(key, reply.body).await?;
@@ -83,7 +83,7 @@ impl S3Store {
         };
         let request = self.seal.get(self.client().get_object()).bucket(&self.bucket).key(key);
         let request = request.range(format!("bytes={}-{last}", range.start));
-        let reply = request.send().await.map_err(|error| self.fault(key, error))?;
+        let reply = request.send().await.map_err(|error| classify(key, error))?;
         let bytes = collect(key, reply.body).await?;
         let complete = bytes.len() as u64 == range.end - range.start;
         if complete { Ok(bytes) } else { Err(Error::Range { key: key.to_owned() }) }
@@ -93,7 +93,7 @@ impl S3Store {
     async fn describe(&self, key: &str) -> Result<(Object, Option<String>), Error> {
         let head = || async {
             let request = self.seal.head(self.client().head_object()).bucket(&self.bucket).key(key);
-            request.send().await.map_err(|error| self.fault(key, error))
+            request.send().await.map_err(|error| classify(key, error))
         };
         let reply = self.retrying(head).await?;
         let object = Object {
@@ -114,7 +114,7 @@ impl S3Store {
                 let request = self.client().list_objects_v2().bucket(&self.bucket).prefix(prefix);
                 let request = request.set_continuation_token(token.clone());
                 let request = request.set_start_after(after.map(str::to_owned));
-                request.send().await.map_err(|error| self.fault(prefix, error))
+                request.send().await.map_err(|error| classify(prefix, error))
             };
             let page = self.retrying(list).await?;
             objects.extend(page.contents.unwrap_or_default().into_iter().filter_map(listed));
@@ -127,7 +127,7 @@ impl S3Store {
 
     async fn remove(&self, key: &str) -> Result<(), Error> {
         let request = self.client().delete_object().bucket(&self.bucket).key(key);
-        match request.send().await.map_err(|error| self.fault(key, error)) {
+        match request.send().await.map_err(|error| classify(key, error)) {
             Ok(_) | Err(Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(error),
         }

@@ -3,7 +3,7 @@
 //! Parts are held in memory, one at a time, since only then is their content signed and can they be
 //! sent again. All but the last are of one length, which some servers insist on.
 
-use super::fault::{explain, random};
+use super::fault::{classify, explain, random};
 use super::{S3Store, TIMESTAMP};
 use crate::store::{Body, BodyStream, Error, Etag, Put, PutMode};
 use aws_sdk_s3::primitives::ByteStream;
@@ -71,7 +71,7 @@ impl S3Store {
             .set_if_none_match(condition.none_match)
             .set_if_match(condition.matches)
             .body(ByteStream::from(bytes));
-        let reply = request.send().await.map_err(|error| self.fault(key, error));
+        let reply = request.send().await.map_err(|error| classify(key, error));
         Ok(self.conditional(mode, reply)?.e_tag.unwrap_or_default())
     }
 
@@ -103,7 +103,7 @@ impl S3Store {
         let request = request.bucket(&self.bucket).key(key).set_metadata(Some(metadata));
         let storage_class = self.storage_class.as_deref().map(StorageClass::from);
         let request = request.set_storage_class(storage_class);
-        let reply = request.send().await.map_err(|error| self.fault(key, error))?;
+        let reply = request.send().await.map_err(|error| classify(key, error))?;
         let no_id = || Error::Refused { key: key.to_owned(), source: "no upload id".into() };
         reply.upload_id.ok_or_else(no_id)
     }
@@ -133,7 +133,7 @@ impl S3Store {
     ) -> Result<CompletedPart, Error> {
         let request = self.seal.part(self.client().upload_part()).bucket(&self.bucket).key(key);
         let request = request.upload_id(upload).part_number(number).body(ByteStream::from(bytes));
-        let reply = request.send().await.map_err(|error| self.fault(key, error))?;
+        let reply = request.send().await.map_err(|error| classify(key, error))?;
         Ok(CompletedPart::builder().part_number(number).set_e_tag(reply.e_tag).build())
     }
 
@@ -150,7 +150,7 @@ impl S3Store {
         let request = self.seal.complete(request).upload_id(upload).multipart_upload(parts);
         let request =
             request.set_if_none_match(condition.none_match).set_if_match(condition.matches);
-        let reply = request.send().await.map_err(|error| self.fault(key, error));
+        let reply = request.send().await.map_err(|error| classify(key, error));
         Ok(self.conditional(mode, reply)?.e_tag.unwrap_or_default())
     }
 

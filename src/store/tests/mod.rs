@@ -1,6 +1,8 @@
 //! One suite for every store. S3 takes part when `EGRET_TEST_S3` holds the URL of a bucket.
 
 mod faults;
+mod requests;
+mod server;
 
 use super::*;
 use crate::ltx::{Name, Txid};
