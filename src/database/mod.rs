@@ -6,9 +6,11 @@
 
 mod files;
 mod gate;
+mod log_sync;
 
 pub use files::{Error, Files};
 pub use gate::{Gate, Left, Turn};
+pub use log_sync::LogSync;
 
 /// How shipping goes.
 pub use crate::shipper::Status as Shipping;
@@ -51,6 +53,7 @@ pub struct Database {
     taken: AtomicUsize,
     keeper: Mutex<Keeper>,
     gate: Arc<Gate>,
+    log_sync: LogSync,
     schema: RwLock<Arc<Schema>>,
     plans: statement::Cache,
     shipper: OnceLock<Arc<Shipper>>,
@@ -88,6 +91,7 @@ impl Database {
             taken: AtomicUsize::new(0),
             keeper: Mutex::new(keeper),
             gate: Arc::default(),
+            log_sync: LogSync::default(),
             schema: RwLock::new(Arc::new(Schema::new(u64::MAX, Vec::new()))),
             plans: statement::Cache::default(),
             shipper: OnceLock::new(),
@@ -206,6 +210,12 @@ impl Database {
     #[must_use]
     pub fn gate(&self) -> &Arc<Gate> {
         &self.gate
+    }
+
+    /// How commits become durable together.
+    #[must_use]
+    pub fn log_sync(&self) -> &LogSync {
+        &self.log_sync
     }
 
     /// Translations of statements.

@@ -161,6 +161,14 @@ impl Failure {
         Self::fatal("57P04", "the database's file was replaced or removed").hint("Connect again.")
     }
 
+    /// The log could not be synced, now or before.
+    #[must_use]
+    pub fn not_durable() -> Self {
+        Self::new("58030", "could not make commits durable: the write-ahead log cannot be synced")
+            .detail("What was committed since the last success may be lost when the machine dies.")
+            .hint("Check the server's disk, then start egret anew.")
+    }
+
     /// Two sessions wait for each other.
     #[must_use]
     pub fn deadlock() -> Self {

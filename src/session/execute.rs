@@ -202,9 +202,7 @@ impl Session {
     ) -> Result<Ending, Failure> {
         let timer = self.begin_statement();
         let ran = self.run_statement(portal, rows_max);
-        if ran.is_ok() {
-            self.statement_over();
-        }
+        let ran = ran.and_then(|ending| self.statement_over().map(|()| ending));
         self.end_statement(timer);
         ran
     }

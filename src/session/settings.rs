@@ -127,7 +127,7 @@ pub(super) struct Effective {
     pub idle_in_transaction_timeout: Option<Duration>,
     /// `idle_session_timeout`
     pub idle_timeout: Option<Duration>,
-    /// `synchronous_commit`: off, or durable on this machine.
+    /// `synchronous_commit`: off, or durable on this machine before a commit is answered.
     pub synchronous: Synchronous,
     /// `synchronous_commit` beyond `local`: a commit waits until every destination has it.
     pub waits_for_store: bool,

@@ -11,7 +11,7 @@ use super::error::{Failure, Notice, cancelled, from_sqlite};
 use super::reply::Status;
 use super::server::{Message, now_us};
 use crate::database::{Left, Turn};
-use crate::sqlite::{self, Connection};
+use crate::sqlite::{self, Connection, Synchronous};
 use crate::statement::{Access, Isolation, Modes, Transaction};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -190,15 +190,14 @@ impl Session {
             self.rollback();
             return Err(failure);
         }
-        self.transaction_over(true);
-        Ok(())
+        self.transaction_over()
     }
 
     /// Ends the transaction and undoes what it did.
     pub(super) fn rollback(&mut self) {
         self.portals.retain(|_, portal| portal.held && !portal.new_in_transaction);
         self.rollback_sqlite();
-        self.transaction_over(false);
+        self.forget_transaction(false);
     }
 
     /// Undoes what SQLite did and lets other writers in; the block goes on as failed.
@@ -216,8 +215,13 @@ impl Session {
         self.block.turn = None;
     }
 
-    fn transaction_over(&mut self, committed: bool) {
-        let wrote = std::mem::take(&mut self.block.wrote);
+    fn transaction_over(&mut self) -> Result<(), Failure> {
+        let wrote = self.block.wrote;
+        self.forget_transaction(true);
+        self.after_commit(wrote)
+    }
+
+    fn forget_transaction(&mut self, committed: bool) {
         self.block = Block::default();
         self.shared.set_in_transaction(false);
         self.shared.end_transaction(committed);
@@ -225,22 +229,43 @@ impl Session {
         for portal in self.portals.values_mut() {
             portal.new_in_transaction = false;
         }
-        self.after_commit(committed, wrote);
+        sqlite::function::release_transaction(self.backend.database.name(), self.backend.pid);
+        if !committed {
+            drop(self.shared.take_notifications());
+        }
     }
 
-    fn after_commit(&mut self, committed: bool, wrote: bool) {
-        sqlite::function::release_transaction(self.backend.database.name(), self.backend.pid);
-        if committed && wrote {
+    /// What was committed is visible: now it becomes as durable as was asked for, and is told.
+    fn after_commit(&mut self, wrote: bool) -> Result<(), Failure> {
+        if wrote {
             self.database().committed();
+            self.make_durable()?;
             self.wait_for_store();
         }
-        let notifications = self.shared.take_notifications();
-        if committed {
-            for (channel, payload) in notifications {
-                let message = Arc::new(Message { pid: self.backend.pid, channel, payload });
-                self.server.notify(&self.backend.database, &message);
-            }
+        for (channel, payload) in self.shared.take_notifications() {
+            let message = Arc::new(Message { pid: self.backend.pid, channel, payload });
+            self.server.notify(&self.backend.database, &message);
         }
+        Ok(())
+    }
+
+    /// Unless `synchronous_commit` is off, a commit is answered when the log is synced.
+    fn make_durable(&mut self) -> Result<(), Failure> {
+        if self.effective.synchronous == Synchronous::Normal {
+            return Ok(());
+        }
+        let connection = self.connection()?;
+        if !connection.logs().map_err(|error| self.failure(error))? {
+            return Ok(());
+        }
+        self.backend.seat().step_aside();
+        let synced = self.database().log_sync().commit(|| {
+            connection.sync_log().inspect_err(|error| {
+                let file = self.database().path().display();
+                tracing::error!(%file, %error, "no commit is durable: check the disk, then start egret anew");
+            })
+        });
+        synced.map_err(|_told| Failure::not_durable())
     }
 
     /// With `synchronous_commit` on, a commit is answered when every destination has it. Whoever
@@ -343,6 +368,7 @@ impl Session {
             return Ok(());
         }
         self.take_turn()?;
+        self.database().log_sync().check().map_err(|_told| Failure::not_durable())?;
         self.block.wrote = true;
         if self.block.is_transaction() && !self.block.open {
             self.open("BEGIN IMMEDIATE")?;
@@ -460,13 +486,15 @@ impl Session {
     }
 
     /// A statement is over that was not part of a longer transaction.
-    pub(super) fn statement_over(&mut self) {
-        if !self.block.is_transaction() {
-            let wrote = std::mem::take(&mut self.block.wrote);
-            self.block.turn = None;
-            self.after_commit(true, wrote);
-            self.shared.end_transaction(true);
+    pub(super) fn statement_over(&mut self) -> Result<(), Failure> {
+        if self.block.is_transaction() {
+            return Ok(());
         }
+        let wrote = std::mem::take(&mut self.block.wrote);
+        self.block.turn = None;
+        self.shared.end_transaction(true);
+        sqlite::function::release_transaction(self.backend.database.name(), self.backend.pid);
+        self.after_commit(wrote)
     }
 
     /// A statement failed: so did the transaction it belongs to.

@@ -90,6 +90,8 @@ pub(super) struct Shared {
     tables: RefCell<HashSet<&'static str>>,
     patience: Box<Patience>,
     synchronous: Cell<Synchronous>,
+    /// The file is in WAL mode, and stays so as long as the connection is open.
+    logs: Cell<bool>,
     replacements: u32,
     /// When it was last looked whether the file is where it was.
     seen_in_place: Cell<Instant>,
@@ -97,12 +99,12 @@ pub(super) struct Shared {
     raw: rusqlite::Connection,
 }
 
-/// `PRAGMA synchronous`.
+/// How durable a commit is, in the words of `PRAGMA synchronous`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Synchronous {
     /// A commit may be lost when the machine dies, never the file's consistency.
     Normal,
-    /// A commit is on disk when it is acknowledged.
+    /// A commit is on disk when it is over; in WAL mode after [`Connection::sync_log`] only.
     Full,
 }
 
@@ -165,6 +167,7 @@ impl Connection {
             patience,
             // SQLite's own default; to set it would mean to read the file.
             synchronous: Cell::new(Synchronous::Full),
+            logs: Cell::new(false),
             replacements: options.replacements,
             seen_in_place: Cell::new(Instant::now()),
             raw,
@@ -271,9 +274,35 @@ impl Connection {
     /// Statements that are not over keep every writer from its commit: the file is not in WAL mode.
     #[must_use]
     pub fn keeps_writers_out(&self) -> bool {
-        let mode = || self.as_system(|connection| connection.rows("PRAGMA main.journal_mode", &[]));
-        let is_wal = |rows: Vec<Vec<Value>>| rows == [[Value::Text("wal".into())]];
-        self.is_reading() && mode().is_ok_and(|rows| !is_wal(rows))
+        self.is_reading() && self.logs().is_ok_and(|logs| !logs)
+    }
+
+    /// The file is in WAL mode: a commit is appended to the log, and durable after
+    /// [`Self::sync_log`]. No other process can end that mode while the connection is open.
+    ///
+    /// # Errors
+    /// As [`Self::schema_version`].
+    pub fn logs(&self) -> Result<bool, Error> {
+        if !self.shared.logs.get() {
+            let mode = self.as_system(|c| c.rows("PRAGMA main.journal_mode", &[]))?;
+            self.shared.logs.set(mode == [[Value::Text("wal".into())]]);
+        }
+        Ok(self.shared.logs.get())
+    }
+
+    /// Makes all commits durable that are in the log, whoever made them.
+    ///
+    /// # Errors
+    /// `SQLITE_IOERR_FSYNC`; `SQLITE_MISUSE` if this connection has never read the log.
+    pub fn sync_log(&self) -> Result<(), Error> {
+        match self.shared.sync_log() {
+            ffi::SQLITE_OK => Ok(()),
+            code => Err(Error::Engine {
+                code,
+                message: "the write-ahead log could not be synced".to_owned(),
+                offset: None,
+            }),
+        }
     }
 
     /// All rows of a query.
@@ -310,11 +339,13 @@ impl Connection {
         Ok(())
     }
 
-    /// How long a commit takes to be durable; outside a transaction only.
+    /// How durable commits are from now on; outside a transaction only. In WAL mode SQLite itself
+    /// syncs none.
     ///
     /// # Errors
-    /// Those of the pragma.
+    /// Those of the pragma, and as [`Self::schema_version`].
     pub fn set_synchronous(&self, synchronous: Synchronous) -> Result<(), Error> {
+        let synchronous = if self.logs()? { Synchronous::Normal } else { synchronous };
         if self.shared.synchronous.get() == synchronous {
             return Ok(());
         }
@@ -453,6 +484,21 @@ impl Shared {
             );
         }
         moved != 0
+    }
+
+    /// The result code of a sync of the log, through the descriptor that wrote it.
+    fn sync_log(&self) -> c_int {
+        let mut file: *mut ffi::sqlite3_file = ptr::null_mut();
+        // SAFETY: the handle is live, and this control writes a pointer to a file that lives as long
+        // as the connection has its log open, which it does until it is closed. It has no methods
+        // while it is not open.
+        unsafe {
+            let (control, place) = (ffi::SQLITE_FCNTL_JOURNAL_POINTER, ptr::from_mut(&mut file));
+            ffi::sqlite3_file_control(self.handle(), c"main".as_ptr(), control, place.cast());
+            let methods = file.as_ref().and_then(|file| file.pMethods.as_ref());
+            let sync = methods.and_then(|methods| methods.xSync);
+            sync.map_or(ffi::SQLITE_MISUSE, |sync| sync(file, ffi::SQLITE_SYNC_NORMAL))
+        }
     }
 
     pub(super) fn handle(&self) -> *mut ffi::sqlite3 {

@@ -4,7 +4,7 @@ use super::FunctionError;
 use rusqlite::ffi;
 
 /// A failed SQLite call.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// SQLite's own refusal.
     #[error("{message}")]

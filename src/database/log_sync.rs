@@ -1,0 +1,137 @@
+//! Group commit: commits of one file that wait together are made durable by one sync of its log.
+//!
+//! In WAL mode SQLite appends a commit to the log and, asked to be durable, syncs the log before the
+//! next writer may begin. Here the turn to write ends with the append: whoever waits first syncs the
+//! log for all commits that are in it by then, and those that come meanwhile are synced together
+//! afterwards. PostgreSQL does the same with its own log. As there with `synchronous_commit = off`,
+//! others may read a commit in the moment before it is durable; the client that made it is answered
+//! afterwards, and whoever writes what it read waits for a sync of both.
+
+use crate::sqlite::Error;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+/// How far the log of one file is synced.
+#[derive(Debug, Default)]
+pub struct LogSync {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Commits that were appended to the log.
+    appended: u64,
+    /// How many of them are durable.
+    synced: u64,
+    /// Somebody is syncing.
+    syncing: bool,
+    /// A sync failed: what the system has not written it may have forgotten, so no later sync
+    /// proves anything.
+    failed: Option<Error>,
+}
+
+impl LogSync {
+    /// A sync has failed, and nothing is durable any more until the program starts anew.
+    ///
+    /// # Errors
+    /// That of the sync.
+    pub fn check(&self) -> Result<(), Error> {
+        self.lock().failed.clone().map_or(Ok(()), Err)
+    }
+
+    /// Makes a commit durable that was just appended to the log; `sync` is called unless somebody
+    /// else syncs for it.
+    ///
+    /// # Errors
+    /// The log was not synced: the commit stands, but a crash of the machine may undo it.
+    pub fn commit(&self, sync: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
+        let mut state = self.lock();
+        state.appended += 1;
+        let own = state.appended;
+        while state.syncing && state.synced < own {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        if let Some(error) = &state.failed {
+            return Err(error.clone());
+        }
+        if state.synced >= own {
+            return Ok(());
+        }
+        state.syncing = true;
+        let until = state.appended;
+        drop(state);
+        let done = sync();
+        let mut state = self.lock();
+        state.syncing = false;
+        match &done {
+            Ok(()) => state.synced = until,
+            Err(error) => state.failed = Some(error.clone()),
+        }
+        drop(state);
+        self.changed.notify_all();
+        done
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::thread;
+    use std::time::Duration;
+
+    #[test]
+    fn commits_that_wait_together_share_a_sync() {
+        let (log, syncs) = (LogSync::default(), AtomicU32::new(0));
+        let sync = || {
+            syncs.fetch_add(1, Ordering::SeqCst);
+            thread::sleep(Duration::from_millis(2));
+            Ok(())
+        };
+        thread::scope(|scope| {
+            for _ in 0..16 {
+                scope.spawn(|| (0..20).for_each(|_| log.commit(sync).unwrap()));
+            }
+        });
+        let syncs = syncs.into_inner();
+        assert!((20..=160).contains(&syncs), "{syncs} syncs for 320 commits");
+        assert_eq!(log.lock().synced, 320);
+    }
+
+    #[test]
+    fn nobody_is_answered_before_a_sync_that_began_later() {
+        let (log, appended, durable) = <(LogSync, AtomicU32, AtomicU32)>::default();
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..200 {
+                        let own = appended.fetch_add(1, Ordering::SeqCst) + 1;
+                        let sync = || {
+                            let before = appended.load(Ordering::SeqCst);
+                            thread::yield_now();
+                            durable.fetch_max(before, Ordering::SeqCst);
+                            Ok(())
+                        };
+                        log.commit(sync).unwrap();
+                        assert!(durable.load(Ordering::SeqCst) >= own);
+                    }
+                });
+            }
+        });
+    }
+
+    #[test]
+    fn after_a_sync_that_failed_nothing_is_promised() {
+        let log = LogSync::default();
+        let failure =
+            || Error::Engine { code: 1034, message: "disk I/O error".into(), offset: None };
+        assert!(log.check().is_ok());
+        assert!(log.commit(|| Err(failure())).is_err());
+        assert!(log.commit(|| Ok(())).is_err());
+        assert!(log.check().is_err());
+    }
+}
