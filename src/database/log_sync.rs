@@ -9,6 +9,11 @@
 
 use crate::sqlite::Error;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// A sync that takes longer is one that others should not have to wait for: about ten times what it
+/// costs to leave their thread to them.
+const LONG: Duration = Duration::from_micros(250);
 
 /// How far the log of one file is synced.
 #[derive(Debug, Default)]
@@ -25,6 +30,8 @@ struct State {
     synced: u64,
     /// Somebody is syncing.
     syncing: bool,
+    /// How long the last sync took.
+    took: Duration,
     /// A sync failed: what the system has not written it may have forgotten, so no later sync
     /// proves anything.
     failed: Option<Error>,
@@ -37,6 +44,12 @@ impl LogSync {
     /// That of the sync.
     pub fn check(&self) -> Result<(), Error> {
         self.lock().failed.clone().map_or(Ok(()), Err)
+    }
+
+    /// Syncs of this log are worth a thread of their own.
+    #[must_use]
+    pub fn takes_long(&self) -> bool {
+        self.lock().took > LONG
     }
 
     /// Makes a commit durable that was just appended to the log; `sync` is called unless somebody
@@ -60,9 +73,10 @@ impl LogSync {
         state.syncing = true;
         let until = state.appended;
         drop(state);
+        let began = Instant::now();
         let done = sync();
         let mut state = self.lock();
-        state.syncing = false;
+        (state.syncing, state.took) = (false, began.elapsed());
         match &done {
             Ok(()) => state.synced = until,
             Err(error) => state.failed = Some(error.clone()),

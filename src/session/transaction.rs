@@ -258,7 +258,9 @@ impl Session {
         if !connection.logs().map_err(|error| self.failure(error))? {
             return Ok(());
         }
-        self.backend.seat().step_aside();
+        if self.database().log_sync().takes_long() {
+            self.backend.seat().step_aside();
+        }
         let synced = self.database().log_sync().commit(|| {
             connection.sync_log().inspect_err(|error| {
                 let file = self.database().path().display();
