@@ -4,7 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may fail")]
 
-use egret::schema::{Namespace, Reader, Schema, load};
+use egret::schema::{Namespace, Schema, load};
 use egret::sqlite::{Connection, FunctionError, Host, Step};
 use egret::statement::{Cache, Dialect, Env, Options, Plan, ScriptStep, Statement};
 use egret::types::{Codec, Format, Style, Value};
@@ -41,16 +41,6 @@ struct Database {
     sqlite: Connection,
     cache: Cache,
     schema: Arc<Schema>,
-}
-
-struct Rows<'a>(&'a Connection);
-
-impl Reader for Rows<'_> {
-    type Error = egret::sqlite::Error;
-
-    fn rows(&mut self, sql: &str) -> Result<Vec<Vec<Value>>, Self::Error> {
-        self.0.as_system(|connection| connection.rows(sql, &[]))
-    }
 }
 
 /// A session that stands still.
@@ -106,7 +96,7 @@ impl Database {
     }
 
     fn reload(&mut self) {
-        self.schema = Arc::new(load(&mut Rows(&self.sqlite), Namespace::Public).unwrap());
+        self.schema = Arc::new(load(&mut &self.sqlite, Namespace::Public).unwrap());
         self.sqlite.slot().set(Some(Arc::new(Session(Arc::clone(&self.schema)))));
     }
 

@@ -6,10 +6,9 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may fail")]
 
-use egret::schema::{Namespace, Reader, Schema, load};
+use egret::schema::{Namespace, Schema, load};
 use egret::sqlite::Connection;
 use egret::statement::{Env, Options, Plan, ScriptStep, Statement, Translation, translate};
-use egret::types::Value;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -85,16 +84,6 @@ struct Fixture {
     schema: Schema,
 }
 
-struct Rows<'a>(&'a Connection);
-
-impl Reader for Rows<'_> {
-    type Error = egret::sqlite::Error;
-
-    fn rows(&mut self, sql: &str) -> Result<Vec<Vec<Value>>, Self::Error> {
-        self.0.as_system(|connection| connection.rows(sql, &[]))
-    }
-}
-
 impl Fixture {
     fn open(ddl: &str) -> Self {
         let sqlite = Connection::open_in_memory().unwrap();
@@ -102,7 +91,7 @@ impl Fixture {
             sqlite.execute(statement).unwrap();
         }
         egret::catalog::register_functions(&sqlite).unwrap();
-        let schema = load(&mut Rows(&sqlite), Namespace::Public).unwrap();
+        let schema = load(&mut &sqlite, Namespace::Public).unwrap();
         Self { sqlite, schema }
     }
 
@@ -118,7 +107,7 @@ impl Fixture {
                 failures.push(format!("{error}: {step:?}"));
             }
         }
-        self.schema = load(&mut Rows(&self.sqlite), Namespace::Public).unwrap();
+        self.schema = load(&mut &self.sqlite, Namespace::Public).unwrap();
     }
 
     fn translate(&self, sql: &str) -> Result<Translation, egret::statement::Error> {

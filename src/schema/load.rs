@@ -20,6 +20,12 @@ pub trait Reader {
     /// # Errors
     /// What the connection says.
     fn rows(&mut self, sql: &str) -> Result<Vec<Vec<Value>>, Self::Error>;
+
+    /// Per column of a query, the type declared for the table's column it stands for, if any.
+    ///
+    /// # Errors
+    /// What the connection says.
+    fn declared_types(&mut self, sql: &str) -> Result<Vec<Option<String>>, Self::Error>;
 }
 
 /// The schema of `main`, or of `temp` for [`Namespace::Temp`].
@@ -147,6 +153,22 @@ impl<R: Reader> Loader<'_, R> {
             format!("SELECT {columns} FROM pragma_table_xinfo('{name}', '{}') x", self.database);
         for row in self.reader.rows(&sql).unwrap_or_default() {
             self.relations[index].add_column(&row);
+        }
+        if self.relations[index].columns.iter().any(|column| column.declared == "BLOB") {
+            self.untyped_columns(index);
+        }
+    }
+
+    /// Of a view's columns, BLOB is said of those that are blobs and of those without a type.
+    fn untyped_columns(&mut self, index: usize) {
+        let name = self.relations[index].name.replace('"', "\"\"");
+        let sql = format!("SELECT * FROM {}.\"{name}\"", self.database);
+        let types = self.reader.declared_types(&sql).unwrap_or_default();
+        for (column, declared) in self.relations[index].columns.iter_mut().zip(types) {
+            if column.declared == "BLOB" && declared.unwrap_or_default().is_empty() {
+                column.declared = String::new();
+                column.ty = column_type("");
+            }
         }
     }
 
