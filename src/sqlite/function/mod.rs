@@ -6,7 +6,8 @@
 //! here is one of SQLite's builtins.
 //!
 //! A function is a row of a table: name, number of arguments (-1 for any), [`Flags`], Rust function.
-//! Functions can be called only by statements, never by what is stored in a file's schema.
+//! Functions can be called only by statements, never by what is stored in a file's schema, but for
+//! those that stand for SQLite's own.
 //! <https://www.postgresql.org/docs/15/functions.html>
 
 mod aggregate;
@@ -37,6 +38,7 @@ mod parse_datetime;
 mod pattern;
 mod regex;
 mod regexp;
+mod search;
 mod series;
 mod session;
 mod statistics;
@@ -216,6 +218,7 @@ const TABLES: &[&[Function]] = &[
     format_number::FUNCTIONS,
     session::FUNCTIONS,
     lock::FUNCTIONS,
+    search::FUNCTIONS,
 ];
 
 /// Functions rarely have more arguments than this; those that do pay an allocation.

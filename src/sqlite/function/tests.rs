@@ -175,8 +175,9 @@ fn no_builtin_is_replaced() {
         let sql = "select count(*) from pragma_function_list where name = ?1";
         plain.query_row(sql, [name], |row| row.get::<_, i64>(0)).unwrap() > 0
     };
+    let stands_for_one = |name: &str| search::FUNCTIONS.iter().any(|f| f.0 == name);
     for (name, ..) in TABLES.iter().flat_map(|table| table.iter()) {
-        assert!(!builtin(name), "{name}");
+        assert!(!builtin(name) || stands_for_one(name), "{name}");
     }
 }
 
