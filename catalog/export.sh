@@ -4,9 +4,9 @@
 #
 #   catalog/export.sh 'host=/tmp port=5432 user=postgres'
 #
-# relations.txt: a line per relation (namespace, name, OID, relkind, row type's OID), then, each
-# after a tab, its attributes (name, type's OID, typmod, not null, base type's OID, base typmod,
-# the type's name). A column's base type is what clients are told when the type is a domain.
+# relations.txt: a line per relation (namespace, name, OID, relkind, row type's OID, tablespace), then,
+# each after a tab, its attributes (name, type's OID, typmod, not null, base type's OID, base typmod,
+# the type's name, collation). A column's base type is what clients are told when the type is a domain.
 #
 # rows/NAME.txt: the rows of a relation whose contents are the same in every database, in COPY's
 # text form, columns in the order of relations.txt. Arrays are JSON, booleans 0 and 1, reg* OIDs;
@@ -26,19 +26,19 @@ with recursive base(oid, target, typmod) as (
     union all
     select t.oid, t.typbasetype, t.typtypmod from pg_type t where t.typtype = 'd'
 ), relation as (
-    select c.oid, n.nspname, c.relname, c.relkind, c.reltype
+    select c.oid, n.nspname, c.relname, c.relkind, c.reltype, c.reltablespace
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where n.nspname in ('pg_catalog', 'information_schema') and c.relkind in ('r', 'v')
 )
 select line from (
     select nspname, relname, 0 as attnum,
-           concat_ws(E'\t', nspname, relname, oid, relkind, reltype) as line
+           concat_ws(E'\t', nspname, relname, oid, relkind, reltype, reltablespace) as line
     from relation
     union all
     select nspname, relname, a.attnum,
            concat_ws(E'\t', '', a.attname, a.atttypid, a.atttypmod, a.attnotnull::int, b.target,
                      case when b.target = a.atttypid then a.atttypmod else b.typmod end,
-                     format_type(a.atttypid, a.atttypmod))
+                     format_type(a.atttypid, a.atttypmod), a.attcollation)
     from relation join pg_attribute a on a.attrelid = relation.oid and a.attnum > 0
     join base b on b.oid = a.atttypid
 ) lines
@@ -67,10 +67,12 @@ rows() {
 
 mkdir -p rows
 for relation in pg_aggregate pg_am pg_amop pg_amproc pg_cast pg_conversion \
-    pg_language pg_opclass pg_operator pg_opfamily pg_proc pg_range pg_ts_config \
+    pg_language pg_operator pg_opfamily pg_proc pg_range pg_ts_config \
     pg_ts_config_map pg_ts_dict pg_ts_parser pg_ts_template; do
     rows $relation '1, 2, 3'
 done
+# In the order of the operator families, for those who gather their types.
+rows pg_opclass ctid
 # Those every PostgreSQL has, whatever its operating system.
 rows pg_collation 1 pg_catalog "collprovider <> 'i' and oid < 12000"
 rows pg_timezone_abbrevs
@@ -95,6 +97,11 @@ query -c "copy (select indexrelid, pg_get_indexdef(indexrelid) from pg_index
     union all select oid, pg_get_constraintdef(oid) from pg_constraint
         where conrelid in (select oid from pg_class where relnamespace = 11)
     order by 1) to stdout" > definitions.txt
+# The rules of the system's own views; a node tree is nothing to anybody else.
+query -c "copy (select r.oid, rulename, ev_class, ev_type, ev_enabled, is_instead::int, '<>', '<>'
+    from pg_rewrite r join pg_class c on c.oid = ev_class
+    where relnamespace::regnamespace::text in ('pg_catalog', 'information_schema')
+    order by 1) to stdout" > rows/pg_rewrite.txt
 # pg_description names its objects by OID; those egret does not have are left out.
 query -c "copy (select objoid, classoid, objsubid, description from pg_description
     where classoid::regclass::text in ('pg_type', 'pg_proc', 'pg_operator', 'pg_am', 'pg_opclass',
@@ -108,6 +115,10 @@ query -c "copy (select name, setting, unit, category, short_desc, extra_desc, co
     from pg_settings where category not like 'File Locations' and name not in
         ('listen_addresses', 'port', 'unix_socket_directories', 'log_directory', 'log_timezone')
     order by 1) to stdout" > rows/pg_settings.txt
+# Arguments of functions that have more than types: names, modes, defaults; and without defaults.
+query -c "copy (select oid, pg_get_function_arguments(oid), pg_get_function_identity_arguments(oid)
+    from pg_proc where pg_get_function_arguments(oid) <> oidvectortypes(proargtypes)
+    order by 1) to stdout" > arguments.txt
 # Encodings by number, and the tokens of the one text search parser.
 query -c "copy (select n, pg_encoding_to_char(n) from generate_series(0, 50) n
     where pg_encoding_to_char(n) <> '') to stdout" > encodings.txt

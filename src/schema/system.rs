@@ -18,8 +18,12 @@ pub struct SystemRelation {
     pub qualified_name: &'static str,
     /// Its row type in `pg_type`.
     pub row_type: Oid,
+    /// That of all databases together for those that they share, else 0 for the database's own.
+    pub tablespace: Oid,
     /// Per column, the type in `pg_attribute`: a domain where the column is one.
     pub attribute_types: Vec<Oid>,
+    /// Per column, its collation in `pg_attribute`; 0 for types that have none.
+    pub attribute_collations: Vec<Oid>,
 }
 
 /// Finds a system relation.
@@ -52,9 +56,12 @@ fn read(text: &'static str) -> Vec<SystemRelation> {
     let mut relations: Vec<SystemRelation> = Vec::new();
     for line in text.lines() {
         if let Some(column) = line.strip_prefix('\t') {
-            if let Some((last, (column, ty))) = relations.last_mut().zip(read_column(column)) {
+            if let Some((last, (column, ty, collation))) =
+                relations.last_mut().zip(read_column(column))
+            {
                 last.relation.columns.push(column);
                 last.attribute_types.push(ty);
+                last.attribute_collations.push(collation);
             }
         } else {
             relations.extend(read_relation(line));
@@ -63,11 +70,12 @@ fn read(text: &'static str) -> Vec<SystemRelation> {
     relations
 }
 
-/// Namespace, name, OID, relkind, row type.
+/// Namespace, name, OID, relkind, row type, tablespace.
 fn read_relation(line: &'static str) -> Option<SystemRelation> {
     let mut fields = line.split('\t');
     let (schema, name, oid) = (fields.next()?, fields.next()?, fields.next()?);
     let (kind, row_type) = (fields.next()?, fields.next()?.parse().ok()?);
+    let tablespace = fields.next()?.parse().ok()?;
     let (namespace, qualified_name) = match schema {
         "pg_catalog" => (Namespace::Catalog, qualified(schema, name)),
         _ => (Namespace::InformationSchema, qualified(schema, name)),
@@ -75,7 +83,14 @@ fn read_relation(line: &'static str) -> Option<SystemRelation> {
     let kind = if kind == "v" { RelationKind::View } else { RelationKind::Table };
     let relation =
         Relation { oid: oid.parse().ok()?, ..Relation::named(namespace, name.to_owned(), kind) };
-    Some(SystemRelation { relation, qualified_name, row_type, attribute_types: Vec::new() })
+    Some(SystemRelation {
+        relation,
+        qualified_name,
+        row_type,
+        tablespace,
+        attribute_types: Vec::new(),
+        attribute_collations: Vec::new(),
+    })
 }
 
 /// Leaked once per relation and process: plans name relations by it.
@@ -83,8 +98,8 @@ fn qualified(schema: &str, name: &str) -> &'static str {
     Box::leak(format!("{schema}.{name}").into_boxed_str())
 }
 
-/// Name, type, typmod, not null, base type, base type's typmod, the type's name.
-fn read_column(line: &str) -> Option<(Column, Oid)> {
+/// Name, type, typmod, not null, base type, base type's typmod, the type's name, collation.
+fn read_column(line: &str) -> Option<(Column, Oid, Oid)> {
     let mut fields = line.split('\t');
     let (name, ty, _, not_null) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
     let (base, typmod) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
@@ -97,7 +112,7 @@ fn read_column(line: &str) -> Option<(Column, Oid)> {
         generated: None,
         collation: None,
     };
-    Some((column, ty.parse().ok()?))
+    Some((column, ty.parse().ok()?, fields.next()?.parse().ok()?))
 }
 
 #[cfg(test)]

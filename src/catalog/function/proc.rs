@@ -16,7 +16,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ("oidvectortypes", 1, Flags::PURE, vector_types),
     ("pg_get_function_arg_default", 2, Flags::STABLE, null),
     ("pg_get_function_arguments", 1, Flags::STABLE, arguments),
-    ("pg_get_function_identity_arguments", 1, Flags::STABLE, arguments),
+    ("pg_get_function_identity_arguments", 1, Flags::STABLE, identity_arguments),
     ("pg_get_function_result", 1, Flags::STABLE, result),
     ("pg_get_function_sqlbody", 1, Flags::STABLE, null),
     ("pg_get_functiondef", 1, Flags::STABLE, function_definition),
@@ -27,9 +27,19 @@ struct Described {
     name: &'static str,
     returns_set: bool,
     result: Oid,
+    /// The types of what it takes.
     arguments: String,
     argument_types: Vec<Oid>,
 }
+
+/// Arguments that have more than types, in full and without defaults; of `catalog/arguments.txt`.
+static NAMED: LazyLock<HashMap<Oid, [&str; 2]>> = LazyLock::new(|| {
+    let read = |line: &'static str| {
+        let mut fields = line.split('\t');
+        Some((fields.next()?.parse().ok()?, [fields.next()?, fields.next()?]))
+    };
+    include_str!("../../../catalog/arguments.txt").lines().filter_map(read).collect()
+});
 
 static DESCRIBED: LazyLock<HashMap<Oid, Described>> = LazyLock::new(|| {
     let Some(table) = table("pg_catalog.pg_proc") else { return HashMap::new() };
@@ -78,6 +88,11 @@ pub(super) fn unambiguous_name(oid: Oid) -> Option<String> {
     Some(if alone { name.to_owned() } else { format!("pg_catalog.{name}") })
 }
 
+/// Whether several functions have the name.
+pub(super) fn is_overloaded(name: &str) -> bool {
+    COUNTS.get(name).is_some_and(|&count| count > 1)
+}
+
 /// The function of a name and types of arguments.
 pub(super) fn find(name: &str, types: &[Oid]) -> Option<Oid> {
     let same = |f: &Described| f.name == name && f.argument_types == types;
@@ -116,10 +131,20 @@ fn vector_types(args: &Args<'_>) -> Outcome {
 }
 
 fn arguments(args: &Args<'_>) -> Outcome {
+    described_arguments(args, |[all, _]| all)
+}
+
+fn identity_arguments(args: &Args<'_>) -> Outcome {
+    described_arguments(args, |[_, identity]| identity)
+}
+
+fn described_arguments(args: &Args<'_>, choose: fn([&'static str; 2]) -> &'static str) -> Outcome {
     if is_procedure(args)? {
         return super::text("");
     }
-    text_or_null(DESCRIBED.get(&oid(args, 0)?).map(|function| function.arguments.clone()))
+    let oid = oid(args, 0)?;
+    let types = || DESCRIBED.get(&oid).map(|function| function.arguments.clone());
+    text_or_null(NAMED.get(&oid).map(|&named| choose(named).to_owned()).or_else(types))
 }
 
 fn result(args: &Args<'_>) -> Outcome {

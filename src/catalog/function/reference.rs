@@ -34,7 +34,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ("pg_regoperator_in", 1, Flags::STABLE, |args| {
         or_error(args, to_operator, "42883", "operator")
     }),
-    ("pg_regproc_in", 1, Flags::STABLE, |args| or_error(args, to_function, "42883", "function")),
+    ("pg_regproc_in", 1, Flags::STABLE, sole_function),
     ("pg_regprocedure_in", 1, Flags::STABLE, |args| {
         or_error(args, to_function, "42883", "function")
     }),
@@ -184,6 +184,18 @@ fn or_error(args: &Args<'_>, find: Lookup, sqlstate: &'static str, kind: &str) -
     }
 }
 
+/// `regproc` is a name alone, which several functions may have.
+fn sole_function(args: &Args<'_>) -> Outcome {
+    if let ValueRef::Text(_) = args.value(0) {
+        let name = Name::read(&args.text(0)?)?;
+        if name.is_in("pg_catalog") && super::proc::is_overloaded(name.last()) {
+            let message = format!("more than one function named \"{}\"", name.written);
+            return Err(FunctionError::new("42725", message));
+        }
+    }
+    or_error(args, to_function, "42883", "function")
+}
+
 fn or_null(args: &Args<'_>, find: Lookup) -> Outcome {
     let given = args.text(0)?;
     if let Some(oid) = number(&given) {
@@ -258,6 +270,7 @@ fn to_function(host: &dyn Host, name: &Name) -> Option<Oid> {
     let own = || live(host).procedure_oid(bare).filter(|_| name.is_in("public"));
     let system = match arguments {
         Some(types) => super::proc::find(bare, &types),
+        None if super::proc::is_overloaded(bare) => None,
         None => function_oids().get(bare).copied(),
     };
     system.filter(|_| name.is_in("pg_catalog")).or_else(own)

@@ -40,23 +40,21 @@ struct Attribute<'a> {
     has_default: bool,
     identity: &'static str,
     generated: &'static str,
-    /// Of a type that has one.
-    collation: Option<i64>,
+    /// Another than its type's.
+    collation: Option<Oid>,
 }
-
-/// The collation `C`, which all columns of the catalog have.
-const C_COLLATION: i64 = 950;
 
 pub(in crate::catalog) fn system(fill: &mut Fill<'_>) {
     for system in system::relations() {
-        let columns = system.relation.columns.iter().zip(&system.attribute_types);
-        for (number, (column, &ty)) in (1..).zip(columns) {
+        let types = system.attribute_types.iter().zip(&system.attribute_collations);
+        let columns = system.relation.columns.iter().zip(types);
+        for (number, (column, (&ty, &collation))) in (1..).zip(columns) {
             let typmod = if ty == column.ty.ty.0 { column.ty.typmod } else { -1 };
             Attribute {
                 ty,
                 typmod,
                 not_null: column.not_null,
-                collation: Some(C_COLLATION),
+                collation: Some(collation),
                 ..Attribute::plain(system.relation.oid, number, &column.name)
             }
             .push(fill);
@@ -174,7 +172,7 @@ impl<'a> Attribute<'a> {
                 self.identity,
                 self.generated,
                 true,
-                self.collation.filter(|_| facts.collation != 0).unwrap_or(facts.collation),
+                self.collation.map_or(facts.collation, i64::from),
             ],
         );
     }

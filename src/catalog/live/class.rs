@@ -43,6 +43,7 @@ pub(crate) fn namespace_oid(namespace: Namespace) -> Oid {
 
 pub(in crate::catalog) fn system(fill: &mut Fill<'_>) {
     let columns = fill.positions(COLUMNS);
+    let space = fill.positions(["reltablespace", "relisshared"]);
     let with_index = tables_with_an_index();
     for system in system::relations() {
         let relation = &system.relation;
@@ -69,6 +70,7 @@ pub(in crate::catalog) fn system(fill: &mut Fill<'_>) {
                 "n",
             ],
         );
+        fill.amend(space, row![system.tablespace, system.tablespace != 0]);
     }
 }
 
