@@ -1,7 +1,8 @@
 //! What the rows of each system relation are made of. A relation that is not named here is empty.
 
 use super::live::{
-    attribute, class, constraint, default, depend, index, procedure, row_type, sequence, trigger,
+    attribute, class, constraint, default, depend, description, index, procedure, row_type,
+    sequence, trigger,
 };
 use super::objects::Live;
 use super::relation::Fill;
@@ -81,8 +82,9 @@ const CONTENTS: &[(&str, &[Part])] = &[
     ("pg_catalog.pg_constraint", &[rows!("pg_constraint"), Part::Live(constraint::live)]),
     ("pg_catalog.pg_type", &[Part::Fixed(fixed::types), Part::Live(row_type::live)]),
     ("pg_catalog.pg_trigger", &[Part::Live(trigger::live)]),
-    ("pg_catalog.pg_rewrite", &[Part::Live(trigger::rules)]),
+    ("pg_catalog.pg_rewrite", &[rows!("pg_rewrite"), Part::Live(trigger::rules)]),
     ("pg_catalog.pg_depend", &[rows!("pg_depend"), Part::Live(depend::live)]),
+    ("pg_catalog.pg_description", &[rows!("pg_description"), Part::Live(description::live)]),
     ("pg_catalog.pg_proc", &[rows!("pg_proc"), Part::Live(procedure::live)]),
     ("pg_catalog.pg_sequence", &[Part::Live(sequence::live)]),
     ("pg_catalog.pg_namespace", &[Part::Server(server::namespaces)]),
@@ -114,7 +116,6 @@ const CONTENTS: &[(&str, &[Part])] = &[
     file!("pg_cast"),
     file!("pg_collation"),
     file!("pg_conversion"),
-    file!("pg_description"),
     file!("pg_extension"),
     file!("pg_language"),
     file!("pg_opclass"),

@@ -1,6 +1,7 @@
 //! Comments, roles, encodings and properties.
 
 use super::{boolean, integer, live, null, oid, text, text_or_null, yes};
+use crate::catalog::live::description;
 use crate::catalog::objects::{OWNER, Object, PLPGSQL};
 use crate::catalog::relation::table;
 use crate::catalog::rowset::Cell;
@@ -56,8 +57,15 @@ static COMMENTS: LazyLock<HashMap<(i64, i64), Cell>> = LazyLock::new(|| {
 
 /// `obj_description(oid, catalog)`; without a catalog any object of that OID.
 fn comment(args: &Args<'_>) -> Outcome {
-    let object = i64::from(oid(args, 0)?);
-    let found = match args.text_if(1)? {
+    let oid = oid(args, 0)?;
+    let class = args.text_if(1)?;
+    if class.as_deref().is_none_or(|class| class == "pg_class")
+        && let Some(comment) = description::of_class(&live(args)?, oid)
+    {
+        return text(comment);
+    }
+    let object = i64::from(oid);
+    let found = match class {
         Some(class) => table(&format!("pg_catalog.{class}"))
             .and_then(|table| COMMENTS.get(&(table.system.relation.oid.into(), object))),
         None => COMMENTS.iter().find(|((_, other), _)| *other == object).map(|(_, text)| text),

@@ -97,7 +97,7 @@ fn foreign_key(live: &Live, relation: &Relation, key: &ForeignKey, fill: &mut Fi
 }
 
 /// The index that makes the referenced columns a key.
-fn unique_index(relation: &Relation, columns: &[usize]) -> Oid {
+pub(super) fn unique_index(relation: &Relation, columns: &[usize]) -> Oid {
     let same = |index: &&crate::schema::Index| {
         let mut keys: Vec<_> = index.keys.iter().filter_map(|key| key.column).collect();
         let mut columns = columns.to_vec();

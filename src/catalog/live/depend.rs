@@ -1,11 +1,12 @@
 //! `pg_depend`: what belongs to what.
 //! <https://www.postgresql.org/docs/15/catalog-pg-depend.html>
 
+use super::constraint::unique_index;
 use crate::catalog::objects::{Live, PLPGSQL, PUBLIC, RelationOids};
 use crate::catalog::relation::Fill;
 use crate::catalog::rowset::row;
 use crate::schema::spelling::{columns_in, relations_in};
-use crate::schema::{IndexOrigin, Relation, RelationKind, view_query};
+use crate::schema::{IndexOrigin, Relation, RelationKind, Trigger, trigger_text, view_query};
 use crate::types::Oid;
 
 const PG_TYPE: Oid = 1247;
@@ -65,9 +66,25 @@ fn of_relation(live: &Live, relation: &Relation, oids: &RelationOids, edges: &mu
     for (trigger, &procedure) in relation.triggers.iter().zip(&oids.procedures) {
         edges.push(((PG_TRIGGER, trigger.oid, 0), this, "a"));
         edges.push(((PG_TRIGGER, trigger.oid, 0), (PG_PROC, procedure, 0), "n"));
+        for column in columns_of(relation, trigger) {
+            let of = (PG_CLASS, relation.oid, column + 1);
+            edges.push(((PG_TRIGGER, trigger.oid, 0), of, "n"));
+        }
         edges.push(((PG_PROC, procedure, 0), (PG_LANGUAGE, PLPGSQL, 0), "n"));
         edges.push(((PG_PROC, procedure, 0), (PG_NAMESPACE, PUBLIC, 0), "n"));
     }
+}
+
+/// The columns that a trigger waits for or asks about.
+fn columns_of(relation: &Relation, trigger: &Trigger) -> Vec<usize> {
+    let text = trigger_text(&trigger.sql);
+    let named = text.columns.iter().filter_map(|name| relation.column_position(name));
+    let mut columns: Vec<_> = named
+        .chain(text.condition.into_iter().flat_map(|when| columns_in(relation, when)))
+        .collect();
+    columns.sort_unstable();
+    columns.dedup();
+    columns
 }
 
 /// A view's rule depends on the columns that its query names, or on a relation as a whole.
@@ -126,8 +143,14 @@ fn of_constraints(live: &Live, relation: &Relation, edges: &mut Edges) {
             edges.push((this, (PG_CLASS, relation.oid, column + 1), "a"));
         }
         let Some(referenced) = live.schema.relation(&key.references) else { continue };
-        for column in key.referenced_columns.iter().filter_map(|c| referenced.column_position(c)) {
+        let columns = key.referenced_columns.iter().filter_map(|c| referenced.column_position(c));
+        let columns: Vec<_> = columns.collect();
+        for column in &columns {
             edges.push((this, (PG_CLASS, referenced.oid, column + 1), "n"));
+        }
+        match unique_index(referenced, &columns) {
+            0 => {}
+            index => edges.push((this, (PG_CLASS, index, 0), "n")),
         }
     }
 }

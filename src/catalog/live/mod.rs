@@ -5,6 +5,7 @@ pub(super) mod class;
 pub(super) mod constraint;
 pub(super) mod default;
 pub(super) mod depend;
+pub(super) mod description;
 pub(super) mod index;
 pub(super) mod procedure;
 pub(super) mod row_type;
