@@ -102,9 +102,7 @@ impl Keeper {
         let next = self.held.map_or(0, |held| 1 - held);
         if let Some(connection) = self.marks.get(next) {
             end(connection)?;
-            connection.execute_batch("BEGIN")?;
-            // The header's cookie is the cheapest thing whose reading starts a transaction.
-            connection.query_row("PRAGMA main.schema_version", (), |_| Ok(()))?;
+            begin(connection)?;
         }
         let before = self.held.replace(next);
         match before.and_then(|held| self.marks.get(held)) {
@@ -170,9 +168,7 @@ impl Keeper {
     /// # Errors
     /// `SQLITE_CORRUPT` ...
     pub fn size(&self) -> Result<(u32, u32), Error> {
-        let connection = self.marked();
-        let size = |sql| connection.query_row(sql, (), |row| row.get(0));
-        Ok((size("PRAGMA main.page_size")?, size("PRAGMA main.page_count")?))
+        size(self.marked())
     }
 
     /// Every page at the read mark, in order, the one with the lock bytes as zeros.
@@ -181,18 +177,9 @@ impl Keeper {
     /// Those of SQLite and those of `each`.
     pub fn pages<E: From<Error>>(
         &self,
-        mut each: impl FnMut(u32, &[u8]) -> Result<(), E>,
+        each: impl FnMut(u32, &[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
-        let connection = self.marked();
-        let sql = "SELECT pgno, data FROM sqlite_dbpage('main')";
-        let mut statement = connection.prepare(sql).map_err(Error::from)?;
-        let mut rows = statement.query(()).map_err(Error::from)?;
-        while let Some(row) = rows.next().map_err(Error::from)? {
-            let pgno = row.get(0).map_err(Error::from)?;
-            let data = row.get_ref(1).map_err(Error::from)?;
-            each(pgno, data.as_blob().unwrap_or_default())?;
-        }
-        Ok(())
+        pages(self.marked(), each)
     }
 
     fn unmarked(&self) -> &Connection {
@@ -202,6 +189,51 @@ impl Keeper {
 
     fn marked(&self) -> &Connection {
         self.held.and_then(|held| self.marks.get(held)).unwrap_or(&self.gate)
+    }
+}
+
+/// One read transaction on a file, from which its pages are read while others write.
+pub struct Pin {
+    connection: Connection,
+}
+
+impl Pin {
+    /// Opens a file that exists. Nothing is seen before [`Self::begin`].
+    ///
+    /// # Errors
+    /// `SQLITE_CANTOPEN`, `SQLITE_NOTADB` ...
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let connection = open(path)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        quiet(&connection)?;
+        Ok(Self { connection })
+    }
+
+    /// Sees the newest commit from now on.
+    ///
+    /// # Errors
+    /// `SQLITE_BUSY`, `SQLITE_CORRUPT` ...
+    pub fn begin(&self) -> Result<(), Error> {
+        begin(&self.connection)
+    }
+
+    /// The page size, and the database's size in pages.
+    ///
+    /// # Errors
+    /// `SQLITE_CORRUPT` ...
+    pub fn size(&self) -> Result<(u32, u32), Error> {
+        size(&self.connection)
+    }
+
+    /// Every page, in order, the one with the lock bytes as zeros.
+    ///
+    /// # Errors
+    /// Those of SQLite and those of `each`.
+    pub fn pages<E: From<Error>>(
+        &self,
+        each: impl FnMut(u32, &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        pages(&self.connection, each)
     }
 }
 
@@ -354,6 +386,33 @@ fn insist(tries: i32) -> bool {
 fn open(path: &Path) -> Result<Connection, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     Ok(Connection::open_with_flags(path, flags)?)
+}
+
+/// Begins a read transaction.
+fn begin(connection: &Connection) -> Result<(), Error> {
+    connection.execute_batch("BEGIN")?;
+    // The header's cookie is the cheapest thing whose reading starts a transaction.
+    Ok(connection.query_row("PRAGMA main.schema_version", (), |_| Ok(()))?)
+}
+
+fn size(connection: &Connection) -> Result<(u32, u32), Error> {
+    let size = |sql| connection.query_row(sql, (), |row| row.get(0));
+    Ok((size("PRAGMA main.page_size")?, size("PRAGMA main.page_count")?))
+}
+
+fn pages<E: From<Error>>(
+    connection: &Connection,
+    mut each: impl FnMut(u32, &[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    let sql = "SELECT pgno, data FROM sqlite_dbpage('main')";
+    let mut statement = connection.prepare(sql).map_err(Error::from)?;
+    let mut rows = statement.query(()).map_err(Error::from)?;
+    while let Some(row) = rows.next().map_err(Error::from)? {
+        let pgno = row.get(0).map_err(Error::from)?;
+        let data = row.get_ref(1).map_err(Error::from)?;
+        each(pgno, data.as_blob().unwrap_or_default())?;
+    }
+    Ok(())
 }
 
 fn data_version(connection: &Connection) -> Result<i64, Error> {

@@ -38,7 +38,7 @@ pub fn integrity_check(path: &Path, integrity: Integrity) -> Result<Vec<String>,
 
 /// Opened as immutable, a file in WAL mode is read without a WAL being made for it.
 /// <https://www.sqlite.org/uri.html>
-fn immutable_uri(path: &Path) -> String {
+pub(super) fn immutable_uri(path: &Path) -> String {
     let mut uri = "file:".to_owned();
     for byte in path.as_os_str().as_bytes() {
         match byte {
