@@ -24,7 +24,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let replica = Replica::open(&Location::parse(&url)?).await?;
     let options = Options { target, ..Options::default() };
     let progress = |progress| {
-        if let Progress::Planned { files, bytes } = progress {
+        if let Progress::Planned { files, bytes, .. } = progress {
             eprintln!("reading {files} files, {bytes} bytes");
         }
     };

@@ -3,9 +3,10 @@
 //! What enters: a listing. What leaves: a snapshot and the files that carry it on, each the one
 //! that reaches furthest from where the one before ended.
 
-use crate::ltx::Txid;
-use crate::store::{LtxFile, SNAPSHOT_LEVEL};
+use crate::ltx::{Name, Txid};
+use crate::store::{Level, LtxFile, SNAPSHOT_LEVEL};
 use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Why a listing does not make the database asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,6 +53,32 @@ pub fn plan(files: &[LtxFile], target: Option<Txid>) -> Result<Vec<LtxFile>, Err
     Ok(snapshot.into_iter().cloned().chain(chain).collect())
 }
 
+/// The files that make these transactions, as far as they can be made: what retention has to leave
+/// for restore points.
+#[must_use]
+pub fn needed(files: &[LtxFile], txids: &[Txid]) -> BTreeSet<(Level, Name)> {
+    let plans = txids.iter().filter_map(|txid| plan(files, Some(*txid)).ok());
+    plans.flatten().map(|file| (file.level, file.name)).collect()
+}
+
+/// The transactions a restore can end with, oldest first, each with the file that it would end with:
+/// of several the one that was taken first.
+#[must_use]
+pub fn moments(files: &[LtxFile]) -> BTreeMap<Txid, LtxFile> {
+    let mut ordered: Vec<_> = files.iter().collect();
+    ordered.sort_by_key(|file| (file.name.max, file.level));
+    let mut moments = BTreeMap::new();
+    for file in ordered {
+        let before = Txid(file.name.min.0.saturating_sub(1));
+        let continues =
+            file.level != SNAPSHOT_LEVEL && moments.range(before..file.name.max).next().is_some();
+        if file.name.is_snapshot() || continues {
+            moments.entry(file.name.max).or_insert_with(|| file.clone());
+        }
+    }
+    moments
+}
+
 /// The files that carry a database from transaction `after` on as far as they reach, or as
 /// `limit`. Each meets or overlaps the one before.
 #[must_use]
@@ -94,7 +121,6 @@ fn no_gap_after(files: &[LtxFile], reached: Txid) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ltx::Name;
 
     /// `level:min-max`
     fn files(text: &str) -> Vec<LtxFile> {
@@ -153,6 +179,36 @@ mod tests {
         assert_eq!(planned(listing, Some(2)), "0:1-1 0:2-2");
         assert!(planned(listing, Some(7)).contains("the nearest before it is 0000000000000005"));
         assert!(planned("0:1-1 0:3-3", Some(1)).contains("0:1-1"));
+    }
+
+    #[test]
+    fn moments_are_what_can_be_planned() {
+        let listings = [
+            "9:1-3 9:1-8 0:1-1 0:2-2 0:3-3 0:4-4 0:5-5 1:5-8 0:12-12",
+            "1:1-4 1:3-6 0:7-7 2:9-9 9:1-12 0:13-13",
+            "0:2-2 0:3-3",
+            "9:1-5 9:4-9 1:4-7 1:9-10",
+            "",
+        ];
+        for listing in listings {
+            let files = files(listing);
+            let planned = (1..=14).map(Txid).filter(|txid| plan(&files, Some(*txid)).is_ok());
+            let found: Vec<_> = moments(&files).into_keys().collect();
+            assert_eq!(found, planned.collect::<Vec<_>>(), "{listing}");
+        }
+    }
+
+    #[test]
+    fn what_points_need() {
+        let files = files("9:1-3 9:1-8 0:4-4 0:5-5 1:5-8 0:9-9");
+        let needed = |txids: &[u64]| -> Vec<_> {
+            let txids: Vec<_> = txids.iter().copied().map(Txid).collect();
+            let needed = needed(&files, &txids).into_iter();
+            needed.map(|(level, name)| (level, name.min.0, name.max.0)).collect()
+        };
+        assert_eq!(needed(&[5]), [(0, 4, 4), (0, 5, 5), (9, 1, 3)]);
+        assert_eq!(needed(&[9, 8]), [(0, 9, 9), (9, 1, 8)]);
+        assert_eq!(needed(&[7]), []);
     }
 
     #[test]

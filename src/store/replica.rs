@@ -65,6 +65,12 @@ impl Replica {
         Self::new(Arc::clone(&self.store), &self.key(path))
     }
 
+    /// The same replica, read and written through another store.
+    #[must_use]
+    pub fn through(&self, store: Arc<dyn Store>) -> Self {
+        Self { store, prefix: self.prefix.clone() }
+    }
+
     /// The store it lies in.
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {

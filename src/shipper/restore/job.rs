@@ -1,12 +1,14 @@
 //! The blocking part of a restore: planned files in, the output out.
 
 use super::inputs::{Input, open_inputs};
+use super::pieces::{self, Pieces};
+use super::scratch::{Scratch, UNFINISHED};
 use super::{Error, Options, Progress, ProgressFn, Restored, refuse_in_the_way};
-use crate::ltx::{self, Merge, write_database};
+use crate::ltx::{self, Decoder, Merge, write_database};
 use crate::shipper::plan;
 use crate::sqlite::{Integrity, integrity_check};
 use crate::store::{self, LtxFile, Replica};
-use std::fs::{File, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -26,20 +28,51 @@ pub(super) struct Job {
 
 impl Job {
     pub(super) fn run(&self) -> Result<Restored, Error> {
+        let mut scratch = Scratch::open(&self.output)?;
+        let bytes = self.bytes();
+        let kept =
+            if self.is_resumable() { pieces::kept(&self.files, &scratch.pieces()) } else { 0 };
+        (self.progress)(Progress::Planned { files: self.files.len(), bytes, kept });
+        let mut done = self.run_in(&scratch, kept);
+        if kept > 0 && done.as_ref().is_err_and(Error::is_corruption) {
+            tracing::warn!("what was kept of an interrupted restore is damaged: starting over");
+            let path = scratch.pieces();
+            fs::remove_dir_all(&path).map_err(|source| Error::Io { path, source })?;
+            done = self.run_in(&scratch, 0);
+        }
+        let goes_on = done.as_ref().is_err_and(Error::is_interruption);
+        scratch.keep_pieces(goes_on && self.is_resumable());
+        done
+    }
+
+    fn bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.size).sum()
+    }
+
+    /// What is quickly fetched again need not be kept.
+    fn is_resumable(&self) -> bool {
+        self.bytes() >= self.options.resumable_bytes
+    }
+
+    fn run_in(&self, scratch: &Scratch, kept: u64) -> Result<Restored, Error> {
         let last = self.files.last().ok_or(plan::Error::Empty)?.clone();
         let io_error = |source| Error::Io { path: self.output.clone(), source };
-        let directory = match self.output.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        let file = create_aside(&self.output, directory).map_err(io_error)?;
-        let inputs = open_inputs(&self.replica, &self.files, directory)?;
-        let header = self.write_pages(Merge::new(inputs)?, file.as_file())?;
+        let file = create_aside(scratch.path()).map_err(io_error)?;
+        let inputs = self.open_inputs(scratch)?;
+        let merge = Merge::new(inputs)?;
+        let header = merge.header();
+        let pieces = if self.is_resumable() { self.bytes().saturating_sub(kept) } else { 0 };
+        scratch.require(u64::from(header.commit) * u64::from(header.page_size) + pieces)?;
+        let header = self.write_pages(merge, file.as_file())?;
         file.as_file().sync_all().map_err(io_error)?;
         (self.progress)(Progress::Checking);
         check(file.path(), self.options.integrity)?;
         refuse_in_the_way(&self.output, self.options.force)?;
         self.place(file)?;
+        let directory = match self.output.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
         File::open(directory).and_then(|directory| directory.sync_all()).map_err(io_error)?;
         Ok(Restored {
             txid: header.max_txid,
@@ -47,19 +80,30 @@ impl Job {
             pages: header.commit,
             page_size: header.page_size,
             files: self.files.len(),
-            bytes: self.files.iter().map(|file| file.size).sum(),
+            bytes: self.bytes(),
             last,
         })
     }
 
+    fn open_inputs(&self, scratch: &Scratch) -> Result<Vec<Decoder<Input>>, Error> {
+        if !self.is_resumable() {
+            return open_inputs(&self.replica, &self.files, scratch.path());
+        }
+        let path = scratch.pieces();
+        let pieces = Pieces::open(&self.replica, &self.files, &path)
+            .map_err(|source| Error::Io { path, source })?;
+        open_inputs(&self.replica.through(pieces), &self.files, scratch.path())
+    }
+
     fn write_pages(&self, merge: Merge<Input>, file: &File) -> Result<ltx::Header, Error> {
         const STEP: u32 = 256;
-        let total = merge.header().commit;
+        let (total, page_size) = (merge.header().commit, u64::from(merge.header().page_size));
+        let bytes = |pages: u32| u64::from(pages) * page_size;
         let wanted = Wanted { file, wanted: &self.wanted };
         let mut writer = BufWriter::with_capacity(1 << 20, wanted);
         let header = write_database(merge, &mut writer, |done| {
             if done % STEP == 0 || done == total {
-                (self.progress)(Progress::Pages { done, total });
+                (self.progress)(Progress::Bytes { done: bytes(done), total: bytes(total) });
             }
         })?;
         writer.flush().map_err(ltx::Error::from)?;
@@ -81,13 +125,10 @@ impl Job {
 }
 
 /// Removed again unless it gets its name.
-fn create_aside(output: &Path, directory: &Path) -> io::Result<NamedTempFile> {
-    let name = output.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
-    let mut prefix = name.to_owned();
-    prefix.push(".tmp-");
+fn create_aside(directory: &Path) -> io::Result<NamedTempFile> {
     // As SQLite makes database files; the process's mask applies.
     let permissions = Permissions::from_mode(0o644);
-    tempfile::Builder::new().prefix(&prefix).permissions(permissions).tempfile_in(directory)
+    tempfile::Builder::new().prefix(UNFINISHED).permissions(permissions).tempfile_in(directory)
 }
 
 fn check(path: &Path, integrity: Integrity) -> Result<(), Error> {

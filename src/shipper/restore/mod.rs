@@ -2,12 +2,19 @@
 //!
 //! The file is written aside, synced, checked and only then renamed, so that what stands under the
 //! name asked for is whole or was never touched. Memory is bounded whatever the database's size:
-//! objects are read in pieces while they are merged.
+//! objects are read in pieces while they are merged. A restore of much that is interrupted leaves
+//! the pieces it has in `<output>.restore/`, and the next one into the same output goes on with them.
 
 mod inputs;
 mod job;
+mod pieces;
+mod preview;
+mod scratch;
 #[cfg(test)]
 mod tests;
+
+pub use preview::{Preview, preview};
+pub use scratch::directory as scratch_directory;
 
 use super::plan::{self, plan};
 use crate::ltx::{self, Txid};
@@ -22,7 +29,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 /// What to restore, and how.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Which moment.
     pub target: Target,
@@ -30,6 +37,19 @@ pub struct Options {
     pub force: bool,
     /// How to check the result before it gets its name.
     pub integrity: Integrity,
+    /// What is fetched is kept for the next attempt if it is so much.
+    pub resumable_bytes: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            target: Target::default(),
+            force: false,
+            integrity: Integrity::default(),
+            resumable_bytes: 32 << 20,
+        }
+    }
 }
 
 /// A moment.
@@ -53,13 +73,15 @@ pub enum Progress {
         files: usize,
         /// Their length together.
         bytes: u64,
+        /// So much of it an interrupted restore has left here.
+        kept: u64,
     },
-    /// Pages are being written.
-    Pages {
+    /// The database is being written.
+    Bytes {
         /// Written so far.
-        done: u32,
+        done: u64,
         /// Of the whole database.
-        total: u32,
+        total: u64,
     },
     /// All is written and is being checked.
     Checking,
@@ -101,6 +123,22 @@ pub enum Error {
     InUse {
         /// The journal.
         path: PathBuf,
+    },
+    /// Another restore is about to make the same file.
+    #[error("{}: another restore works there", path.display())]
+    Taken {
+        /// Its directory.
+        path: PathBuf,
+    },
+    /// The database would not fit.
+    #[error("{}: the database needs {needed} bytes, there are {free} free", path.display())]
+    Space {
+        /// The directory.
+        path: PathBuf,
+        /// The database's size.
+        needed: u64,
+        /// What the disk has.
+        free: u64,
     },
     /// The output cannot be written.
     #[error("{}: {source}", path.display())]
@@ -198,8 +236,6 @@ async fn restore_planned(
     progress: &ProgressFn,
 ) -> Result<Restored, Error> {
     let files = plan_restore(replica, options.target).await?;
-    let bytes = files.iter().map(|file| file.size).sum();
-    progress(Progress::Planned { files: files.len(), bytes });
     let wanted = Arc::new(());
     let job = Job {
         replica: replica.clone(),
@@ -219,6 +255,25 @@ const PLANS_MAX: u32 = 3;
 /// Requests at once.
 const REQUESTS_MAX: usize = 16;
 impl Error {
+    /// Something is not what was written.
+    #[must_use]
+    pub fn is_corruption(&self) -> bool {
+        match self {
+            Self::Ltx(error) => error.is_corruption(),
+            Self::Unreadable(_) | Self::Damaged { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// The same restore may well come to its end another time.
+    fn is_interruption(&self) -> bool {
+        match self {
+            Self::Stopped | Self::Io { .. } | Self::Space { .. } | Self::Store(_) => true,
+            Self::Ltx(ltx::Error::Io(_)) => !self.is_vanished(),
+            _ => false,
+        }
+    }
+
     /// A file was removed between the listing and the reading.
     fn is_vanished(&self) -> bool {
         let vanished = |error: &store::Error| matches!(error, store::Error::NotFound { .. });

@@ -1,8 +1,11 @@
 use super::*;
 use crate::ltx::{Encoder, Header, NO_CHECKSUM, Name, PageEncoding, Pgno};
-use crate::store::{MemoryStore, Put, Store};
+use crate::store::{Body, BoxFuture, Etag, Layout, MemoryStore, Object, Put, Store};
+use bytes::Bytes;
 use std::fs;
+use std::ops::Range;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Waker};
 
 /// A replica in memory, and the file it is restored into.
@@ -45,7 +48,7 @@ impl Bench {
     }
 
     async fn restore(&self, target: Target, integrity: Integrity) -> Result<Restored, Error> {
-        let options = Options { target, integrity, force: true };
+        let options = Options { target, integrity, force: true, ..Options::default() };
         restore(&self.replica, &self.output(), &options, Arc::new(|_| ())).await
     }
 
@@ -182,6 +185,137 @@ async fn progress_counts_to_the_end() {
     restore(&bench.replica, &bench.output(), &options, progress).await.unwrap();
     let seen = seen.lock().unwrap();
     assert!(matches!(seen[0], Progress::Planned { files: 1, .. }));
-    let pages = [256, 512, 600].map(|done| Progress::Pages { done, total: 600 });
+    let pages = [256, 512, 600].map(|done| Progress::Bytes { done: done * 512, total: 600 * 512 });
     assert_eq!(seen[1..], [pages.as_slice(), &[Progress::Checking]].concat());
+}
+
+/// A store that answers so many reads, and counts their bytes.
+#[derive(Debug)]
+struct Failing {
+    store: Arc<MemoryStore>,
+    reads_left: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Store for Failing {
+    fn get_range<'a>(&'a self, key: &'a str, range: Range<u64>) -> BoxFuture<'a, Bytes> {
+        let fails = self
+            .reads_left
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        if fails.is_err() {
+            let (key, source) = (key.to_owned(), "gone".into());
+            return Box::pin(async { Err(store::Error::Unavailable { key, source }) });
+        }
+        self.bytes.fetch_add(range.end - range.start, Ordering::SeqCst);
+        self.store.get_range(key, range)
+    }
+
+    fn put<'a>(&'a self, key: &'a str, body: Body, put: Put) -> BoxFuture<'a, Etag> {
+        self.store.put(key, body, put)
+    }
+
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, (Object, Bytes)> {
+        self.store.get(key)
+    }
+
+    fn head<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Object> {
+        self.store.head(key)
+    }
+
+    fn list<'a>(&'a self, prefix: &'a str, after: Option<&'a str>) -> BoxFuture<'a, Vec<Object>> {
+        self.store.list(prefix, after)
+    }
+
+    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, ()> {
+        self.store.delete(key)
+    }
+
+    fn layout(&self) -> Layout {
+        self.store.layout()
+    }
+}
+
+/// A replica of a database that is read in several pieces, and what restores it through a store that
+/// answers `reads` times: the result and the bytes that were fetched.
+async fn restore_with(bench: &Bench, reads: u64) -> (Result<Restored, Error>, u64) {
+    let (store, bytes) = (Arc::clone(&bench.store), AtomicU64::new(0));
+    let store = Arc::new(Failing { store, reads_left: AtomicU64::new(reads), bytes });
+    let replica = bench.replica.through(Arc::clone(&store) as Arc<dyn Store>);
+    let options =
+        Options { integrity: Integrity::None, resumable_bytes: 1 << 20, ..Options::default() };
+    let restored = restore(&replica, &bench.output(), &options, Arc::new(|_| ())).await;
+    (restored, store.bytes.load(Ordering::SeqCst))
+}
+
+/// Stores a database of 9 MB that does not compress, and returns it.
+async fn ship_noise(bench: &Bench) -> Vec<u8> {
+    let mut state = 1_u64;
+    let mut noise = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 56) as u8
+    };
+    let content: Vec<u8> = std::iter::repeat_with(&mut noise).take(18_000 * 512).collect();
+    let pages: Vec<_> = (1..).zip(content.chunks(512)).collect();
+    bench.ship(9, (1, 5), 18_000, &pages).await;
+    bench.ship(0, (6, 6), 18_000, &[(1, &A)]).await;
+    let mut content = content;
+    content[..512].copy_from_slice(&A);
+    content
+}
+
+#[tokio::test]
+async fn an_interrupted_restore_goes_on() {
+    let bench = Bench::new();
+    let content = ship_noise(&bench).await;
+    let (failed, first) = restore_with(&bench, 3).await;
+    assert!(matches!(&failed, Err(Error::Ltx(ltx::Error::Io(_)))), "{failed:?}");
+    bench.left(&["out.db.restore"]);
+    let (restored, second) = restore_with(&bench, u64::MAX).await;
+    let restored = restored.unwrap();
+    assert_eq!(fs::read(bench.output()).unwrap(), content);
+    assert_eq!(first + second, restored.bytes, "something was fetched twice");
+    bench.left(&["out.db"]);
+}
+
+#[tokio::test]
+async fn damaged_pieces_are_fetched_again() {
+    let bench = Bench::new();
+    let content = ship_noise(&bench).await;
+    restore_with(&bench, 3).await.0.unwrap_err();
+    let pieces = scratch_directory(&bench.output()).join("pieces");
+    let objects = fs::read_dir(&pieces).unwrap().map(|entry| entry.unwrap().path());
+    for path in objects.flat_map(|object| fs::read_dir(object).unwrap()) {
+        let path = path.unwrap().path();
+        let mut piece = fs::read(&path).unwrap();
+        piece.last_mut().unwrap().clone_from(&0);
+        piece[60] ^= 1;
+        fs::write(&path, piece).unwrap();
+    }
+    restore_with(&bench, u64::MAX).await.0.unwrap();
+    assert_eq!(fs::read(bench.output()).unwrap(), content);
+    bench.left(&["out.db"]);
+}
+
+#[tokio::test]
+async fn one_restore_at_a_time() {
+    let bench = Bench::new();
+    bench.ship(9, (1, 1), 1, &pages(&[A])).await;
+    let held = scratch::Scratch::open(&bench.output()).unwrap();
+    let refused = bench.restore(Target::Latest, Integrity::None).await;
+    assert!(matches!(refused, Err(Error::Taken { .. })), "{refused:?}");
+    drop(held);
+    bench.restore(Target::Latest, Integrity::None).await.unwrap();
+    bench.left(&["out.db"]);
+}
+
+#[tokio::test]
+async fn a_preview_tells_what_a_restore_does() {
+    let bench = Bench::new();
+    bench.ship(9, (1, 2), 2, &pages(&[A, A])).await;
+    bench.ship(0, (3, 3), 3, &[(3, &B)]).await;
+    let preview = preview(&bench.replica, Target::Timestamp(4500)).await.unwrap();
+    let restored = bench.restore(Target::Timestamp(4500), Integrity::None).await.unwrap();
+    assert_eq!((preview.txid, preview.timestamp_ms), (restored.txid, restored.timestamp_ms));
+    assert_eq!((preview.bytes(), preview.database_bytes()), (restored.bytes, 3 * 512));
+    assert_eq!(preview.timestamp_ms, 3000);
 }
