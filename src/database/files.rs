@@ -167,6 +167,20 @@ fn stem(name: &str) -> &str {
     }
 }
 
+/// The SQLite files that a path names, each with its path in the directory that was named; a file has
+/// none.
+#[must_use]
+pub fn find(path: &Path) -> Vec<(PathBuf, Option<PathBuf>)> {
+    if !path.is_dir() {
+        return vec![(path.to_owned(), None)];
+    }
+    let below = |file: PathBuf| {
+        let relative = file.strip_prefix(path).ok().map(Path::to_owned);
+        (file, relative)
+    };
+    files_below(path, DEPTH_MAX).into_iter().map(below).collect()
+}
+
 /// SQLite files below a directory, by their names; links and hidden directories are not followed.
 fn files_below(directory: &Path, depth: usize) -> Vec<PathBuf> {
     let mut found = Vec::new();

@@ -8,12 +8,16 @@ mod files;
 mod gate;
 mod log_sync;
 
-pub use files::{Error, Files};
+pub use files::{Error, Files, find};
 pub use gate::{Gate, Left, Turn};
 pub use log_sync::LogSync;
 
+/// How shipping to one destination goes.
+pub use crate::shipper::DestinationStatus as Destination;
 /// How shipping goes.
 pub use crate::shipper::Status as Shipping;
+/// Why a restore point was not made.
+pub use crate::shipper::points::Error as PointError;
 
 use crate::replica::Follower;
 use crate::schema::{self, Namespace, Schema};

@@ -3,7 +3,7 @@
 use super::server::{Backend, Server, State, signal};
 use super::settings::{Effective, Settings};
 use crate::catalog;
-use crate::database;
+use crate::database::{self, PointError};
 use crate::schema::{Column, Namespace, Schema, system};
 use crate::sqlite::function::RandomState;
 use crate::sqlite::{FunctionError, Host};
@@ -198,6 +198,20 @@ impl Host for Shared {
         self.backend.database.is_follower()
     }
 
+    fn create_restore_point(&self, name: &str) -> Result<u64, FunctionError> {
+        let Some(shipper) = self.backend.database.shipper() else {
+            let message = "restore points need a backup: start egret with --backup";
+            return Err(FunctionError::new("55000", message));
+        };
+        self.backend.seat().step_aside();
+        let made = shipper.create_point(name, &|| self.cancelled());
+        made.map(|txid| txid.0).map_err(|error| self.point_failure(&error))
+    }
+
+    fn wal_position(&self) -> u64 {
+        self.backend.database.shipper().map_or(0, |shipper| shipper.status().txid.0)
+    }
+
     fn may_write(&self) -> bool {
         !self.read_only.load(Ordering::Relaxed)
     }
@@ -240,6 +254,21 @@ impl Shared {
             ];
         };
         archiver_row(&shipper.status())
+    }
+}
+
+impl Shared {
+    /// Nothing about places reaches a client.
+    fn point_failure(&self, error: &PointError) -> FunctionError {
+        match error {
+            PointError::Name(error) => FunctionError::new("22023", error.to_string()),
+            PointError::Exists { .. } => FunctionError::new("42710", error.to_string()),
+            PointError::Cancelled => FunctionError::new("57014", error.to_string()),
+            PointError::Ship(_) | PointError::Store(_) => {
+                tracing::warn!(database = self.database(), %error, "restore point not made");
+                FunctionError::new("58030", "the restore point could not be stored")
+            }
+        }
     }
 }
 
@@ -323,6 +352,31 @@ fn archiver_row(status: &database::Shipping) -> Named {
         // Before there is a first transaction, none has failed by its number.
         let wal = (last.txid.0 > 0).then(|| Value::Text(last.txid.to_string()));
         row.extend(wal.map(|wal| ("last_failed_wal", wal)));
+    }
+    row.extend(proof_columns(destinations));
+    row
+}
+
+/// The last restore that was compared with the file. Its age is that of the destination that was
+/// proven longest ago: a backup that fails must not hide behind one that does not.
+fn proof_columns(destinations: &[database::Destination]) -> Named {
+    let mut row = Named::new();
+    let proven: Vec<_> = destinations.iter().filter_map(|d| d.proven).collect();
+    if let Some(newest) = proven.iter().max_by_key(|proven| proven.at_ms) {
+        row.push(("last_proven_wal", Value::Text(newest.txid.to_string())));
+        row.push(("last_proven_time", time(newest.at_ms * 1000)));
+    }
+    if let Some(oldest) = proven.iter().min_by_key(|proven| proven.at_ms)
+        && proven.len() == destinations.len()
+    {
+        let seconds = (jiff::Timestamp::now().as_millisecond() - oldest.at_ms).max(0) / 1000;
+        row.push(("proven_age", Value::Text(format!("{seconds} seconds"))));
+    }
+    let failed: u64 = destinations.iter().map(|d| d.proof_failed_count).sum();
+    row.push(("proof_failed_count", Value::Integer(failed.cast_signed())));
+    let failures = destinations.iter().filter_map(|d| d.proof_failure.as_ref());
+    if let Some(last) = failures.max_by_key(|failure| failure.at_ms) {
+        row.push(("last_proof_failed_time", time(last.at_ms * 1000)));
     }
     row
 }

@@ -34,6 +34,12 @@ pub enum Error {
         /// The database.
         path: PathBuf,
     },
+    /// Nobody ships a file that is not in WAL mode.
+    #[error("{}: not a SQLite file in WAL mode, which is what is backed up", path.display())]
+    NotShipped {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file has no pages: there is nothing to ship before its first table.
     #[error("ship {}: the database is empty", path.display())]
     Vacant {

@@ -24,14 +24,21 @@
 //! the destination, with a file that holds the whole database.
 
 mod error;
+mod locate;
 mod log;
 pub mod plan;
+pub mod points;
 mod progress;
+pub mod proven;
 pub mod restore;
 mod retention;
+pub mod rolling;
 mod status;
+mod sums;
+pub mod survey;
 mod tail;
 mod upload;
+pub mod verify;
 mod watch;
 mod worker;
 
@@ -145,6 +152,8 @@ pub struct Shipper {
     shared: Arc<Shared>,
     worker: Mutex<Option<JoinHandle<()>>>,
     uploads: Vec<AbortHandle>,
+    replicas: Vec<Replica>,
+    runtime: Handle,
 }
 
 impl Shipper {
@@ -162,6 +171,7 @@ impl Shipper {
     ) -> Result<Arc<Self>, Error> {
         let names = destinations.iter().map(|destination| destination.name.clone());
         let shared = Arc::new(Shared::open(path, names.collect(), options, hooks)?);
+        let replicas = destinations.iter().map(|destination| destination.replica.clone()).collect();
         let uploads = destinations.into_iter().enumerate().map(|(index, destination)| {
             let task = upload::run(Arc::clone(&shared), index, destination.replica);
             runtime.spawn(task).abort_handle()
@@ -172,7 +182,8 @@ impl Shipper {
             .name("shipper".to_owned())
             .spawn(move || worker::run(&worked))
             .map_err(Error::io(path))?;
-        Ok(Arc::new(Self { shared, worker: Mutex::new(Some(worker)), uploads }))
+        let (worker, runtime) = (Mutex::new(Some(worker)), runtime.clone());
+        Ok(Arc::new(Self { shared, worker, uploads, replicas, runtime }))
     }
 
     /// A transaction was committed. Costs next to nothing; anybody may call it at any time.
@@ -198,6 +209,31 @@ impl Shipper {
     /// As [`Self::wait_stored`].
     pub fn wait_logged(&self, deadline: Option<Instant>) -> Result<Txid, Error> {
         self.shared.wait_logged(deadline)
+    }
+
+    /// Names the moment after what was committed before the call, once that is in every destination,
+    /// and returns its number. Blocks the thread until then, or until it is cancelled.
+    ///
+    /// # Errors
+    /// There is a point of this name, or it cannot have this name, or a destination fails.
+    pub fn create_point(
+        &self,
+        name: &str,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Txid, points::Error> {
+        const PATIENCE: Duration = Duration::from_millis(50);
+        points::check_name(name)?;
+        let txid = loop {
+            match self.wait_stored(&[], Some(Instant::now() + PATIENCE)) {
+                Err(Error::Late) if cancelled() => return Err(points::Error::Cancelled),
+                Err(Error::Late) => {}
+                stored => break stored?,
+            }
+        };
+        let time_ms = self.shared.hooks.now_ms();
+        let point = points::Point { name: name.to_owned(), txid, time_ms };
+        self.runtime.block_on(point.store_in_all(&self.replicas))?;
+        Ok(txid)
     }
 
     /// How it goes.

@@ -1,7 +1,9 @@
 //! What the worker, the uploads and those who wait for them tell each other.
 
 use super::log::Log;
+use super::proven::{self, Proven};
 use super::status::{DestinationStatus, Failure, Status};
+use super::verify::VerifyError;
 use super::{Error, Hooks, Options};
 use crate::ltx::{Name, Txid};
 use std::path::{Path, PathBuf};
@@ -134,9 +136,11 @@ impl Shared {
     ) -> Result<Self, Error> {
         let log = Log::open(database, options.encoding)?;
         let newest = log.names()?.last().map_or(Txid(0), |name| name.max);
-        let destination = |name| DestinationState {
-            status: DestinationStatus { name, ..DestinationStatus::default() },
-            ..DestinationState::default()
+        let proven = proven::read(database);
+        let destination = |name: String| {
+            let proven = proven.get(&name).copied();
+            let status = DestinationStatus { name, proven, ..DestinationStatus::default() };
+            DestinationState { status, ..DestinationState::default() }
         };
         let destinations: Vec<_> = names.into_iter().map(destination).collect();
         let base = (newest > Txid(0) || destinations.is_empty()).then_some(newest);
@@ -359,6 +363,37 @@ impl Shared {
         if let Some(destination) = self.lock().destinations.get_mut(index) {
             destination.status.failed_count += 1;
             destination.status.failure = Some(failure);
+        }
+    }
+
+    // The side of those who prove.
+
+    pub(super) fn destination_name(&self, index: usize) -> String {
+        self.lock().destinations.get(index).map(|d| d.status.name.clone()).unwrap_or_default()
+    }
+
+    /// A destination restores to what the file was after a transaction.
+    pub(super) fn proven(&self, index: usize, txid: Txid) {
+        let now = self.hooks.now_ms();
+        let mut state = self.lock();
+        if let Some(destination) = state.destinations.get_mut(index) {
+            destination.status.proven = Some(Proven { txid, at_ms: now });
+        }
+        let all = state.destinations.iter().map(|d| &d.status);
+        let all = all.filter_map(|status| Some((status.name.clone(), status.proven?))).collect();
+        drop(state);
+        if let Err(error) = proven::write(&self.database, &all) {
+            tracing::warn!(file = %self.database.display(), %error, "proof not noted");
+        }
+    }
+
+    /// A destination is not proven.
+    pub(super) fn proof_failed(&self, index: usize, error: &VerifyError) {
+        let failure =
+            Failure { txid: Txid(0), at_ms: self.hooks.now_ms(), error: error.to_string() };
+        if let Some(destination) = self.lock().destinations.get_mut(index) {
+            destination.status.proof_failed_count += 1;
+            destination.status.proof_failure = Some(failure);
         }
     }
 

@@ -1,5 +1,6 @@
 //! What a shipper tells of itself.
 
+use super::proven::Proven;
 use crate::ltx::Txid;
 
 /// How shipping goes.
@@ -43,6 +44,12 @@ pub struct DestinationStatus {
     /// Since when, in milliseconds since 1970, there are transactions that it has not; none if it
     /// has all.
     pub behind_since_ms: Option<i64>,
+    /// The last time it was restored and found equal to the file, by this process or one before.
+    pub proven: Option<Proven>,
+    /// Proofs that failed in this process.
+    pub proof_failed_count: u64,
+    /// The last of them.
+    pub proof_failure: Option<Failure>,
 }
 
 /// Something that went wrong.

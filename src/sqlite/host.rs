@@ -46,6 +46,17 @@ pub trait Host: Send + Sync {
     }
     /// `pg_is_in_recovery()`: a follower.
     fn in_recovery(&self) -> bool;
+    /// `pg_create_restore_point(name)`: the position it stands for, once that is stored.
+    ///
+    /// # Errors
+    /// 55000 if the file is not backed up, 42710 if there is one, 22023 for a bad name ...
+    fn create_restore_point(&self, _name: &str) -> Result<u64, FunctionError> {
+        Err(FunctionError::new("55000", "the database is not backed up"))
+    }
+    /// `pg_current_wal_lsn()`: the newest transaction on its way to the backup; 0 without one.
+    fn wal_position(&self) -> u64 {
+        0
+    }
     /// The session may change the file: its role and the server allow that.
     fn may_write(&self) -> bool {
         !self.in_recovery()

@@ -14,7 +14,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ("pg_last_wal_receive_lsn", 0, Flags::STABLE, null),
     ("pg_last_wal_replay_lsn", 0, Flags::STABLE, null),
     ("pg_last_xact_replay_timestamp", 0, Flags::STABLE, null),
-    ("pg_create_restore_point", 1, Flags::STABLE, |_| unsupported("pg_create_restore_point")),
+    ("pg_create_restore_point", 1, Flags::STABLE, restore_point),
     ("pg_promote", -1, Flags::STABLE, |args| in_recovery(args, "pg_promote")),
     ("pg_read_file", -1, Flags::STABLE, denied),
     ("pg_switch_wal", 0, Flags::STABLE, position),
@@ -24,12 +24,31 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ("pg_wal_lsn_diff", 2, Flags::PURE, lsn_difference),
 ];
 
-/// The file's log is not counted as Postgres counts its own.
+/// Positions count transactions as they are backed up, not bytes.
 fn position(args: &Args<'_>) -> Outcome {
+    not_in_recovery(args)?;
+    text(position_text(args.host()?.wal_position()))
+}
+
+fn restore_point(args: &Args<'_>) -> Outcome {
+    not_in_recovery(args)?;
+    let host = args.host()?;
+    if !host.may_write() {
+        let message = "permission denied for function pg_create_restore_point";
+        return Err(FunctionError::new("42501", message));
+    }
+    text(position_text(host.create_restore_point(&args.text(0)?)?))
+}
+
+fn not_in_recovery(args: &Args<'_>) -> Result<(), FunctionError> {
     if args.host()?.in_recovery() {
         return Err(FunctionError::new("55000", "recovery is in progress"));
     }
-    text("0/0")
+    Ok(())
+}
+
+fn position_text(position: u64) -> String {
+    format!("{:X}/{:X}", position >> 32, position & 0xffff_ffff)
 }
 
 /// What a follower alone could do.
