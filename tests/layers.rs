@@ -67,6 +67,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("tokio_rustls", &["tls"]),
     ("clap", &["cli", "main"]),
     ("toml", &["config", "auth"]),
+    ("serde_saphyr", &["config/litestream"]),
     ("lz4_flex", &["ltx"]),
     ("indicatif", &["cli"]),
 ];

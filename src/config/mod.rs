@@ -3,12 +3,20 @@
 //! Both are a [`Layer`] in which nothing need be said; what a flag says goes before the file. Lists
 //! are not joined: the upper one counts. Each room gets its own part of the result only.
 
+mod cron;
+mod litestream;
+
+pub use cron::{BadSchedule, Schedule};
+pub use litestream::BadLitestream;
+
 use crate::store::{Location, LocationError};
 use serde::Deserialize;
 use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What `egret serve` does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,8 +31,53 @@ pub struct Config {
     pub backups: Vec<Location>,
     /// What is kept locally, in bytes, for stores that are away; none if nothing was said.
     pub backup_log_max: Option<u64>,
+    /// How often each backup is restored and compared with its file; never if zero.
+    pub verify_interval: Duration,
+    /// Whole copies that are made again and again.
+    pub copies: Vec<Copies>,
     /// The backup this serves a replica of.
     pub follow: Option<Location>,
+}
+
+impl Config {
+    /// What is shipped without being served, by flags and a file; the file may be Litestream's.
+    ///
+    /// # Errors
+    /// As [`Layer::read`] and [`Layer::check`].
+    pub fn read_unserved(flags: Layer, file: Option<&Path>) -> Result<Vec<Self>, Error> {
+        let is_yaml = |path: &&Path| path.extension().is_some_and(|e| e == "yml" || e == "yaml");
+        if let Some(path) = file.filter(is_yaml) {
+            return litestream::read(path, &flags);
+        }
+        let file = file.map(Layer::read).transpose()?.unwrap_or_default();
+        Ok(vec![flags.over(file).unserved().check()?])
+    }
+
+    /// One file is named: its backup lies at the location itself, not below it.
+    #[must_use]
+    pub fn is_single(&self) -> bool {
+        matches!(self.paths.as_slice(), [path] if !path.is_dir())
+    }
+}
+
+/// Whole copies of each file, made again and again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Copies {
+    /// Where.
+    pub location: Location,
+    /// When.
+    pub schedule: Schedule,
+    /// How many are kept; all if nothing was said.
+    pub keep: Option<NonZeroUsize>,
+}
+
+/// The same as the file says it: `[[copies]]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CopiesLayer {
+    url: String,
+    schedule: String,
+    keep: Option<NonZeroUsize>,
 }
 
 /// Where strangers come in, and how they prove who they are.
@@ -77,6 +130,10 @@ pub struct Layer {
     pub backup: Option<Vec<String>>,
     /// What is kept locally for stores that are away: a number and `kB`, `MB`, `GB` or `TB`.
     pub backup_log_max: Option<String>,
+    /// How often each backup is proven: a number and `s`, `min`, `h` or `d`; 0 for never.
+    pub verify_interval: Option<String>,
+    /// Whole copies that are made by a schedule.
+    pub copies: Option<Vec<CopiesLayer>>,
     /// The URL of the backup to serve a replica of.
     pub follow: Option<String>,
 }
@@ -126,6 +183,23 @@ pub enum Error {
     /// A size cannot be understood.
     #[error("\"{0}\" is no size: give a number and kB, MB, GB or TB")]
     BadSize(String),
+    /// A span of time cannot be understood.
+    #[error("\"{0}\" is no span of time: give a number and s, min, h or d, or 0")]
+    BadDuration(String),
+    /// Litestream's configuration asks for what egret does not do.
+    #[error("read {}: {source}", path.display())]
+    Litestream {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: BadLitestream,
+    },
+    /// A schedule cannot be understood.
+    #[error(transparent)]
+    Schedule(#[from] BadSchedule),
+    /// There is nowhere to ship to.
+    #[error("nowhere to ship to: neither a backup nor copies")]
+    NoBackup,
     /// A replica does not ship.
     #[error("a replica cannot be backed up: give either a backup or what to follow")]
     FollowAndBackup,
@@ -139,6 +213,7 @@ pub enum Error {
 
 const PORT: u16 = 5432;
 const CONNECTIONS_MAX: usize = 1000;
+const VERIFY_INTERVAL: Duration = Duration::from_secs(86400);
 
 impl Layer {
     /// Reads `egret.toml`.
@@ -167,7 +242,22 @@ impl Layer {
             read_only: self.read_only.or(lower.read_only),
             backup: self.backup.or(lower.backup),
             backup_log_max: self.backup_log_max.or(lower.backup_log_max),
+            verify_interval: self.verify_interval.or(lower.verify_interval),
+            copies: self.copies.or(lower.copies),
             follow: self.follow.or(lower.follow),
+        }
+    }
+
+    /// Without what is said about serving.
+    #[must_use]
+    pub fn unserved(self) -> Self {
+        Self {
+            paths: self.paths,
+            backup: self.backup,
+            backup_log_max: self.backup_log_max,
+            verify_interval: self.verify_interval,
+            copies: self.copies,
+            ..Self::default()
         }
     }
 
@@ -181,6 +271,10 @@ impl Layer {
         let backups =
             backups.iter().map(|url| Location::parse(url)).collect::<Result<Vec<_>, _>>()?;
         let backup_log_max = self.backup_log_max.as_deref().map(size).transpose()?;
+        let verify_interval = self.verify_interval.as_deref().map(duration).transpose()?;
+        let verify_interval = verify_interval.unwrap_or(VERIFY_INTERVAL);
+        let copies = self.copies.unwrap_or_default().into_iter().map(CopiesLayer::check);
+        let copies = copies.collect::<Result<_, _>>()?;
         let follow = self.follow.as_deref().map(Location::parse).transpose()?;
         let paths = self.paths.unwrap_or_default();
         match (&follow, paths.len()) {
@@ -192,7 +286,16 @@ impl Layer {
             return Err(Error::FollowAndBackup);
         }
         let read_only = self.read_only.unwrap_or_default();
-        Ok(Config { paths, listener, read_only, backups, backup_log_max, follow })
+        Ok(Config {
+            paths,
+            listener,
+            read_only,
+            backups,
+            backup_log_max,
+            verify_interval,
+            copies,
+            follow,
+        })
     }
 
     fn listener(&self) -> Result<Listener, Error> {
@@ -237,6 +340,25 @@ impl Layer {
     }
 }
 
+impl CopiesLayer {
+    fn check(self) -> Result<Copies, Error> {
+        let (location, schedule) = (Location::parse(&self.url)?, self.schedule.parse()?);
+        Ok(Copies { location, schedule, keep: self.keep })
+    }
+}
+
+/// A span of time, in PostgreSQL's units.
+fn duration(text: &str) -> Result<Duration, Error> {
+    const UNITS: [(&str, u64); 5] =
+        [("ms", 1), ("min", 60_000), ("s", 1000), ("h", 3_600_000), ("d", 86_400_000)];
+    if text.trim() == "0" {
+        return Ok(Duration::ZERO);
+    }
+    let found = UNITS.iter().find_map(|(unit, ms)| Some((text.strip_suffix(unit)?, ms)));
+    let read = found.and_then(|(number, ms)| number.trim().parse::<u64>().ok()?.checked_mul(*ms));
+    read.map(Duration::from_millis).ok_or_else(|| Error::BadDuration(text.to_owned()))
+}
+
 /// A size in bytes, in PostgreSQL's units of 1024.
 fn size(text: &str) -> Result<u64, Error> {
     const UNITS: [(&str, u64); 4] =
@@ -276,6 +398,19 @@ mod tests {
     }
 
     #[test]
+    fn durations() {
+        let spans = [("0", 0), ("5s", 5), ("10 min", 600), ("12h", 43_200), ("2d", 172_800)];
+        for (text, seconds) in spans {
+            assert_eq!(duration(text).unwrap().as_secs(), seconds);
+        }
+        for text in ["", "5", "h", "-1h", "1 week", "99999999999999999999s"] {
+            assert!(
+                error(&format!("paths = ['a']\nverify_interval = '{text}'")).contains("no span")
+            );
+        }
+    }
+
+    #[test]
     fn flags_go_before_the_file() {
         let flags = layer("paths = ['a.db']\nread_only = true");
         let file = layer("paths = ['b.db', 'c.db']\nread_only = false\nlisten = ['[::1]:0']");
@@ -301,6 +436,14 @@ mod tests {
         let both = "paths = ['a']\nbackup = ['file:///x']\nfollow = 'file:///x'";
         assert!(error(both).starts_with("a replica cannot"));
         assert!(error("paths = ['a', 'b']\nfollow = 'file:///x'").starts_with("a replica is one"));
+        let copies = |keys: &str| format!("paths = ['a']\n[[copies]]\n{keys}");
+        assert!(
+            error(&copies("url = 'file:///x'\nschedule = 'now'")).contains("no cron expression")
+        );
+        assert!(error(&copies("url = 'x'\nschedule = '@daily'")).contains("file:///directory"));
+        for keys in ["url = 'file:///x'", "url = 'file:///x'\nschedule = '@daily'\nkeep = 0"] {
+            assert!(toml::from_str::<Layer>(&copies(keys)).is_err());
+        }
         assert!(toml::from_str::<Layer>("path = 'a'").is_err());
     }
 

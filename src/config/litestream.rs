@@ -1,0 +1,334 @@
+//! A `litestream.yml` in, what egret ships by it out.
+//!
+//! Keys that egret has a meaning for are taken; those that tune how Litestream works are named in the
+//! log and passed over; all others are refused, since without them something else would be stored, or
+//! somewhere else, than the file says.
+//! <https://litestream.io/reference/config/>
+
+use super::{Config, Error, Layer};
+use serde_json::{Map, Value};
+use std::env;
+use std::fs;
+use std::path::Path;
+
+/// Keys that say how Litestream works, not what is stored.
+const PASSED_OVER: &[&str] = &[
+    "addr",
+    "auto-recover",
+    "busy-timeout",
+    "checkpoint-interval",
+    "concurrency",
+    "l0-retention-check-interval",
+    "logging",
+    "max-sync-ltx-files",
+    "max-sync-wal-bytes",
+    "mcp-addr",
+    "meta-dir",
+    "meta-path",
+    "min-checkpoint-page-count",
+    "monitor-interval",
+    "name",
+    "part-size",
+    "shutdown-sync-interval",
+    "shutdown-sync-timeout",
+    "sign-payload",
+    "socket",
+    "sync-interval",
+    "truncate-page-n",
+    "validation",
+    "validation-interval",
+    "verify-compaction",
+    "watch",
+];
+/// Keys of a replica, which may stand at the top for all.
+const REPLICA: &[&str] = &[
+    "access-key-id",
+    "bucket",
+    "endpoint",
+    "force-path-style",
+    "path",
+    "region",
+    "secret-access-key",
+    "storage-class",
+    "type",
+    "url",
+];
+const TOP: &[&str] = &["dbs"];
+const DATABASE: &[&str] = &["path", "dir", "pattern", "recursive", "replica", "replicas"];
+/// Names of files that egret takes for databases in a directory.
+const PATTERNS: &[&str] = &["*.db", "*.sqlite", "*.sqlite3", "*.db3"];
+
+/// Why egret does not ship by a `litestream.yml`.
+#[derive(Debug, thiserror::Error)]
+pub enum BadLitestream {
+    /// The file is no YAML.
+    #[error("{0}")]
+    Syntax(String),
+    /// A key that egret has no meaning for.
+    #[error("{0}: egret does not do that; take the key out if you do not need it")]
+    Key(String),
+    /// A value that egret has no meaning for.
+    #[error("{key}: {reason}")]
+    Value {
+        /// Which key.
+        key: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+}
+
+/// Reads a `litestream.yml`: one [`Config`] for each of its databases. What `flags` say goes before
+/// it.
+pub(super) fn read(path: &Path, flags: &Layer) -> Result<Vec<Config>, Error> {
+    let text =
+        fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    let layers = layers(&expand(&text, |name| env::var(name).ok()));
+    let layers = layers.map_err(|source| Error::Litestream { path: path.to_owned(), source })?;
+    layers.into_iter().map(|layer| flags.clone().over(layer).unserved().check()).collect()
+}
+
+/// `$NAME` and `${NAME}`, as Litestream has them.
+fn expand(text: &str, value: impl Fn(&str) -> Option<String>) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('$') {
+        out.push_str(before);
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let (name, left) = match after.strip_prefix('{').and_then(|inner| inner.split_once('}')) {
+            Some(braced) => braced,
+            None => after.split_at(after.find(|c| !is_name(c)).unwrap_or(after.len())),
+        };
+        match name {
+            "" => out.push('$'),
+            name => out.push_str(&value(name).unwrap_or_default()),
+        }
+        rest = left;
+    }
+    out.push_str(rest);
+    out
+}
+
+fn layers(text: &str) -> Result<Vec<Layer>, BadLitestream> {
+    let value: Value =
+        serde_saphyr::from_str(text).map_err(|error| BadLitestream::Syntax(error.to_string()))?;
+    let top = object(&value, "litestream.yml")?;
+    check_keys(top, "", &[TOP, REPLICA])?;
+    let databases = match top.get("dbs") {
+        Some(Value::Array(databases)) => databases.as_slice(),
+        None => &[],
+        Some(_) => return Err(bad("dbs", "give a list")),
+    };
+    let databases = databases.iter().enumerate();
+    databases.map(|(index, database)| layer(top, database, &format!("dbs[{index}]"))).collect()
+}
+
+fn layer(top: &Map<String, Value>, database: &Value, at: &str) -> Result<Layer, BadLitestream> {
+    let database = object(database, at)?;
+    check_keys(database, at, &[DATABASE])?;
+    let path = match (text(database, "path"), text(database, "dir")) {
+        (Some(path), None) => path,
+        (None, Some(directory)) => {
+            check_directory(database, at)?;
+            directory
+        }
+        _ => return Err(bad(at, "give either path or dir")),
+    };
+    let replicas = match (database.get("replica"), database.get("replicas")) {
+        (Some(replica), None) => std::slice::from_ref(replica),
+        (None, Some(Value::Array(replicas))) => replicas.as_slice(),
+        _ => return Err(bad(at, "give replica, or replicas as a list")),
+    };
+    let mut backup = Vec::new();
+    for (index, replica) in replicas.iter().enumerate() {
+        backup.push(url(top, replica, &format!("{at}.replicas[{index}]"))?);
+    }
+    Ok(Layer { paths: Some(vec![path.into()]), backup: Some(backup), ..Layer::default() })
+}
+
+fn check_directory(database: &Map<String, Value>, at: &str) -> Result<(), BadLitestream> {
+    if database.get("recursive").and_then(Value::as_bool) != Some(true) {
+        let reason = "egret takes a directory with all that is below it: say so, recursive: true";
+        return Err(bad(&format!("{at}.recursive"), reason));
+    }
+    match text(database, "pattern") {
+        Some(pattern) if !PATTERNS.contains(&pattern.as_str()) => {
+            let reason = "egret takes *.db, *.sqlite, *.sqlite3 and *.db3, all of them";
+            Err(bad(&format!("{at}.pattern"), reason))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The URL of a replica; what it does not say is said at the top.
+fn url(top: &Map<String, Value>, replica: &Value, at: &str) -> Result<String, BadLitestream> {
+    let replica = match replica {
+        Value::String(url) => return Ok(url.clone()),
+        replica => object(replica, at)?,
+    };
+    check_keys(replica, at, &[REPLICA])?;
+    let said = |key| text(replica, key).or_else(|| text(top, key));
+    check_credentials(&said, at)?;
+    let path = said("path").unwrap_or_default();
+    let base = match (said("url"), said("type").as_deref()) {
+        (Some(url), _) => url,
+        (None, Some("s3")) => {
+            let bucket = said("bucket").ok_or_else(|| bad(at, "the bucket is missing"))?;
+            format!("s3://{bucket}/{}", path.trim_matches('/'))
+        }
+        (None, Some("file") | None) if path.starts_with('/') => format!("file://{path}"),
+        _ => return Err(bad(at, "give url, or type: s3 with a bucket, or a whole path")),
+    };
+    if !base.starts_with("s3://") {
+        return Ok(base);
+    }
+    let options = ["endpoint", "region", "force-path-style", "storage-class"];
+    let options = options.into_iter().filter_map(|key| Some(format!("{key}={}", said(key)?)));
+    let options: Vec<_> = options.collect();
+    let separator = if base.contains('?') { "&" } else { "?" };
+    Ok(if options.is_empty() { base } else { format!("{base}{separator}{}", options.join("&")) })
+}
+
+/// Keys are taken from the environment, where no listing of processes or files shows them.
+fn check_credentials(
+    said: &impl Fn(&'static str) -> Option<String>,
+    at: &str,
+) -> Result<(), BadLitestream> {
+    let names =
+        [("access-key-id", "AWS_ACCESS_KEY_ID"), ("secret-access-key", "AWS_SECRET_ACCESS_KEY")];
+    for (key, variable) in names {
+        if said(key).is_some_and(|value| env::var(variable).ok() != Some(value)) {
+            let reason =
+                "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment instead";
+            return Err(bad(&format!("{at}.{key}"), reason));
+        }
+    }
+    Ok(())
+}
+
+fn check_keys(
+    object: &Map<String, Value>,
+    at: &str,
+    known: &[&[&str]],
+) -> Result<(), BadLitestream> {
+    for key in object.keys() {
+        let path = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
+        if PASSED_OVER.contains(&key.as_str()) {
+            tracing::warn!(key = path, "passed over: egret has no such setting");
+        } else if !known.iter().any(|keys| keys.contains(&key.as_str())) {
+            return Err(BadLitestream::Key(path));
+        }
+    }
+    Ok(())
+}
+
+fn object<'a>(value: &'a Value, at: &str) -> Result<&'a Map<String, Value>, BadLitestream> {
+    value.as_object().ok_or_else(|| bad(at, "give keys and values"))
+}
+
+/// A value as text; numbers and booleans are what they are written as.
+fn text(object: &Map<String, Value>, key: &str) -> Option<String> {
+    match object.get(key)? {
+        Value::String(text) => Some(text.clone()),
+        Value::Null => None,
+        other => Some(other.to_string()),
+    }
+}
+
+fn bad(key: &str, reason: &'static str) -> BadLitestream {
+    BadLitestream::Value { key: key.to_owned(), reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `path -> url url`
+    fn shown(text: &str) -> String {
+        match layers(text) {
+            Err(error) => error.to_string(),
+            Ok(layers) => {
+                let line = |layer: &Layer| {
+                    let path = layer.paths.as_ref().unwrap()[0].display();
+                    format!("{path} -> {}", layer.backup.as_ref().unwrap().join(" "))
+                };
+                layers.iter().map(line).collect::<Vec<_>>().join("\n")
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_shipped() {
+        let text = "
+region: eu-west-1
+dbs:
+  - path: /data/app.db
+    monitor-interval: 1s
+    replicas:
+      - url: s3://bucket/app
+      - type: s3
+        bucket: other
+        path: deep/app
+        endpoint: http://127.0.0.1:9000
+        force-path-style: true
+        sync-interval: 5s
+      - path: /mnt/nas/app
+  - dir: /data/customers
+    pattern: '*.db'
+    recursive: true
+    watch: true
+    replica: file:///backups
+";
+        let expected = "/data/app.db -> s3://bucket/app?region=eu-west-1 \
+            s3://other/deep/app?endpoint=http://127.0.0.1:9000&region=eu-west-1&force-path-style=true \
+            file:///mnt/nas/app\n/data/customers -> file:///backups";
+        assert_eq!(shown(text), expected);
+    }
+
+    #[test]
+    fn what_is_refused() {
+        let replica = |keys: &str| format!("dbs:\n  - path: a.db\n    replica:\n{keys}");
+        let cases = [
+            ("exec: app".to_owned(), "exec: egret does not do that"),
+            (
+                "dbs: [{path: a, restore-if-db-not-exists: true, replica: x}]".to_owned(),
+                "dbs[0].restore-if-db-not-exists: egret does not do that",
+            ),
+            (
+                replica("      url: s3://b/p\n      age: {recipients: [x]}"),
+                "dbs[0].replicas[0].age: egret does not do that",
+            ),
+            (replica("      url: s3://b/p\n      sse-kms-key-id: x"), "sse-kms-key-id: egret does"),
+            (
+                replica("      url: s3://b/p\n      secret-access-key: x"),
+                "in the environment instead",
+            ),
+            (replica("      type: gcs\n      bucket: b"), "give url, or type: s3"),
+            (replica("      type: s3"), "the bucket is missing"),
+            ("dbs: [{replica: x}]".to_owned(), "give either path or dir"),
+            ("dbs: [{path: a.db}]".to_owned(), "give replica, or replicas"),
+            ("dbs: [{dir: /x, replica: y}]".to_owned(), "recursive: true"),
+            ("dbs: [{dir: /x, recursive: true, pattern: '*.data', replica: y}]".to_owned(), "*.db"),
+            ("dbs: 5".to_owned(), "dbs: give a list"),
+            ("- x".to_owned(), "give keys and values"),
+        ];
+        for (text, expected) in cases {
+            assert!(shown(&text).contains(expected), "{text}: {}", shown(&text));
+        }
+        assert!(layers("dbs: [").is_err());
+    }
+
+    #[test]
+    fn variables() {
+        let value = |name: &str| (name == "NAME").then(|| "value".to_owned());
+        let cases = [
+            ("a $NAME b", "a value b"),
+            ("${NAME}x$NAME.db", "valuexvalue.db"),
+            ("$OTHER|${OTHER}|", "||"),
+            ("5 $ and $", "5 $ and $"),
+            ("${NAME", "${NAME"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(expand(text, value), expected, "{text}");
+        }
+    }
+}
