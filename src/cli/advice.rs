@@ -1,11 +1,12 @@
 //! Why the program ends in, what to do about it out: the line after the error.
 
-use super::{Error, restore, service};
+use super::{Error, diff, list, moment, restore, service, snapshot, status, verify};
 use crate::config;
 use crate::listener;
 use crate::ltx;
 use crate::replica;
-use crate::shipper::{self, plan, restore as shipped};
+use crate::shipper::verify::VerifyError;
+use crate::shipper::{self, plan, restore as shipped, rolling};
 use crate::store;
 use crate::tls;
 use std::io;
@@ -15,9 +16,20 @@ pub(super) fn advice(error: &Error) -> Option<&'static str> {
     match error {
         Error::Serve(error) => serve(error),
         Error::Restore(restore::Error::Restore { source, .. }) => restoring(source),
-        Error::Restore(_) | Error::Demo(_) | Error::User(_) | Error::Log(_) | Error::Runtime(_) => {
-            None
-        }
+        Error::Restore(restore::Error::Moment(error)) => moment(error),
+        Error::List(list::Error::Survey { source, .. }) => restoring(source),
+        Error::Verify(error) => verifying(error),
+        Error::Diff(error) => differing(error),
+        Error::Snapshot(snapshot::Error::Roll { source, .. }) => rolling(source),
+        Error::Status(status::Error::Config(error)) => configured(error),
+        Error::Status(_)
+        | Error::List(_)
+        | Error::Snapshot(_)
+        | Error::Restore(_)
+        | Error::Demo(_)
+        | Error::User(_)
+        | Error::Log(_)
+        | Error::Runtime(_) => None,
     }
 }
 
@@ -37,6 +49,7 @@ fn configured(error: &config::Error) -> Option<&'static str> {
     match error {
         config::Error::NoPath => Some("Name one, as in: egret serve app.db"),
         config::Error::BadAddress { .. } => Some("Give it as 127.0.0.1:5432 or [::1]:5432."),
+        config::Error::NoBackup => Some("Name one, as in: --backup s3://bucket/app"),
         config::Error::HalfTls => Some("Give both --tls-cert and --tls-key."),
         _ => None,
     }
@@ -79,6 +92,49 @@ fn following(error: &replica::Error) -> Option<&'static str> {
     }
 }
 
+fn rolling(error: &rolling::Error) -> Option<&'static str> {
+    match error {
+        rolling::Error::Store(error) => stored(error),
+        rolling::Error::Shipped => Some("As in: egret snapshot app.db s3://bucket/app-hourly"),
+        _ => None,
+    }
+}
+
+fn differing(error: &diff::Error) -> Option<&'static str> {
+    match error {
+        diff::Error::Moment(error) => moment(error),
+        diff::Error::Scratch(_) => Some("Give a directory that egret may write as --scratch."),
+        diff::Error::Restore { source: shipped::Error::Space { .. }, .. } => {
+            Some("Give a directory on another disk as --scratch.")
+        }
+        diff::Error::Restore { source, .. } => restoring(source),
+        _ => None,
+    }
+}
+
+fn verifying(error: &verify::Error) -> Option<&'static str> {
+    match error {
+        verify::Error::Scratch(_) => Some("Give a directory that egret may write as --scratch."),
+        verify::Error::Verify { source, .. } => match source {
+            VerifyError::Restore(shipped::Error::Space { .. }) => {
+                Some("Give a directory on another disk as --scratch.")
+            }
+            VerifyError::Restore(error) => restoring(error),
+            VerifyError::Store(error) => stored(error),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn moment(error: &moment::Error) -> Option<&'static str> {
+    match error {
+        moment::Error::Plan { source, .. } => restoring(source),
+        moment::Error::NoPoint { .. } => Some("Those there are: egret list URL"),
+        moment::Error::None(errors) => errors.first().and_then(moment),
+    }
+}
+
 fn restoring(error: &shipped::Error) -> Option<&'static str> {
     match error {
         shipped::Error::Exists { .. } => Some("Name another --output, or replace it with --force."),
@@ -86,7 +142,14 @@ fn restoring(error: &shipped::Error) -> Option<&'static str> {
             "Check the URL. The files of a directory are backed up below its URL, each at its own \
              path: URL/customers/7.db",
         ),
-        shipped::Error::NothingThen => Some("Give a later --timestamp."),
+        shipped::Error::NothingThen => {
+            Some("Give a later --timestamp; the oldest moment is told by: egret list URL")
+        }
+        shipped::Error::Plan(plan::Error::NotAvailable { .. }) => {
+            Some("What can be restored is told by: egret list URL --moments")
+        }
+        shipped::Error::Space { .. } => Some("Free space, or choose another disk for --output."),
+        shipped::Error::Taken { .. } => Some("Wait for it, or choose another --output."),
         shipped::Error::Ltx(ltx::Error::Io(error)) if is_full(error) => {
             Some("Free space, or choose another disk for --output.")
         }

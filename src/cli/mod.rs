@@ -1,17 +1,28 @@
 //! Arguments in, exit code out: one file per subcommand.
 
 mod advice;
+mod copies;
 pub mod demo;
+pub mod diff;
+pub mod list;
 pub mod log;
+pub mod moment;
+mod proofs;
+pub mod replicate;
 pub mod restore;
 pub mod serve;
 pub mod service;
+pub mod snapshot;
+pub mod status;
+mod text;
 pub mod user;
+pub mod verify;
 
 use clap::{Parser, Subcommand};
 use std::future::Future;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
 /// Speaks Postgres in front of SQLite files, and ships every commit to an object store
@@ -27,6 +38,12 @@ enum Command {
     Demo(demo::Args),
     Serve(serve::Args),
     Restore(restore::Args),
+    Status(status::Args),
+    List(list::Args),
+    Verify(verify::Args),
+    Diff(diff::Args),
+    Replicate(replicate::Args),
+    Snapshot(snapshot::Args),
     User(user::Args),
 }
 
@@ -35,10 +52,12 @@ Examples:
   egret demo
   egret serve app.db
   egret serve app.db --backup s3://bucket/app
+  egret status app.db --backup s3://bucket/app
+  egret verify s3://bucket/app --file app.db
   egret restore s3://bucket/app --output app.db
   psql -h 127.0.0.1 app";
 
-/// Why the program ends with 1.
+/// Why the program ends otherwise than it should.
 #[derive(Debug, thiserror::Error)]
 enum Error {
     #[error(transparent)]
@@ -48,11 +67,28 @@ enum Error {
     #[error(transparent)]
     Restore(#[from] restore::Error),
     #[error(transparent)]
+    List(#[from] list::Error),
+    #[error(transparent)]
+    Verify(#[from] verify::Error),
+    #[error(transparent)]
+    Diff(#[from] diff::Error),
+    #[error(transparent)]
+    Snapshot(#[from] snapshot::Error),
+    #[error(transparent)]
+    Status(#[from] status::Error),
+    #[error(transparent)]
     User(#[from] user::Error),
     #[error(transparent)]
     Log(#[from] log::Error),
     #[error("start: {0}")]
     Runtime(#[source] io::Error),
+}
+
+impl Error {
+    /// What compares says with 1 that something differs.
+    fn code(&self) -> ExitCode {
+        if matches!(self, Self::Diff(_)) { ExitCode::from(2) } else { ExitCode::FAILURE }
+    }
 }
 
 /// Runs the program.
@@ -66,7 +102,7 @@ pub fn main() -> ExitCode {
             if let Some(advice) = advice::advice(&error) {
                 drop(writeln!(io::stderr(), "hint: {advice}"));
             }
-            ExitCode::FAILURE
+            error.code()
         }
     }
 }
@@ -77,7 +113,13 @@ fn run(command: Command) -> Result<ExitCode, Error> {
     match command {
         Command::Demo(args) => Ok(on_runtime(demo::run(args))??),
         Command::Serve(args) => Ok(on_runtime(serve::run(args))??),
-        Command::Restore(args) => on_runtime(restore::run(args))?.map_err(Error::Restore).map(done),
+        Command::Restore(args) => Ok(ended(restore::run(args))?.map(done)?),
+        Command::List(args) => Ok(ended(list::run(args))?.map(done)?),
+        Command::Verify(args) => Ok(ended(verify::run(args))??),
+        Command::Diff(args) => Ok(ended(diff::run(args))??),
+        Command::Replicate(args) => Ok(on_runtime(replicate::run(args))??),
+        Command::Snapshot(args) => Ok(ended(snapshot::run(args))?.map(done)?),
+        Command::Status(args) => Ok(ended(status::run(args))??),
         Command::User(args) => Ok(user::run(args).map(done)?),
     }
 }
@@ -93,6 +135,17 @@ fn on_runtime<T>(future: impl Future<Output = T>) -> Result<T, Error> {
     runtime.shutdown_background();
     Ok(result)
 }
+
+/// Runs to the end of the future, and lets what it began clear up after itself.
+fn ended<T>(future: impl Future<Output = T>) -> Result<T, Error> {
+    let runtime = runtime().map_err(Error::Runtime)?;
+    let result = runtime.block_on(future);
+    runtime.shutdown_timeout(CLEAR_TIME);
+    Ok(result)
+}
+
+/// How long that may take.
+const CLEAR_TIME: Duration = Duration::from_secs(5);
 
 fn runtime() -> io::Result<Runtime> {
     Builder::new_multi_thread().enable_all().thread_name("egret").build()

@@ -51,6 +51,11 @@ pub struct Args {
     #[arg(long, value_name = "SIZE")]
     backup_log_max: Option<String>,
 
+    /// Restore each backup and compare it with its file this often, as 12h or 7d; 0 for never
+    /// [default: 1d]
+    #[arg(long, value_name = "TIME")]
+    verify_interval: Option<String>,
+
     /// Serve a replica that follows this backup; PATH is the file to keep
     #[arg(long, value_name = "URL")]
     follow: Option<String>,
@@ -111,6 +116,8 @@ impl Args {
             read_only: self.read_only.then_some(true),
             backup: some(self.backup),
             backup_log_max: self.backup_log_max,
+            verify_interval: self.verify_interval,
+            copies: None,
             follow: self.follow,
         };
         Ok(flags.over(file).check()?)

@@ -1,6 +1,8 @@
 //! A checked [`Config`] in, a running server out: its files, its doors, its shippers or its
 //! follower.
 
+use super::copies::Scheduled;
+use super::proofs;
 use crate::config::{self, Config};
 use crate::database::{self, Database, Files, Options};
 use crate::listener::{self, Listener};
@@ -19,7 +21,7 @@ use tokio::task::spawn_blocking;
 /// How long sessions may take to end their transactions when the server stops.
 const DRAIN_TIME: Duration = Duration::from_secs(10);
 /// How long the last uploads may take.
-const UPLOAD_TIME: Duration = Duration::from_secs(30);
+pub(super) const STOP_TIME: Duration = Duration::from_secs(30);
 /// So many files are brought to their end at once.
 const STOPS_MAX: usize = 16;
 /// How often it is looked whether the followed file is there.
@@ -74,6 +76,7 @@ pub struct Service {
     server: Arc<Server>,
     listener: Listener,
     backups: Backups,
+    copies: Scheduled,
 }
 
 impl Service {
@@ -99,8 +102,12 @@ impl Service {
         let listener = Listener::bind(&config.listener).await?;
         let server = Server::new(files, config.listener.connections_max).map_err(Error::Threads)?;
         let backups = Backups::open(config).await?;
-        backups.ship(&server)?;
-        Ok(Self { server, listener, backups })
+        backups.ship(server.files())?;
+        let weak = Arc::downgrade(&server);
+        let files = Box::new(move || Some(weak.upgrade()?.files().all()));
+        proofs::start(config, files).map_err(Error::Threads)?;
+        let copies = Scheduled::open(config).await?;
+        Ok(Self { server, listener, backups, copies })
     }
 
     /// What its sessions share.
@@ -125,7 +132,8 @@ impl Service {
     pub async fn run(self, until: impl Future<Output = ()>) -> Arc<Server> {
         tokio::select! {
             () = self.listener.run(Arc::clone(&self.server)) => {}
-            () = self.backups.ship_new(&self.server) => {}
+            () = self.backups.ship_new(self.server.files()) => {}
+            () = self.copies.run(self.server.files()) => {}
             () = until => {}
         }
         self.server
@@ -157,13 +165,13 @@ pub async fn stop(server: Arc<Server>) -> bool {
     tracing::info!("stopping");
     let stopped = spawn_blocking(move || {
         server.drain(Instant::now() + DRAIN_TIME);
-        stop_shippers(&server.files().all())
+        stop_shippers(&server.files().all(), STOP_TIME)
     });
     stopped.await.unwrap_or(false)
 }
 
-fn stop_shippers(databases: &[Arc<Database>]) -> bool {
-    let until = Instant::now() + UPLOAD_TIME;
+pub(super) fn stop_shippers(databases: &[Arc<Database>], patience: Duration) -> bool {
+    let until = Instant::now() + patience;
     let chunk_len = databases.len().div_ceil(STOPS_MAX).max(1);
     std::thread::scope(|scope| {
         let mut stops = Vec::new();
@@ -187,7 +195,7 @@ fn stop_one(database: &Database, until: Instant) -> bool {
 }
 
 /// Where each file is shipped to.
-struct Backups {
+pub(super) struct Backups {
     /// Each store is opened once, however many files are shipped to it.
     destinations: Vec<Destination>,
     options: shipper::Options,
@@ -196,24 +204,25 @@ struct Backups {
 }
 
 impl Backups {
-    async fn open(config: &Config) -> Result<Self, Error> {
+    /// Opens every store. Nothing is asked of them yet.
+    pub(super) async fn open(config: &Config) -> Result<Self, Error> {
         let mut destinations = Vec::new();
         for location in &config.backups {
             destinations
                 .push(Destination { name: location.name(), replica: open(location).await? });
         }
-        let is_single = matches!(config.paths.as_slice(), [path] if !path.is_dir());
+        let is_single = config.is_single();
         let log_bytes_max = config.backup_log_max.unwrap_or(shipper::LOG_BYTES_MAX);
         let options = shipper::Options { log_bytes_max, ..shipper::Options::default() };
         Ok(Self { destinations, options, is_single })
     }
 
     /// Ships the files that are not shipped yet.
-    fn ship(&self, server: &Server) -> Result<(), Error> {
+    pub(super) fn ship(&self, files: &Files) -> Result<(), Error> {
         if self.destinations.is_empty() {
             return Ok(());
         }
-        for database in server.files().all() {
+        for database in files.all() {
             if database.shipper().is_none() {
                 let destinations = self.destinations(&database);
                 database
@@ -225,19 +234,19 @@ impl Backups {
     }
 
     /// Ships files that come later, for ever.
-    async fn ship_new(&self, server: &Server) {
+    pub(super) async fn ship_new(&self, files: &Files) {
         loop {
             tokio::time::sleep(SHIP_INTERVAL).await;
             if !self.is_single && !self.destinations.is_empty() {
-                server.files().refresh();
+                files.refresh();
             }
-            if let Err(error) = self.ship(server) {
+            if let Err(error) = self.ship(files) {
                 tracing::error!("{error}");
             }
         }
     }
 
-    fn destinations(&self, database: &Database) -> Vec<Destination> {
+    pub(super) fn destinations(&self, database: &Database) -> Vec<Destination> {
         let relative = database.relative().to_string_lossy();
         let below = |destination: &Destination| {
             let Destination { name, replica } = destination.clone();

@@ -270,6 +270,6 @@ const LOG_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a store may take.
 const STORE_PATIENCE: Duration = Duration::from_secs(60);
 /// How long another process may take to ship what was committed.
-const FIND_PATIENCE: Duration = Duration::from_secs(8);
+const FIND_PATIENCE: Duration = Duration::from_secs(4);
 /// The same while writers wait.
 const HOLD_PATIENCE: Duration = Duration::from_secs(3);

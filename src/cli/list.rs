@@ -1,0 +1,173 @@
+//! `egret list`: a backup's URL in, what can be restored of it out.
+
+use super::text;
+use crate::shipper::restore;
+use crate::shipper::survey::{Grain, Moment, Survey, listed_ms, survey};
+use crate::store::{Location, Replica};
+use serde_json::{Value, json};
+use std::io::{self, Write};
+
+/// List what can be restored of a backup: its window, restore points and levels
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// The backup: file:///directory or s3://bucket/prefix?endpoint=...&region=...
+    #[arg(value_name = "URL", value_parser = Location::parse)]
+    url: Location,
+
+    /// List every moment that can be restored
+    #[arg(long)]
+    moments: bool,
+
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Why nothing is listed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The backup cannot be read.
+    #[error("list {url}: {source}")]
+    Survey {
+        /// The backup.
+        url: Location,
+        /// What is wrong.
+        source: restore::Error,
+    },
+    /// The result cannot be printed.
+    #[error("print result: {0}")]
+    Print(#[from] io::Error),
+}
+
+/// Runs `egret list`.
+///
+/// # Errors
+/// The backup cannot be read, or there is none.
+pub async fn run(args: Args) -> Result<(), Error> {
+    let failed = |source| Error::Survey { url: args.url.clone(), source };
+    let replica = Replica::open(&args.url).await.map_err(|error| failed(error.into()))?;
+    let found = survey(&replica).await.map_err(failed)?;
+    if found.levels.is_empty() {
+        return Err(failed(restore::Error::Plan(crate::shipper::plan::Error::Empty)));
+    }
+    if args.json {
+        return Ok(text::print_json(&args.to_json(&found))?);
+    }
+    Ok(args.print(&found, &mut io::stdout().lock())?)
+}
+
+impl Args {
+    fn print(&self, found: &Survey, out: &mut impl Write) -> io::Result<()> {
+        writeln!(out, "{}", self.url)?;
+        print_window(found, out)?;
+        print_points(found, out)?;
+        writeln!(out, "\nlevels:")?;
+        for level in &found.levels {
+            let (files, bytes) = (text::count(level.files, "file"), text::bytes(level.bytes));
+            let (first, last) = (level.first, level.last);
+            writeln!(out, "  {}  {first} to {last}  {files}, {bytes}", level.level)?;
+        }
+        if self.moments {
+            writeln!(out, "\nmoments (times are the store's):")?;
+            for (txid, file) in &found.moments {
+                writeln!(out, "  {txid}  {}", listed_ms(file).map(text::time).unwrap_or_default())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn to_json(&self, found: &Survey) -> Value {
+        let mut value = json!({
+            "url": self.url.to_string(),
+            "oldest": found.oldest.as_ref().map(json_moment),
+            "newest": found.newest.as_ref().map(json_moment),
+            "fault": found.fault.as_ref().map(ToString::to_string),
+            "moment_count": found.moments.len(),
+            "granularity": found.grains().iter().map(json_grain).collect::<Value>(),
+            "points": found.points.iter().map(|(point, restorable)| json!({
+                "name": point.name,
+                "txid": point.txid.to_string(),
+                "time": text::time(point.time_ms),
+                "restorable": restorable,
+            })).collect::<Value>(),
+            "levels": found.levels.iter().map(|level| json!({
+                "level": level.level,
+                "files": level.files,
+                "bytes": level.bytes,
+                "first_txid": level.first.to_string(),
+                "last_txid": level.last.to_string(),
+            })).collect::<Value>(),
+            "bytes": found.bytes(),
+        });
+        if self.moments {
+            value["moments"] = found.moments.iter().map(|(txid, file)| {
+                json!({ "txid": txid.to_string(), "time": listed_ms(file).map(text::time) })
+            }).collect();
+        }
+        value
+    }
+}
+
+fn print_window(found: &Survey, out: &mut impl Write) -> io::Result<()> {
+    if let (Some(oldest), Some(newest)) = (&found.oldest, &found.newest) {
+        let ago = text::duration(text::span(newest.time_ms, text::now_ms()));
+        writeln!(
+            out,
+            "  newest  {}  transaction {}, {ago} ago",
+            text::time(newest.time_ms),
+            newest.txid
+        )?;
+        writeln!(out, "  oldest  {}  transaction {}", text::time(oldest.time_ms), oldest.txid)?;
+    }
+    for grain in found.grains() {
+        writeln!(out, "  {}", grain_text(&grain))?;
+    }
+    if let Some(fault) = &found.fault {
+        writeln!(out, "  damaged: {fault}; what comes later cannot be restored")?;
+    }
+    Ok(())
+}
+
+fn print_points(found: &Survey, out: &mut impl Write) -> io::Result<()> {
+    if found.points.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nrestore points:")?;
+    for (point, restorable) in &found.points {
+        let gone = if *restorable { "" } else { ", no longer restorable" };
+        let (name, txid, time) = (&point.name, point.txid, text::time(point.time_ms));
+        writeln!(out, "  {time}  {name}, transaction {txid}{gone}")?;
+    }
+    Ok(())
+}
+
+/// Of one moment there is no distance to the next.
+fn grain_text(grain: &Grain) -> String {
+    let moments = text::count(grain.count, "moment");
+    let (from, to) = (text::time(grain.from_ms), text::time(grain.to_ms));
+    let apart = grain_apart(grain).map(|ms| text::duration(text::span(0, ms)));
+    match apart {
+        Some(apart) => format!("{moments} from {from} to {to}, about every {apart}"),
+        None => format!("{moments} at {from}"),
+    }
+}
+
+/// Milliseconds from one moment to the next, on average.
+fn grain_apart(grain: &Grain) -> Option<i64> {
+    let steps = i64::try_from(grain.count).ok()?.checked_sub(1).filter(|steps| *steps > 0)?;
+    Some((grain.to_ms - grain.from_ms) / steps)
+}
+
+fn json_moment(moment: &Moment) -> Value {
+    json!({ "txid": moment.txid.to_string(), "time": text::time(moment.time_ms) })
+}
+
+fn json_grain(grain: &Grain) -> Value {
+    json!({
+        "level": grain.level,
+        "moments": grain.count,
+        "from": text::time(grain.from_ms),
+        "to": text::time(grain.to_ms),
+        "apart_ms": grain_apart(grain),
+    })
+}

@@ -1,0 +1,130 @@
+//! `egret replicate`: files in, their commits in a store out, without serving them.
+
+use super::copies::Scheduled;
+use super::proofs;
+use super::serve::Signals;
+use super::service::{Backups, Error, STOP_TIME, stop_shippers};
+use crate::config::{self, Config, Layer};
+use crate::database::{Files, Options};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use tokio::task::spawn_blocking;
+
+/// Ship every commit of SQLite files, without serving them
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = AFTER)]
+pub struct Args {
+    /// SQLite files, and directories of them
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+
+    /// Ship every commit to file:///directory or s3://bucket/prefix; repeat for several
+    #[arg(long, value_name = "URL")]
+    backup: Vec<String>,
+
+    /// Keep at most so much of the log locally while a store is away, as 512MB or 10GB; beyond it
+    /// that store starts over with the whole database [default: 4GB]
+    #[arg(long, value_name = "SIZE")]
+    backup_log_max: Option<String>,
+
+    /// Restore each backup and compare it with its file this often, as 12h or 7d; 0 for never
+    /// [default: 1d]
+    #[arg(long, value_name = "TIME")]
+    verify_interval: Option<String>,
+
+    /// Read what is not given here from a file: egret.toml, or a litestream.yml
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+const AFTER: &str = "\
+Examples:
+  egret replicate app.db --backup s3://bucket/app
+  egret replicate --config /etc/litestream.yml";
+
+/// Runs `egret replicate` until a signal: 0 when all is stored, 1 when something is not or a second
+/// signal came.
+///
+/// # Errors
+/// If nothing is shipped.
+pub async fn run(args: Args) -> Result<ExitCode, Error> {
+    let configs = args.configs()?;
+    let mut signals = Signals::new().map_err(Error::Signals)?;
+    let mut jobs = Vec::new();
+    for config in &configs {
+        jobs.push(Job::start(config).await?);
+    }
+    let work = futures_of(&jobs);
+    tokio::select! {
+        () = work => {}
+        () = signals.next() => {}
+    }
+    tokio::select! {
+        is_stored = stop(&jobs) => Ok(ExitCode::from(u8::from(!is_stored))),
+        () = signals.next() => Ok(ExitCode::FAILURE),
+    }
+}
+
+/// Files that are shipped to the same places.
+struct Job {
+    files: Arc<Files>,
+    backups: Backups,
+    copies: Scheduled,
+}
+
+impl Job {
+    async fn start(config: &Config) -> Result<Self, Error> {
+        let options = Options { shipped: true, ..Options::default() };
+        let files = Arc::new(Files::open(&config.paths, options)?);
+        let backups = Backups::open(config).await?;
+        backups.ship(&files)?;
+        let weak = Arc::downgrade(&files);
+        proofs::start(config, Box::new(move || Some(weak.upgrade()?.all())))
+            .map_err(Error::Threads)?;
+        Ok(Self { files, backups, copies: Scheduled::open(config).await? })
+    }
+
+    async fn run(&self) {
+        tokio::join!(self.backups.ship_new(&self.files), self.copies.run(&self.files));
+    }
+}
+
+/// All jobs at once, for ever.
+async fn futures_of(jobs: &[Job]) {
+    let mut running: Vec<_> = jobs.iter().map(|job| Box::pin(job.run())).collect();
+    std::future::poll_fn(|context| {
+        for job in &mut running {
+            if job.as_mut().poll(context).is_ready() {
+                return std::task::Poll::Ready(());
+            }
+        }
+        std::task::Poll::Pending
+    })
+    .await;
+}
+
+async fn stop(jobs: &[Job]) -> bool {
+    tracing::info!("stopping");
+    let databases: Vec<_> = jobs.iter().flat_map(|job| job.files.all()).collect();
+    let stopped = spawn_blocking(move || stop_shippers(&databases, STOP_TIME));
+    stopped.await.unwrap_or(false)
+}
+
+impl Args {
+    fn configs(self) -> Result<Vec<Config>, Error> {
+        let some = |list: Vec<String>| (!list.is_empty()).then_some(list);
+        let flags = Layer {
+            paths: (!self.paths.is_empty()).then_some(self.paths),
+            backup: some(self.backup),
+            backup_log_max: self.backup_log_max,
+            verify_interval: self.verify_interval,
+            ..Layer::default()
+        };
+        let configs = Config::read_unserved(flags, self.config.as_deref())?;
+        if configs.iter().any(|config| config.backups.is_empty() && config.copies.is_empty()) {
+            return Err(config::Error::NoBackup.into());
+        }
+        Ok(configs)
+    }
+}
