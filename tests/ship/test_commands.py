@@ -517,6 +517,51 @@ def test_replicate(store, tmp_path):
     assert "open " in fail("replicate", tmp_path / "none.db", "--backup", url)
 
 
+def test_takes_over_from_litestream(store, tmp_path):
+    """By the same litestream.yml, and hands back: every moment can be restored, by both."""
+    file, url = make_database(tmp_path / "app.db"), store.url()
+    config = tmp_path / "litestream.yml"
+    config.write_text(f"""
+dbs:
+  - path: $DATABASE
+    monitor-interval: 1s
+    replica:
+      type: s3
+      bucket: {s3.NAME}
+      path: {url.split("?")[0].rsplit("/", 1)[1]}
+      endpoint: http://127.0.0.1:{store.port}
+      region: us-east-1
+      force-path-style: true
+      access-key-id: $AWS_ACCESS_KEY_ID
+      secret-access-key: $AWS_SECRET_ACCESS_KEY
+""")
+    env = s3.environment() | {"DATABASE": str(file)}
+    for turn in ("litestream", "egret", "litestream"):
+        if turn == "egret":
+            shipping = Replicate("--config", config, env=env)
+            assert "dbs[0].monitor-interval" in shipping.text
+        else:
+            shipping = subprocess.Popen(["litestream", "replicate", "-config", config], env=env,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        assert writing(file, 3).wait() == 0
+        if turn == "egret":
+            assert shipping.stop() == 0, shipping.text
+        else:
+            time.sleep(3)
+            shipping.terminate()
+            shipping.wait(30)
+        for program in ("egret", "litestream"):
+            copy = tmp_path / f"{turn}-{program}.db"
+            subprocess.run([servers.EGRET if program == "egret" else program, "restore", "-o", copy,
+                            url], check=True, capture_output=True, env=s3.environment())
+            assert items(copy) == items(file), (turn, program)
+            copy.unlink()
+    config.write_text("dbs:\n  - path: a.db\n    replica: {url: 's3://b/p', age: {recipients: []}}\n")
+    assert "age: egret does not do that" in fail("replicate", "--config", config)
+    config.write_text("dbs: [")
+    assert "litestream.yml" in fail("replicate", "--config", config)
+
+
 def test_snapshots(store, tmp_path):
     """Copies of a file, numbered, so many kept; restored by both programs, whatever its mode."""
     plain = tmp_path / "plain.db"
