@@ -50,6 +50,11 @@ pub fn default_setting(name: &str) -> Option<&'static str> {
     setting::default(name)
 }
 
+/// The settings of a PostgreSQL 15, each with what it is for.
+pub fn settings() -> impl Iterator<Item = (&'static str, String)> {
+    setting::described()
+}
+
 /// The text of a value of `regclass` or another of the `reg*` types, as a session sees it.
 #[must_use]
 pub fn object_name(host: &dyn Host, ty: Type, oid: Oid) -> Option<String> {

@@ -42,7 +42,6 @@ pub(super) struct Objects {
 /// OIDs of what belongs to a relation, beyond those of the snapshot.
 #[derive(Debug, Default)]
 pub(super) struct RelationOids {
-    pub(super) row_type: Oid,
     /// The array of the row type.
     pub(super) array_type: Oid,
     /// The rule of a view.
@@ -196,7 +195,7 @@ impl Objects {
         let oids = &self.relations[i];
         let all = &mut self.by_oid;
         all.insert(relation.oid, Place::Relation(i));
-        all.insert(oids.row_type, Place::RowType(i));
+        all.insert(relation.row_type, Place::RowType(i));
         all.insert(oids.array_type, Place::ArrayType(i));
         all.insert(oids.rule, Place::Rule(i));
         all.extend(relation.sequence.as_ref().map(|sequence| (sequence.oid, Place::Sequence(i))));
@@ -229,7 +228,6 @@ impl RelationOids {
         let triggers = relation.triggers.iter();
         let procedures = triggers.map(|trigger| oids.assign("function", &trigger.name)).collect();
         Self {
-            row_type: oids.assign("type", name),
             array_type: oids.assign("array", name),
             rule: oids.assign("rule", name),
             defaults,
@@ -244,6 +242,7 @@ fn reserved(schema: &Schema) -> Oids {
     let mut oids = Oids::default();
     for relation in &schema.relations {
         oids.reserve(relation.oid);
+        oids.reserve(relation.row_type);
         relation.indexes.iter().for_each(|x| oids.reserve(x.oid));
         relation.foreign_keys.iter().for_each(|x| oids.reserve(x.oid));
         relation.checks.iter().for_each(|x| oids.reserve(x.oid));

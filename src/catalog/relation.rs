@@ -339,7 +339,7 @@ pub(super) fn field_cell(field: &'static str, affinity: Affinity) -> Cell {
 }
 
 /// <https://www.postgresql.org/docs/15/sql-copy.html>
-fn unescape(field: &str) -> String {
+pub(super) fn unescape(field: &str) -> String {
     let mut text = String::with_capacity(field.len());
     let mut chars = field.chars();
     while let Some(c) = chars.next() {

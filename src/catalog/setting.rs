@@ -3,7 +3,7 @@
 //! `pg_settings` has numbers in the setting's unit, SHOW has the largest unit that leaves no rest.
 //! <https://www.postgresql.org/docs/15/view-pg-settings.html>
 
-use super::relation::{Fill, table};
+use super::relation::{Fill, table, unescape};
 use super::rowset::{Cell, row};
 use crate::sqlite::Host;
 use std::collections::HashMap;
@@ -30,6 +30,14 @@ static DEFAULTS: LazyLock<HashMap<String, Default>> = LazyLock::new(|| {
 /// A setting's value in a new PostgreSQL.
 pub(super) fn default(name: &str) -> Option<&'static str> {
     DEFAULTS.get(&name.to_ascii_lowercase()).map(|default| default.shown.as_str())
+}
+
+/// Names and descriptions.
+pub(super) fn described() -> impl Iterator<Item = (&'static str, String)> {
+    SETTINGS.lines().filter_map(|line| {
+        let mut fields = line.split('\t');
+        Some((fields.next()?, unescape(fields.nth(3)?)))
+    })
 }
 
 /// `pg_settings`

@@ -256,6 +256,7 @@ impl Relation {
     pub(crate) fn named(namespace: Namespace, name: String, kind: RelationKind) -> Self {
         Self {
             oid: 0,
+            row_type: 0,
             namespace,
             name,
             kind,

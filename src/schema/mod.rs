@@ -24,6 +24,7 @@ use crate::types::{ColumnType, Oid};
 use std::any::Any;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The Postgres namespace a relation lives in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -44,6 +45,8 @@ pub struct Schema {
     /// What tells it from others of its file: SQLite's schema cookie (`PRAGMA schema_version`) it was
     /// read at, and in the upper half which file of that name it is.
     pub version: u64,
+    /// When it was read, milliseconds since 1970.
+    pub read_ms: i64,
     /// Tables, views and virtual tables, in the order of their names.
     pub relations: Vec<Relation>,
     by_name: HashMap<String, usize>,
@@ -57,6 +60,8 @@ pub struct Schema {
 pub struct Relation {
     /// Its row in `pg_class`; the same in every session, after a restart and on a replica.
     pub oid: Oid,
+    /// Its row type in `pg_type`; as steady.
+    pub row_type: Oid,
     /// Where it lives.
     pub namespace: Namespace,
     /// The name as stored.
@@ -231,7 +236,9 @@ impl Schema {
         let sequences =
             relations.iter().enumerate().filter_map(|(i, r)| Some((i, r.sequence.as_ref()?)));
         let by_sequence = sequences.map(|(i, s)| (s.name.to_ascii_lowercase(), i)).collect();
-        Self { version, relations, by_name, by_sequence, derived: OnceLock::new() }
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let read_ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+        Self { version, read_ms, relations, by_name, by_sequence, derived: OnceLock::new() }
     }
 
     /// The table whose sequence has that name, found as relations are.

@@ -82,6 +82,7 @@ fn assign_oids(relations: &mut [Relation]) {
         if let Some(sequence) = &mut relation.sequence {
             sequence.oid = oids.assign("sequence", &table);
         }
+        relation.row_type = oids.assign("type", &table);
     }
 }
 

@@ -16,8 +16,6 @@ pub struct SystemRelation {
     pub relation: Relation,
     /// `pg_catalog.pg_class`: how plans name it.
     pub qualified_name: &'static str,
-    /// Its row type in `pg_type`.
-    pub row_type: Oid,
     /// That of all databases together for those that they share, else 0 for the database's own.
     pub tablespace: Oid,
     /// Per column, the type in `pg_attribute`: a domain where the column is one.
@@ -81,12 +79,14 @@ fn read_relation(line: &'static str) -> Option<SystemRelation> {
         _ => (Namespace::InformationSchema, qualified(schema, name)),
     };
     let kind = if kind == "v" { RelationKind::View } else { RelationKind::Table };
-    let relation =
-        Relation { oid: oid.parse().ok()?, ..Relation::named(namespace, name.to_owned(), kind) };
+    let relation = Relation {
+        oid: oid.parse().ok()?,
+        row_type,
+        ..Relation::named(namespace, name.to_owned(), kind)
+    };
     Some(SystemRelation {
         relation,
         qualified_name,
-        row_type,
         tablespace,
         attribute_types: Vec::new(),
         attribute_collations: Vec::new(),

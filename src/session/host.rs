@@ -6,7 +6,7 @@ use crate::catalog;
 use crate::database::{self, PointError};
 use crate::schema::{Column, Namespace, Schema, system};
 use crate::sqlite::function::RandomState;
-use crate::sqlite::{FunctionError, Host};
+use crate::sqlite::{Ends, FunctionError, Host};
 use crate::types::{Names, Oid, Storage, Type, Value, datetime};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -164,6 +164,10 @@ impl Host for Shared {
 
     fn database(&self) -> String {
         self.backend.database.name().to_owned()
+    }
+
+    fn ends(&self) -> Option<Ends> {
+        self.backend.ends()
     }
 
     fn backend_pid(&self) -> i32 {

@@ -5,6 +5,7 @@ use super::error::Failure;
 use super::stream::Socket;
 use super::worker::{Seat, Workers};
 use crate::database::{Database, Files};
+use crate::sqlite::Ends;
 use rustix::rand::{GetRandomFlags, getrandom};
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -237,6 +238,13 @@ impl Backend {
     #[must_use]
     pub(super) fn seat(&self) -> &Seat {
         &self.seat
+    }
+
+    /// The two ends of its connection; `None` for a Unix socket.
+    #[must_use]
+    pub fn ends(&self) -> Option<Ends> {
+        let Socket::Tcp(socket) = &*self.socket else { return None };
+        Some(Ends { client: self.peer?, server: socket.local_addr().ok()? })
     }
 
     /// Ends the session.

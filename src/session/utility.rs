@@ -5,6 +5,7 @@ use super::error::{Failure, Notice, from_types};
 use super::execute::{Ending, Tag};
 use super::extended::{no_prepared, parameter_types};
 use super::portal::{self, Portal, Prepared, Progress, Rows};
+use crate::catalog;
 use crate::sqlite::Host;
 use crate::statement::{
     self, Access, Notification, OutputColumn, Script, ScriptStep, Setting, Statement,
@@ -231,15 +232,17 @@ impl Session {
 
     fn show_all(&self) -> Rows {
         let settings = self.shared.read_settings();
-        let mut names: Vec<String> = super::settings::REPORTED.map(str::to_owned).into();
-        names.extend(settings.names().map(str::to_owned));
-        names.sort_by_key(|name| name.to_ascii_lowercase());
-        names.dedup_by_key(|name| name.to_ascii_lowercase());
-        let row = |name: String| {
-            let value = settings.value(&name).unwrap_or_default();
-            vec![Value::Text(name), Value::Text(value), Value::Text(String::new())]
+        let own = super::settings::REPORTED.into_iter().chain(settings.names());
+        // Of a name that comes twice the first is kept: the one with a description.
+        let mut all: Vec<(&str, String)> = catalog::settings().collect();
+        all.extend(own.map(|name| (name, String::new())));
+        all.sort_by_key(|(name, _)| name.to_ascii_lowercase());
+        all.dedup_by_key(|(name, _)| name.to_ascii_lowercase());
+        let row = |(name, description): (&str, String)| {
+            let value = settings.value(name).unwrap_or_default();
+            vec![name.to_owned(), value, description].into_iter().map(Value::Text).collect()
         };
-        Rows { rows: names.into_iter().map(row).collect(), position: 0 }
+        Rows { rows: all.into_iter().map(row).collect(), position: 0 }
     }
 
     /// The columns of EXECUTE: those of what it executes.

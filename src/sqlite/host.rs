@@ -7,6 +7,7 @@
 use super::function::RandomState;
 use crate::schema::Schema;
 use crate::types::Value;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// The session behind a connection, as far as SQL functions need it.
@@ -28,6 +29,10 @@ pub trait Host: Send + Sync {
     fn user(&self) -> String;
     /// `current_database()`
     fn database(&self) -> String;
+    /// The connection's two ends; `None` where it is no network's.
+    fn ends(&self) -> Option<Ends> {
+        None
+    }
     /// `pg_backend_pid()`
     fn backend_pid(&self) -> i32;
     /// The schema snapshot the running statement was planned with.
@@ -65,6 +70,15 @@ pub trait Host: Send + Sync {
     /// `pg_database`, `pg_roles`, `pg_settings`, `pg_stat_archiver` ... in the column order of
     /// `catalog/relations.txt`. `None` when the host knows nothing of it.
     fn server_rows(&self, relation: &str) -> Option<Vec<Vec<Value>>>;
+}
+
+/// The addresses of a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Ends {
+    /// The client's.
+    pub client: SocketAddr,
+    /// The server's.
+    pub server: SocketAddr,
 }
 
 /// Why a SQL function refused, with the SQLSTATE Postgres gives.

@@ -23,7 +23,7 @@ pub use compare::{Comparison, Rows, SchemaDifference, TableComparison, compare};
 pub use connection::{Connection, IdleConnection, OpenOptions, Synchronous};
 pub use error::Error;
 pub use file::{Applier, Checkpoint, Checkpointed, Keeper, Pin};
-pub use host::{FunctionError, Host, HostSlot};
+pub use host::{Ends, FunctionError, Host, HostSlot};
 pub use integrity::{Integrity, integrity_check};
 pub use rusqlite::InterruptHandle;
 pub use statement::{Statement, Step};

@@ -5,7 +5,7 @@
 //! <https://www.postgresql.org/docs/15/protocol-overview.html#PROTOCOL-FORMAT-CODES>
 
 use super::style::{Mismatch, Style};
-use super::{ColumnType, Error, Format, Type, Value, ValueRef, float};
+use super::{ColumnType, Error, Format, Storage, Type, Value, ValueRef, float};
 
 /// Appends the payload of a value, without its length; NULL appends nothing.
 ///
@@ -81,6 +81,8 @@ pub(super) enum Class {
     Vector(Type),
     /// An array of the type.
     Array(Type),
+    /// `record`
+    Record,
     Void,
     /// A type sent as text only.
     TextOnly,
@@ -92,6 +94,7 @@ impl Codec {
     pub fn of(column: &ColumnType, format: Format) -> Self {
         let class = match (column.ty, column.shown()) {
             (Type::BPCHAR, Some(length)) => Class::Padded(length),
+            _ if column.storage == Storage::Row => Class::Record,
             (ty, _) => Class::of(ty),
         };
         Self { class, format, column: *column }
@@ -224,6 +227,7 @@ impl Class {
             Type::INTERVAL => Self::Interval,
             Type::TID => Self::Tid,
             Type::VOID => Self::Void,
+            Type::RECORD => Self::Record,
             Type::INT2VECTOR => Self::Vector(Type::INT2),
             Type::OIDVECTOR => Self::Vector(Type::OID),
             _ => Self::by_row(ty),

@@ -59,7 +59,7 @@ impl Codec {
                 Value::Text(text.to_owned())
             }
             Class::Char => Value::Text(text.chars().take(1).collect()),
-            Class::Text | Class::Padded(_) | Class::TextOnly | Class::Void => {
+            Class::Text | Class::Padded(_) | Class::TextOnly | Class::Record | Class::Void => {
                 Value::Text(self.unpadded(text).to_owned())
             }
         })
@@ -113,7 +113,7 @@ impl Codec {
             Class::Array(element) => {
                 Value::Text(Array::from_binary(bytes, element, style)?.to_json())
             }
-            Class::TextOnly => {
+            Class::TextOnly | Class::Record => {
                 return Err(Error::NoBinary { ty: self.column.ty.scalar_sql_name() });
             }
         })

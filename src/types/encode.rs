@@ -9,7 +9,7 @@ use super::datetime::{
 use super::scalar::{self, parse_integer};
 use super::style::{DateStyle, Style};
 use super::{
-    ColumnType, Error, Format, Interval, Numeric, Storage, Type, ValueRef, float, numeric,
+    ColumnType, Error, Format, Interval, Numeric, Record, Storage, Type, ValueRef, float, numeric,
 };
 
 impl Codec {
@@ -78,6 +78,7 @@ impl Codec {
             Class::Tid => self.write_tid(out, value, style),
             Class::Vector(element) => self.write_vector(out, value, element, style),
             Class::Array(element) => self.write_array(out, value, element, style),
+            Class::Record => self.write_record(out, value, style),
             Class::Void => Ok(true),
         }
     }
@@ -122,7 +123,8 @@ impl Codec {
         if self.format == Format::Binary {
             out.extend_from_slice(&oid.to_be_bytes());
         } else if oid == 0 {
-            out.push(b'-');
+            // Operators alone have a number for none.
+            out.push(if self.column.ty.name().starts_with("regoper") { b'0' } else { b'-' });
         } else {
             let given = style.names.as_ref().and_then(|names| names.name(self.column.ty, oid));
             match given.or_else(|| builtin_name(self.column.ty, oid)) {
@@ -307,6 +309,27 @@ impl Codec {
         let written = match self.format {
             Format::Text => array.write_text(out, element, style),
             Format::Binary => array.write_binary(out, element, 1, style),
+        };
+        if written.is_err() {
+            out.truncate(start);
+        }
+        written.map(|()| true)
+    }
+}
+
+impl Codec {
+    fn write_record(
+        self,
+        out: &mut Vec<u8>,
+        value: ValueRef<'_>,
+        style: &Style,
+    ) -> Result<bool, Error> {
+        let ValueRef::Text(text) = value else { return Ok(false) };
+        let Some(record) = Record::from_json(check_text(text)?) else { return Ok(false) };
+        let start = out.len();
+        let written = match self.format {
+            Format::Text => record.write_text(out, style),
+            Format::Binary => record.write_binary(out, style),
         };
         if written.is_err() {
             out.truncate(start);

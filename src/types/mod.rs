@@ -22,6 +22,7 @@
 //! | interval | TEXT, Postgres's own output style (`1 mon 2 days 03:04:05`) |
 //! | arrays | TEXT, a JSON array of the element's form (nested for dimensions) |
 //! | int2vector, oidvector | TEXT, space separated |
+//! | record | TEXT, see [`Record`]; one that no client sees is a JSON array of its fields |
 //!
 //! A column of a file may hold other forms (see [`Storage`]); reading is lenient, writing is not.
 
@@ -38,6 +39,7 @@ mod float;
 pub mod interval;
 pub mod numeric;
 mod pg_type;
+mod record;
 mod scalar;
 mod style;
 mod value;
@@ -49,6 +51,7 @@ pub use error::Error;
 pub use interval::Interval;
 pub use numeric::Numeric;
 pub use pg_type::{TYPES_TXT, TypeRow};
+pub use record::Record;
 pub use style::{ByteaOutput, DateOrder, DateStyle, IntervalStyle, Mismatch, Names, Style};
 pub use value::{Value, ValueRef};
 
@@ -120,6 +123,10 @@ impl Type {
     pub const REGTYPE: Self = Self(2206);
     /// `void`
     pub const VOID: Self = Self(2278);
+    /// `bit`
+    pub const BIT: Self = Self(1560);
+    /// `record`
+    pub const RECORD: Self = Self(2249);
     /// `uuid`
     pub const UUID: Self = Self(2950);
     /// `jsonb`
@@ -153,6 +160,8 @@ pub enum Storage {
     /// The value of an expression without type modifier that is still shown with so many digits
     /// after the point (numeric), or filled up to so many characters (char).
     Shown(u32),
+    /// A row type's values: a record, see [`Record`].
+    Row,
 }
 
 /// What egret announces for a column or parameter.

@@ -54,7 +54,7 @@ SELECT * FROM pg_range
 
 SELECT * FROM pg_aggregate
 
-SELECT oid, proname, prorettype, proargtypes, provolatile FROM pg_proc WHERE pronamespace = 11 AND oid < 12000
+SELECT oid, proname, prorettype, proargtypes, provolatile FROM pg_proc WHERE pronamespace = 11 AND oid < 12000 AND proname NOT LIKE 'binary_upgrade%'
 
 SELECT * FROM pg_operator
 

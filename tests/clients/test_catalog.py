@@ -5,54 +5,11 @@ query for every relation and function that clients are known to read; OIDs of us
 compared by the names of what they stand for.
 """
 
-import re
-
-import psycopg
 import pytest
 import servers
+from beside import Side
 
 QUERIES = (servers.ROOT / "tests/clients/catalog.sql").read_text().strip().split("\n\n")
-LABELS = """
-    SELECT oid::int8, 'relation ' || relname FROM pg_class WHERE oid >= 16384
-    UNION ALL SELECT oid::int8, 'type ' || typname FROM pg_type WHERE oid >= 16384
-    UNION ALL SELECT oid::int8, 'constraint ' || conname FROM pg_constraint WHERE oid >= 16384
-    UNION ALL SELECT oid::int8, 'function ' || proname FROM pg_proc WHERE oid >= 16384
-    UNION ALL SELECT oid::int8, 'trigger ' || tgname FROM pg_trigger WHERE oid >= 16384
-    UNION ALL SELECT d.oid::int8, 'default ' || adrelid::regclass || adnum FROM pg_attrdef d
-    UNION ALL SELECT d.oid::int8, 'rule ' || ev_class::regclass FROM pg_rewrite d
-        WHERE d.oid >= 16384
-    UNION ALL SELECT oid::int8, 'database' FROM pg_database WHERE datname = current_database()
-"""
-
-
-class Side:
-    """One of the two servers."""
-
-    def __init__(self, link):
-        self.connection = psycopg.connect(**link.libpq, autocommit=True)
-        self.database = link.database
-        self.labels = dict(self.connection.execute(LABELS).fetchall())
-
-    def answer(self, sql):
-        """Columns and sorted rows, or the error."""
-        result = self.connection.pgconn.exec_(sql.encode())
-        if result.status == psycopg.pq.ExecStatus.FATAL_ERROR:
-            return result.error_message.decode()
-        columns = [(result.fname(i).decode(), result.ftype(i)) for i in range(result.nfields)]
-        rows = [[self.shown(result.get_value(row, i)) for i in range(result.nfields)]
-                for row in range(result.ntuples)]
-        return [columns, *sorted(rows, key=str)]
-
-    def shown(self, value):
-        """A value with the names of what its OIDs stand for."""
-        if value is None:
-            return None
-        named = re.sub(r"(?<![\w.])\d{5,10}(?![\w.])", self.label, value.decode())
-        return named.replace(self.database, "DATABASE")
-
-    def label(self, number):
-        """The label of an OID, or the number."""
-        return self.labels.get(int(number[0]), number[0])
 
 
 @pytest.fixture(scope="module")

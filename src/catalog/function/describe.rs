@@ -1,6 +1,6 @@
 //! Comments, roles, encodings and properties.
 
-use super::{boolean, integer, live, null, oid, text, text_or_null, yes};
+use super::{boolean, integer, live, null, oid, text, text_or_null};
 use crate::catalog::live::description;
 use crate::catalog::objects::{OWNER, Object, PLPGSQL};
 use crate::catalog::relation::table;
@@ -8,7 +8,7 @@ use crate::catalog::rowset::Cell;
 use crate::schema::{IndexKey, RelationKind};
 use crate::sqlite::function::{Args, Flags, Function, Outcome};
 use crate::sqlite::{FunctionError, Host};
-use crate::types::{Oid, Type, Value};
+use crate::types::{Oid, Type, Value, ValueRef};
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -27,7 +27,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ("pg_column_is_updatable", 3, Flags::STABLE, |args| boolean(is_table(args)?)),
     ("pg_describe_object", 3, Flags::STABLE, describe),
     ("pg_filenode_relation", 2, Flags::STABLE, |args| integer(oid(args, 1)?)),
-    ("pg_has_role", -1, Flags::STABLE, yes),
+    ("pg_has_role", -1, Flags::STABLE, has_role),
     ("pg_index_column_has_property", 3, Flags::STABLE, index_column_property),
     ("pg_index_has_property", 2, Flags::STABLE, index_property),
     ("pg_indexam_has_property", 2, Flags::STABLE, method_property),
@@ -104,6 +104,17 @@ fn is_table(args: &Args<'_>) -> Result<bool, FunctionError> {
         Some(Object::Relation(relation)) => relation.kind != RelationKind::View,
         _ => false,
     })
+}
+
+/// `pg_has_role([user,] role, privilege)`: one who may do everything has every role, others their
+/// own alone.
+fn has_role(args: &Args<'_>) -> Outcome {
+    let (host, role) = (args.host()?, args.len().saturating_sub(2));
+    let own = match args.value(role) {
+        ValueRef::Text(_) => args.text(role)?.as_ref() == host.user(),
+        _ => oid(args, role)? == OWNER,
+    };
+    boolean(own || host.may_write())
 }
 
 /// Of Postgres's own objects, functions, languages and relations are described.

@@ -4,8 +4,9 @@
 mod acl;
 mod definition;
 mod describe;
+mod identify;
 mod information;
-mod operator;
+pub(super) mod operator;
 mod proc;
 mod reference;
 mod sequence;

@@ -57,7 +57,7 @@ pub(super) fn name_with_operands(oid: Oid) -> Option<String> {
 }
 
 /// The operator of a name, with these operands where they are given.
-pub(super) fn find(name: &str, operands: Option<&[Oid]>) -> Option<Oid> {
+pub(in crate::catalog) fn find(name: &str, operands: Option<&[Oid]>) -> Option<Oid> {
     let oids = BY_NAME.get(name)?;
     let fits = |oid: &&Oid| {
         operands.is_none_or(|given| OPERATORS.get(oid).is_some_and(|o| o.operands == *given))

@@ -311,7 +311,7 @@ fn to_type(host: &dyn Host, name: &Name) -> Option<Oid> {
         let live = live(host);
         let relation = live.schema.relation(&bare).filter(|_| name.is_in("public"))?;
         let oids = live.oids_of(relation)?;
-        Some(if is_array { oids.array_type } else { oids.row_type })
+        Some(if is_array { oids.array_type } else { relation.row_type })
     };
     found.map(|ty| ty.0).or_else(row_type)
 }
@@ -349,6 +349,8 @@ type Naming = fn(&dyn Host, Oid) -> Option<String>;
 /// The name of an OID; its digits when it is nobody's.
 fn named(args: &Args<'_>, name: Naming) -> Outcome {
     match oid(args, 0)? {
+        // Operators alone have a number for none.
+        0 if [operator_name as Naming, operator_and_operands].contains(&name) => text("0"),
         0 => text("-"),
         oid => text(name(&*args.host()?, oid).unwrap_or_else(|| oid.to_string())),
     }

@@ -55,6 +55,12 @@ const FUNCTIONS: &[SetFunction] = &[
         rows: keywords,
     },
     SetFunction {
+        name: "pg_identify_object",
+        columns: &["type", "schema", "name", "identity"],
+        arguments: 3,
+        rows: super::identify::rows,
+    },
+    SetFunction {
         name: "pg_ls_tmpdir",
         columns: &["name", "size", "modification"],
         arguments: 1,

@@ -16,7 +16,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ("pg_last_xact_replay_timestamp", 0, Flags::STABLE, null),
     ("pg_create_restore_point", 1, Flags::STABLE, restore_point),
     ("pg_promote", -1, Flags::STABLE, |args| in_recovery(args, "pg_promote")),
-    ("pg_read_file", -1, Flags::STABLE, denied),
+    ("pg_read_file", -1, Flags::STABLE, |_| denied("pg_read_file")),
+    ("pg_stat_file", -1, Flags::STABLE, |_| denied("pg_stat_file")),
     ("pg_switch_wal", 0, Flags::STABLE, position),
     ("pg_wal_replay_pause", 0, Flags::STABLE, |args| in_recovery(args, "pg_wal_replay_pause")),
     ("pg_wal_replay_resume", 0, Flags::STABLE, |args| in_recovery(args, "pg_wal_replay_resume")),
@@ -69,8 +70,9 @@ fn file_name(args: &Args<'_>) -> Outcome {
     text(format!("{:08X}{:08X}{:08X}", 1, segment >> 8, segment & 0xff))
 }
 
-fn denied(_: &Args<'_>) -> Outcome {
-    Err(FunctionError::new("42501", "permission denied for function pg_read_file"))
+/// The server's files are nobody's business.
+fn denied(name: &str) -> Outcome {
+    Err(FunctionError::new("42501", format!("permission denied for function {name}")))
 }
 
 fn lsn_difference(args: &Args<'_>) -> Outcome {

@@ -54,7 +54,7 @@ pub(in crate::catalog) fn system(fill: &mut Fill<'_>) {
                 relation.oid,
                 &relation.name,
                 namespace_oid(relation.namespace),
-                system.row_type,
+                relation.row_type,
                 OWNER,
                 if is_table { HEAP } else { 0 },
                 if is_table { relation.oid } else { 0 },
@@ -83,7 +83,7 @@ pub(in crate::catalog) fn live(live: &Live, fill: &mut Fill<'_>) {
 fn tables_and_views(live: &Live, fill: &mut Fill<'_>) {
     let columns = fill.positions(COLUMNS);
     let referenced = referenced(live);
-    for (relation, oids) in live.relations() {
+    for (relation, _) in live.relations() {
         // Postgres enforces foreign keys by triggers on both tables.
         let has_triggers = !relation.triggers.is_empty()
             || !relation.foreign_keys.is_empty()
@@ -96,7 +96,7 @@ fn tables_and_views(live: &Live, fill: &mut Fill<'_>) {
                 relation.oid,
                 &relation.name,
                 PUBLIC,
-                oids.row_type,
+                relation.row_type,
                 OWNER,
                 if is_view { 0 } else { HEAP },
                 if is_view { 0 } else { relation.oid },

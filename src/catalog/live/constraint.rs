@@ -3,11 +3,12 @@
 
 use super::array;
 use crate::catalog::expression::expression_text;
+use crate::catalog::function::operator;
 use crate::catalog::objects::{Live, PUBLIC, RelationOids};
 use crate::catalog::relation::Fill;
 use crate::catalog::rowset::row;
 use crate::schema::{ForeignKey, IndexOrigin, Relation};
-use crate::types::Oid;
+use crate::types::{Oid, Type};
 
 pub(in crate::catalog) fn live(live: &Live, fill: &mut Fill<'_>) {
     for (relation, oids) in live.relations() {
@@ -94,6 +95,29 @@ fn foreign_key(live: &Live, relation: &Relation, key: &ForeignKey, fill: &mut Fi
             array(positions.iter().map(|c| c + 1)),
         ],
     );
+    let types = |of: &Relation, columns: &[usize]| -> Vec<Type> {
+        columns.iter().filter_map(|&c| Some(of.columns.get(c)?.ty.ty)).collect()
+    };
+    let referenced = referenced.map_or_else(Vec::new, |r| types(r, &positions));
+    let referencing = types(relation, &key.columns);
+    fill.amend(
+        fill.positions(["conpfeqop", "conppeqop", "conffeqop"]),
+        row![
+            equalities(&referenced, &referencing),
+            equalities(&referenced, &referenced),
+            equalities(&referencing, &referencing),
+        ],
+    );
+}
+
+/// The operators by which columns are found equal.
+fn equalities(left: &[Type], right: &[Type]) -> String {
+    let pairs = left.iter().zip(right);
+    array(pairs.map(|(left, right)| {
+        let found = operator::find("=", Some(&[left.0, right.0]));
+        // varchar and its like are compared as text.
+        found.or_else(|| operator::find("=", Some(&[Type::TEXT.0; 2]))).unwrap_or(0)
+    }))
 }
 
 /// The index that makes the referenced columns a key.

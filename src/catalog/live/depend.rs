@@ -48,8 +48,8 @@ type Edges = Vec<(Address, Address, &'static str)>;
 fn of_relation(live: &Live, relation: &Relation, oids: &RelationOids, edges: &mut Edges) {
     let this = (PG_CLASS, relation.oid, 0);
     edges.push((this, (PG_NAMESPACE, PUBLIC, 0), "n"));
-    edges.push(((PG_TYPE, oids.row_type, 0), this, "i"));
-    edges.push(((PG_TYPE, oids.array_type, 0), (PG_TYPE, oids.row_type, 0), "i"));
+    edges.push(((PG_TYPE, relation.row_type, 0), this, "i"));
+    edges.push(((PG_TYPE, oids.array_type, 0), (PG_TYPE, relation.row_type, 0), "i"));
     if relation.kind == RelationKind::View {
         of_view(live, relation, oids.rule, edges);
     }

@@ -31,7 +31,7 @@ pub(in crate::catalog) fn live(live: &Live, fill: &mut Fill<'_>) {
     let related = fill.positions(["typarray"]);
     let of_array = fill.positions(["typelem", "typanalyze", "typsubscript"]);
     for (relation, oids) in live.relations() {
-        let (oid, name, of) = (oids.row_type, &relation.name, relation.oid);
+        let (oid, name, of) = (relation.row_type, &relation.name, relation.oid);
         let cells = row![oid, name, PUBLIC, OWNER, -1, "c", "C", true, ",", of, "d", "x", -1];
         fill.push(columns, cells);
         fill.amend(functions, FUNCTIONS.map(Into::into));

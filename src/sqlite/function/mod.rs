@@ -16,6 +16,7 @@ mod arithmetic;
 mod array;
 mod array_cast;
 mod array_search;
+mod bits;
 mod call;
 mod cast;
 mod datetime;
@@ -36,6 +37,7 @@ mod math;
 mod numeric;
 mod parse_datetime;
 mod pattern;
+mod record;
 mod regex;
 mod regexp;
 mod search;
@@ -216,6 +218,8 @@ const TABLES: &[&[Function]] = &[
     format_datetime::FUNCTIONS,
     parse_datetime::FUNCTIONS,
     format_number::FUNCTIONS,
+    bits::FUNCTIONS,
+    record::FUNCTIONS,
     session::FUNCTIONS,
     lock::FUNCTIONS,
     search::FUNCTIONS,

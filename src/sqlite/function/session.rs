@@ -4,8 +4,9 @@
 use super::array::{Elements, array};
 use super::decimal::Decimal;
 use super::{Args, Flags, Function, Outcome, boolean, integer, text};
-use crate::sqlite::host::FunctionError;
+use crate::sqlite::host::{Ends, FunctionError};
 use crate::types::{Value, ValueRef};
+use std::net::SocketAddr;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -21,10 +22,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ("pg_getdatabaseencoding", 0, Flags::STABLE, |_| text("UTF8")),
     ("pg_client_encoding", 0, Flags::STABLE, |_| text("UTF8")),
     ("pg_current_query", 0, Flags::STABLE, |_| Ok(Value::Null)),
-    ("pg_inet_client_addr", 0, Flags::STABLE, |_| Ok(Value::Null)),
-    ("pg_inet_client_port", 0, Flags::STABLE, |_| Ok(Value::Null)),
-    ("pg_inet_server_addr", 0, Flags::STABLE, |_| Ok(Value::Null)),
-    ("pg_inet_server_port", 0, Flags::STABLE, |_| Ok(Value::Null)),
+    ("pg_inet_client_addr", 0, Flags::STABLE, |a| address(a, |ends| ends.client)),
+    ("pg_inet_client_port", 0, Flags::STABLE, |a| port(a, |ends| ends.client)),
+    ("pg_inet_server_addr", 0, Flags::STABLE, |a| address(a, |ends| ends.server)),
+    ("pg_inet_server_port", 0, Flags::STABLE, |a| port(a, |ends| ends.server)),
     ("pg_backend_pid", 0, Flags::STABLE, |a| integer(a.host()?.backend_pid())),
     ("pg_blocking_pids", 1, Flags::STABLE, |_| text("[]")),
     ("pg_cancel_backend", 1, Flags::STABLE, |a| boolean(a.host()?.signal(pid(a)?, false))),
@@ -36,7 +37,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ("pg_txid_current_if_assigned", 0, Flags::STABLE, |_| Ok(Value::Null)),
     ("pg_current_xact_id", 0, Flags::STABLE, transaction_id),
     ("pg_current_xact_id_if_assigned", 0, Flags::STABLE, |_| Ok(Value::Null)),
-    ("pg_age_xid", 1, Flags::STABLE, |_| integer(0)),
+    ("pg_age_xid", 1, Flags::STABLE, age),
+    ("pg_catalog_xmin", 1, Flags::STABLE, catalog_xmin),
     ("pg_gen_random_uuid", 0, Flags::STABLE, |_| random_uuid()),
     ("pg_trigger_depth", 0, Flags::STABLE, |_| integer(0)),
     ("pg_jit_available", 0, Flags::STABLE, |_| boolean(false)),
@@ -54,6 +56,17 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ("pg_reload_conf", 0, Flags::STABLE, |_| boolean(true)),
     ("pg_collation_for", 1, Flags::STABLE_NULLS, |_| text("\"default\"")),
 ];
+
+/// One of a connection's addresses; NULL where it is no network's.
+fn address(args: &Args<'_>, end: fn(Ends) -> SocketAddr) -> Outcome {
+    let ends = args.host()?.ends();
+    ends.map_or(Ok(Value::Null), |ends| text(end(ends).ip().to_canonical().to_string()))
+}
+
+fn port(args: &Args<'_>, end: fn(Ends) -> SocketAddr) -> Outcome {
+    let ends = args.host()?.ends();
+    ends.map_or(Ok(Value::Null), |ends| integer(end(ends).port()))
+}
 
 fn pid(args: &Args<'_>) -> Result<i32, FunctionError> {
     let out_of_range = |_| FunctionError::new("22003", "integer out of range");
@@ -151,9 +164,38 @@ pub(super) fn sleep(args: &Args<'_>, seconds: f64) -> Outcome {
     }
 }
 
-/// A number that is the same within a transaction and grows from one to the next.
+/// A number that is the same within a transaction and grows from one to the next: milliseconds,
+/// as many as there are transaction numbers.
 fn transaction_id(args: &Args<'_>) -> Outcome {
-    integer(args.host()?.transaction_start_us() / 1000 % 0x7fff_ffff)
+    integer(transaction_number(args.host()?.transaction_start_us() / 1000))
+}
+
+/// Numbers below are Postgres's own, older than all others.
+const FIRST_TRANSACTION: i64 = 3;
+
+fn transaction_number(ms: i64) -> i64 {
+    FIRST_TRANSACTION + ms.rem_euclid(AGE_MAX - FIRST_TRANSACTION)
+}
+
+const AGE_MAX: i64 = 0x7fff_ffff;
+
+/// `age(xid)`: how many numbers ago that transaction was.
+fn age(args: &Args<'_>) -> Outcome {
+    let (now, then) = (args.host()?.transaction_start_us() / 1000, args.int(0)?);
+    if then < FIRST_TRANSACTION {
+        return integer(AGE_MAX);
+    }
+    let (now, all) = (transaction_number(now), AGE_MAX - FIRST_TRANSACTION);
+    // What is in the future by a little is of this moment: the schema was read after the start.
+    let age = (now - then).rem_euclid(all);
+    integer(if age > all / 2 { age - all } else { age })
+}
+
+/// `xmin` in a system relation, of a row with that OID: what changes with the schema was written
+/// when the schema that stands now was read.
+fn catalog_xmin(args: &Args<'_>) -> Outcome {
+    let users = args.int(0)? >= i64::from(crate::schema::FIRST_USER_OID);
+    integer(if users { transaction_number(args.host()?.schema().read_ms) } else { 1 })
 }
 
 fn random_uuid() -> Outcome {

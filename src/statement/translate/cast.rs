@@ -49,6 +49,17 @@ impl Translator<'_> {
                 let typed = self.declare(*index, typed, target);
                 return self.fit(typed, target, context);
             }
+            // An integer's lowest bits are those a bit string has, its highest ones come first.
+            _ if target.ty == Type::BIT && matches!(typed.ty.ty, Type::INT4 | Type::INT8) => {
+                let length = target.typmod.max(1);
+                let sql = format!("pg_bits_of_int({}, {length})", typed.sql);
+                return Ok(Typed::new(sql, Type::BIT).with_type(target).at(typed.at));
+            }
+            (Form::Row(_) | Form::WholeRow(_), _) if target.ty.category() == 'S' => {
+                if let Some(text) = self.record_text(&typed)? {
+                    return self.convert(text, target, context);
+                }
+            }
             (Form::Array(items), _) if target.ty.element().is_some() => {
                 let items = items.clone();
                 return self.array_as(items, target, context, typed.at);

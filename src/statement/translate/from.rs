@@ -319,6 +319,9 @@ impl<'a> Translator<'a> {
             arguments.push(self.expr(argument, scope)?);
         }
         let shown = alias.map_or(name.as_str(), |alias| &alias.name.value).to_owned();
+        if super::json_rows::is_declared(&name) && arguments.len() == 1 {
+            return self.json_rows(&name, arguments.remove(0), alias, scope);
+        }
         if name == "unnest" && arguments.len() > 1 {
             return self.unnest_several(&shown, arguments, call.ordinality, (alias, scope));
         }
@@ -328,7 +331,12 @@ impl<'a> Translator<'a> {
         } else {
             let value = self.call(&name, arguments, at)?;
             let columns = vec![("value", value.ty, value.not_null)];
-            (format!("(SELECT {} AS \"value\")", value.sql), columns)
+            // A sub-select does not see its neighbours, a table-valued function's argument does.
+            let sql = match scope.sources.is_empty() || value.ty.ty == Type::BYTEA {
+                true => format!("(SELECT {} AS \"value\")", value.sql),
+                false => format!("json_each(json_array({}))", value.sql),
+            };
+            (sql, columns)
         };
         let scalar = columns.len() == 1 + usize::from(call.ordinality);
         let column = |(i, (stored, ty, not_null)): (usize, (&'static str, ColumnType, bool))| {

@@ -165,6 +165,11 @@ impl Translator<'_> {
             return Ok(Typed::new(sql, target));
         }
         let typed = self.settle(typed)?;
+        let vector = signature::vector_as_array(typed.ty.ty);
+        if vector != typed.ty.ty {
+            let array = self.explicit(typed, ColumnType::new(vector))?;
+            return self.json_of(array, target);
+        }
         let typed = self.exact(typed);
         let function = signature::conversion(typed.ty.ty, target);
         let sql = match function {
@@ -172,10 +177,10 @@ impl Translator<'_> {
                 let function = signature::conversion(Type::TEXT, target).flatten();
                 function.map(|function| format!("{function}({})", typed.sql))
             }
+            // Any other value is the string it is shown as.
             None => {
-                let from = typed.ty.ty.sql_name().into_owned();
-                let to = target.sql_name().into_owned();
-                return Err(ErrorKind::CannotCast { from, to }.at(at));
+                let text = self.explicit(typed, ColumnType::new(Type::TEXT))?;
+                return self.json_of(text, target);
             }
             Some(function) => self.json_call(function, &typed),
         };

@@ -49,12 +49,8 @@ impl Translator<'_> {
         };
         let mut body = self.body(&query.body, outer)?;
         self.settle_body(&mut body)?;
-        if wanted == Labels::None
-            && outer.is_none()
-            && body.columns().iter().any(RowColumn::is_record)
-        {
-            let what = "a record as a result column".to_owned();
-            return Err(ErrorKind::Unsupported(what).at(None));
+        if wanted == Labels::None && outer.is_none() {
+            self.show_records(&mut body)?;
         }
         let rows = self.finish(query, body, outer, wanted)?;
         self.ctes.truncate(in_sight);

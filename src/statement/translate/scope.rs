@@ -177,7 +177,17 @@ impl Source {
             }
             "tableoid" if self.is_system => Some(Typed::new(self.sql_of(name), Type::OID)),
             "tableoid" if self.oid != 0 => Some(Typed::new(self.oid.to_string(), Type::OID)),
-            "xmin" | "xmax" if self.oid != 0 => Some(Typed::new("0", Type(28))),
+            "xmin" if self.is_system => {
+                let key = self.columns.iter().find(|column| column.ty.ty == Type::OID);
+                let key = key.map_or("0".to_owned(), |column| self.value(column).sql);
+                Some(Typed::new(format!("pg_catalog_xmin({key})"), Type::XID))
+            }
+            "xmin" if self.oid != 0 => {
+                let values = self.columns.iter().map(|column| self.value(column).sql);
+                let values = values.collect::<Vec<_>>().join(", ");
+                Some(Typed::new(format!("pg_row_version({values})"), Type::XID))
+            }
+            "xmax" if self.oid != 0 => Some(Typed::new("0", Type::XID)),
             "cmin" | "cmax" if self.oid != 0 => Some(Typed::new("0", Type(29))),
             _ => None,
         }
@@ -354,7 +364,9 @@ fn whole_row(source: &Source) -> Typed {
     let row = source.row();
     let values: Vec<&str> = row.iter().map(|(_, value)| value.sql.as_str()).collect();
     let sql = format!("({})", values.join(", "));
-    Typed { form: Form::WholeRow(row), ..Typed::new(sql, Type(2249)) }
+    // No column of the relation, but all of them.
+    let origin = (source.oid != 0).then_some(Origin { table: source.oid, attnum: 0 });
+    Typed { form: Form::WholeRow(row), origin, ..Typed::new(sql, Type::RECORD) }
 }
 
 /// Levenshtein's distance, without regard to case.

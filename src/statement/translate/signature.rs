@@ -120,7 +120,7 @@ pub(super) const ANYARRAY: Type = Type(2277);
 /// `anynonarray`
 pub(super) const ANYNONARRAY: Type = Type(2776);
 /// `record`
-pub(super) const RECORD: Type = Type(2249);
+pub(super) const RECORD: Type = Type::RECORD;
 /// `int2vector`
 pub(super) const INT2VECTOR: Type = Type::INT2VECTOR;
 /// `oidvector`

@@ -2,7 +2,7 @@
 //!
 //! <https://www.postgresql.org/docs/15/functions-subquery.html>
 
-use super::body::Labels;
+use super::body::{Labels, RowColumn};
 use super::expression::not;
 use super::operator::operator_name;
 use super::scope::Scope;
@@ -44,6 +44,9 @@ impl Translator<'_> {
                         format!("(SELECT pg_single({value}) FROM ({}))", rows.sql)
                     }
                 };
+                if column.is_record() {
+                    return Ok(fields_from(&sql, column));
+                }
                 let form = if column.number { Form::Whole } else { Form::Plain };
                 Ok(Typed { form, ..Typed::new(sql, column.ty.ty).with_type(column.ty) })
             }
@@ -292,13 +295,17 @@ impl Translator<'_> {
         for access in chain {
             match access {
                 AccessExpr::Subscript(Subscript::Index { index }) => {
-                    arguments.push(self.expr(index, scope)?);
+                    let index = self.expr(index, scope)?;
+                    arguments.push(self.subscript_number(index)?);
                 }
                 AccessExpr::Subscript(Subscript::Slice { lower_bound, upper_bound, .. }) => {
                     slices = true;
                     for bound in [lower_bound, upper_bound] {
                         arguments.push(match bound {
-                            Some(bound) => self.expr(bound, scope)?,
+                            Some(bound) => {
+                                let bound = self.expr(bound, scope)?;
+                                self.subscript_number(bound)?
+                            }
                             None => Typed::null(),
                         });
                     }
@@ -321,6 +328,26 @@ impl Translator<'_> {
         };
         self.call(name, arguments, at)
     }
+
+    /// Any number may be a subscript, as it may be assigned to an integer.
+    fn subscript_number(&mut self, index: Typed) -> Result<Typed, Error> {
+        match index.ty.ty {
+            Type::INT8 | Type::NUMERIC | Type::FLOAT4 | Type::FLOAT8 => {
+                self.explicit(index, ColumnType::new(Type::INT4))
+            }
+            _ => Ok(index),
+        }
+    }
+}
+
+/// A record that SQLite has as a JSON array.
+fn fields_from(sql: &str, column: &RowColumn) -> Typed {
+    let field = |(i, (name, ty)): (usize, &(String, ColumnType))| {
+        let value = Typed::operator(format!("{sql} ->> {i}"), ty.ty).with_type(*ty);
+        (name.clone(), value)
+    };
+    let fields = column.fields.iter().enumerate().map(field).collect();
+    Typed { form: Form::WholeRow(fields), ..Typed::new(sql, Type::RECORD) }
 }
 
 fn field_of(value: Typed, field: &str) -> Result<Typed, Error> {

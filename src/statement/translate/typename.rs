@@ -72,7 +72,10 @@ impl Translator<'_> {
             DataType::JSON => plain(Type::JSON),
             DataType::JSONB => plain(Type::JSONB),
             DataType::Regclass => plain(Type::REGCLASS),
-            DataType::Bit(_) => plain(Type(1560)),
+            DataType::Bit(length) => {
+                let length = length.map_or(-1, |n| i32::try_from(n).unwrap_or(i32::MAX));
+                Ok(modified(Type::BIT, length))
+            }
             DataType::BitVarying(_) | DataType::VarBit(_) => plain(Type(1562)),
             DataType::TsVector => plain(Type(3614)),
             DataType::TsQuery => plain(Type(3615)),

@@ -43,7 +43,7 @@ fn flatten(array: &mut Array, items: Vec<Json>, depth: usize) -> Option<()> {
     Some(())
 }
 
-fn element(json: Json) -> Value {
+pub(in crate::types) fn element(json: Json) -> Value {
     match json {
         Json::Null => Value::Null,
         Json::Bool(b) => Value::Integer(i64::from(b)),
@@ -66,7 +66,7 @@ fn numeral(text: &str) -> Value {
     }
 }
 
-pub(super) fn write(out: &mut Vec<u8>, value: &Value) {
+pub(in crate::types) fn write(out: &mut Vec<u8>, value: &Value) {
     match value {
         Value::Null => out.extend_from_slice(b"null"),
         Value::Integer(i) => out.extend_from_slice(itoa::Buffer::new().format(*i).as_bytes()),

@@ -1,7 +1,7 @@
 //! Arrays: JSON text inside SQLite, `{1,2,NULL}` or Postgres's binary form on the wire.
 //! <https://www.postgresql.org/docs/15/arrays.html#ARRAYS-IO>
 
-mod json;
+pub(super) mod json;
 mod literal;
 
 use super::codec::Codec;
@@ -212,7 +212,11 @@ fn delimiter(element: Type) -> u8 {
 }
 
 /// An element as a column would hold it: JSON has no bytes, so `bytea` stands in it as hex.
-fn stored<'a>(value: &'a Value, element: Type, scratch: &'a mut Vec<u8>) -> ValueRef<'a> {
+pub(super) fn stored<'a>(
+    value: &'a Value,
+    element: Type,
+    scratch: &'a mut Vec<u8>,
+) -> ValueRef<'a> {
     match value {
         Value::Text(text) if element == Type::BYTEA && text.starts_with("\\x") => {
             match scalar::parse_bytea(text) {

@@ -252,7 +252,7 @@ pub fn to_value(us: i64, storage: Storage) -> super::Value {
     };
     match storage {
         _ if is_infinite(us) => Value::Text(stored_timestamp(us)),
-        Storage::Native | Storage::Shown(_) => Value::Text(stored_timestamp(us)),
+        Storage::Native | Storage::Shown(_) | Storage::Row => Value::Text(stored_timestamp(us)),
         Storage::UnixSeconds => number(SECOND),
         Storage::UnixMillis => number(1000),
         Storage::UnixMicros => Value::Integer(us),
@@ -262,7 +262,7 @@ pub fn to_value(us: i64, storage: Storage) -> super::Value {
 
 fn from_number(number: i64, storage: Storage) -> Option<i64> {
     match storage {
-        Storage::Native | Storage::Shown(_) => None,
+        Storage::Native | Storage::Shown(_) | Storage::Row => None,
         Storage::UnixSeconds => number.checked_mul(SECOND),
         Storage::UnixMillis => number.checked_mul(1000),
         Storage::UnixMicros => Some(number),
@@ -272,7 +272,7 @@ fn from_number(number: i64, storage: Storage) -> Option<i64> {
 
 fn from_real(number: f64, storage: Storage) -> Option<i64> {
     let us = match storage {
-        Storage::Native | Storage::Shown(_) => return None,
+        Storage::Native | Storage::Shown(_) | Storage::Row => return None,
         Storage::UnixSeconds => number * SECOND as f64,
         Storage::UnixMillis => number * 1000.0,
         Storage::UnixMicros => number,
