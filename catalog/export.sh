@@ -109,10 +109,10 @@ query -c "copy (select objoid, classoid, objsubid, description from pg_descripti
         'pg_extension', 'pg_ts_config', 'pg_ts_dict', 'pg_ts_parser', 'pg_ts_template')
     and not (classoid = 'pg_collation'::regclass and objoid >= 12000)
     order by 2, 1, 3) to stdout" > rows/pg_description.txt
-# Settings as a new server has them; those that name its files or its machine are left out.
-query -c "copy (select name, setting, unit, category, short_desc, extra_desc, context, vartype,
+# Settings as a new server has them; those that name its machine are left out, and files' names.
+query -c "copy (select name, case category when 'File Locations' then '' else setting end, unit, category, short_desc, extra_desc, context, vartype,
         'default', min_val, max_val, array_to_json(enumvals), boot_val, boot_val, null, null, 0
-    from pg_settings where category not like 'File Locations' and name not in
+    from pg_settings where name not in
         ('listen_addresses', 'port', 'unix_socket_directories', 'log_directory', 'log_timezone')
     order by 1) to stdout" > rows/pg_settings.txt
 # Arguments of functions that have more than types: names, modes, defaults; and without defaults.

@@ -7,7 +7,8 @@
 use super::relation::TABLES;
 use super::rowset::RowSet;
 use crate::schema::{
-    Check, Column, ForeignKey, Index, IndexOrigin, Oids, Relation, RelationKind, Schema, Trigger,
+    Check, Column, ForeignKey, Index, IndexOrigin, Namespace, Oids, Relation, RelationKind, Schema,
+    Trigger,
 };
 use crate::types::Oid;
 use std::collections::HashMap;
@@ -17,6 +18,8 @@ use std::sync::{Arc, OnceLock};
 pub(super) const PG_CATALOG: Oid = 11;
 /// OID of the namespace `public`.
 pub(super) const PUBLIC: Oid = 2200;
+/// OID of the namespace of the session's temporary tables.
+pub(super) const TEMP: Oid = crate::schema::FIRST_USER_OID;
 /// OID of the namespace `information_schema`.
 pub(super) const INFORMATION_SCHEMA: Oid = 13_207;
 /// OID of the role that owns everything.
@@ -218,7 +221,10 @@ impl Objects {
 
 impl RelationOids {
     fn new(relation: &Relation, oids: &mut Oids) -> Self {
-        let name = &relation.name;
+        let name = &match relation.namespace {
+            Namespace::Temp => format!("pg_temp.{}", relation.name),
+            _ => relation.name.clone(),
+        };
         let mut of_part = |kind, part: &str| oids.assign(kind, &format!("{name}.{part}"));
         let defaults = relation.columns.iter().enumerate().filter(|(_, c)| has_default(c));
         let defaults = defaults.map(|(i, c)| (i, of_part("default", &c.name))).collect();

@@ -1,11 +1,12 @@
 //! Rows that mirror the server, where the host does not give them itself.
 
-use super::objects::{DATABASE_OWNER, INFORMATION_SCHEMA, OWNER, PG_CATALOG, PUBLIC};
+use super::objects::{DATABASE_OWNER, INFORMATION_SCHEMA, OWNER, PG_CATALOG, PUBLIC, TEMP};
 use super::relation::Fill;
 use super::rowset::{Cell, row};
-use crate::schema::Oids;
+use crate::schema::{Oids, TEMP_NAME};
 use crate::sqlite::Host;
-use crate::types::Oid;
+use crate::types::{Oid, Storage, datetime};
+use std::sync::LazyLock;
 
 /// The OID of a database, the same whenever its name is.
 pub(super) fn database_oid(name: &str) -> Oid {
@@ -21,6 +22,9 @@ pub(super) fn namespaces(host: &dyn Host, fill: &mut Fill<'_>) {
     fill.push(columns, row![99, "pg_toast", OWNER, Cell::Null]);
     for (oid, name, owner) in NAMESPACES {
         fill.push(columns, row![oid, name, owner, namespace_privileges(host, owner)]);
+    }
+    if host.schema().has_temporary() {
+        fill.push(columns, row![TEMP, TEMP_NAME, OWNER, Cell::Null]);
     }
 }
 
@@ -147,6 +151,46 @@ pub(super) fn gssapi(host: &dyn Host, fill: &mut Fill<'_>) {
 pub(super) fn ssl(host: &dyn Host, fill: &mut Fill<'_>) {
     let columns = fill.positions(["pid", "ssl"]);
     fill.push(columns, row![host.backend_pid(), false]);
+}
+
+/// `pg_stat_bgwriter`: nothing writes in the background.
+pub(super) fn background_writer(_: &dyn Host, fill: &mut Fill<'_>) {
+    let counters = fill.positions([
+        "checkpoints_timed",
+        "checkpoints_req",
+        "checkpoint_write_time",
+        "checkpoint_sync_time",
+        "buffers_checkpoint",
+        "buffers_clean",
+        "maxwritten_clean",
+        "buffers_backend",
+        "buffers_backend_fsync",
+        "buffers_alloc",
+    ]);
+    fill.push(counters, [const { Cell::Integer(0) }; 10]);
+    fill.amend(fill.positions(["stats_reset"]), [started()]);
+}
+
+/// `pg_stat_wal`: SQLite counts nothing of it.
+pub(super) fn wal(_: &dyn Host, fill: &mut Fill<'_>) {
+    let counters = fill.positions([
+        "wal_records",
+        "wal_fpi",
+        "wal_bytes",
+        "wal_buffers_full",
+        "wal_write",
+        "wal_sync",
+        "wal_write_time",
+        "wal_sync_time",
+    ]);
+    fill.push(counters, [const { Cell::Integer(0) }; 8]);
+    fill.amend(fill.positions(["stats_reset"]), [started()]);
+}
+
+/// When counting began.
+fn started() -> Cell {
+    static STARTED: LazyLock<jiff::Timestamp> = LazyLock::new(jiff::Timestamp::now);
+    datetime::to_value(STARTED.as_microsecond(), Storage::Native).into()
 }
 
 /// `pg_stat_archiver`: one row, in which nothing was archived.

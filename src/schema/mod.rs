@@ -39,6 +39,9 @@ pub enum Namespace {
     InformationSchema,
 }
 
+/// What Postgres would call the schema of a session's temporary tables; `pg_temp` means it too.
+pub const TEMP_NAME: &str = "pg_temp_1";
+
 /// One file's schema at one schema version.
 #[derive(Debug, Default)]
 pub struct Schema {
@@ -239,6 +242,19 @@ impl Schema {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let read_ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
         Self { version, read_ms, relations, by_name, by_sequence, derived: OnceLock::new() }
+    }
+
+    /// The relations of the file and those of a session, which hide others of their names.
+    #[must_use]
+    pub fn with_temporary(&self, temporary: &Self) -> Self {
+        let all = self.relations.iter().chain(&temporary.relations).cloned().collect();
+        Self { read_ms: self.read_ms.max(temporary.read_ms), ..Self::new(self.version, all) }
+    }
+
+    /// There are temporary tables.
+    #[must_use]
+    pub fn has_temporary(&self) -> bool {
+        self.relations.iter().any(|relation| relation.namespace == Namespace::Temp)
     }
 
     /// The table whose sequence has that name, found as relations are.

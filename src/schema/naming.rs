@@ -65,7 +65,11 @@ fn assign_oids(relations: &mut [Relation]) {
         relation.oid = oids.assign(kind, &relation.name);
     }
     for relation in relations {
-        let table = relation.name.clone();
+        let table = match relation.namespace {
+            // What belongs to a temporary table is not what belongs to another of its name.
+            Namespace::Temp => format!("pg_temp.{}", relation.name),
+            _ => relation.name.clone(),
+        };
         let mut assign = |kind, name: &str| oids.assign(kind, &format!("{table}.{name}"));
         for index in &mut relation.indexes {
             index.oid = assign("index", &index.shown_name);

@@ -80,7 +80,7 @@ impl Session {
         if let Some(bound) = found.map_err(|error| from_statement(&error, text))?
             && notices_schema_changes(&bound.statement)
         {
-            self.shared.set_schema(&last_seen);
+            self.shared.set_schema(&last_seen, self.temp.as_ref());
             return Ok(bound);
         }
         let needs_schema = !statement::utility::is_complete(text);

@@ -5,7 +5,7 @@ use super::settings::{Effective, Settings};
 use crate::catalog;
 use crate::database::{self, PointError};
 use crate::schema::{Column, Namespace, Schema, system};
-use crate::sqlite::function::RandomState;
+use crate::sqlite::function::{RandomState, transaction_number};
 use crate::sqlite::{Ends, FunctionError, Host};
 use crate::types::{Names, Oid, Storage, Type, Value, datetime};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -23,6 +23,8 @@ pub(super) struct Shared {
     transaction_start_us: AtomicI64,
     statement_start_us: AtomicI64,
     schema: Mutex<Arc<Schema>>,
+    /// A file's schema, temporary tables, and both together.
+    both: Mutex<Option<[Arc<Schema>; 3]>>,
     notifications: Mutex<Vec<(String, String)>>,
     random: RandomState,
     /// The role, or the server, only reads.
@@ -46,6 +48,7 @@ impl Shared {
             transaction_start_us: AtomicI64::new(0),
             statement_start_us: AtomicI64::new(0),
             schema: Mutex::new(backend.database.last_schema()),
+            both: Mutex::default(),
             notifications: Mutex::default(),
             random: RandomState::default(),
             read_only: AtomicBool::new(false),
@@ -100,9 +103,27 @@ impl Shared {
         self.statement_start_us.store(now_us, Ordering::Relaxed);
     }
 
-    /// The schema the statement was planned with.
-    pub(super) fn set_schema(&self, schema: &Arc<Schema>) {
-        *lock(&self.schema) = Arc::clone(schema);
+    /// The schema the statement was planned with, and the session's temporary tables.
+    pub(super) fn set_schema(&self, schema: &Arc<Schema>, temporary: Option<&Arc<Schema>>) {
+        let seen = match temporary {
+            None => Arc::clone(schema),
+            Some(temporary) => self.with_temporary(schema, temporary),
+        };
+        *lock(&self.schema) = seen;
+    }
+
+    /// Both together, made once for a pair.
+    fn with_temporary(&self, schema: &Arc<Schema>, temporary: &Arc<Schema>) -> Arc<Schema> {
+        let mut made = lock(&self.both);
+        if let Some([main, temp, both]) = &*made
+            && Arc::ptr_eq(main, schema)
+            && Arc::ptr_eq(temp, temporary)
+        {
+            return Arc::clone(both);
+        }
+        let both = Arc::new(schema.with_temporary(temporary));
+        *made = Some([Arc::clone(schema), Arc::clone(temporary), Arc::clone(&both)]);
+        both
     }
 
     /// The notifications of the transaction so far.
@@ -232,6 +253,7 @@ impl Host for Shared {
         match relation {
             "pg_stat_activity" => Some(self.activity().into_iter().map(row).collect()),
             "pg_database" => Some(self.databases().into_iter().map(row).collect()),
+            "pg_locks" => Some(self.locks().into_iter().map(row).collect()),
             "pg_stat_archiver" => Some(vec![row(self.archiver())]),
             _ => None,
         }
@@ -247,7 +269,18 @@ impl Shared {
 
     fn databases(&self) -> Vec<Named> {
         let files = self.server.files().all();
-        files.iter().map(|database| database_row(database.name())).collect()
+        let now_us = self.transaction_start_us();
+        files.iter().map(|database| database_row(database.name(), now_us)).collect()
+    }
+
+    /// A session holds its own number while it runs a statement or is in a transaction, and reads
+    /// the relation that this is.
+    fn locks(&self) -> Vec<Named> {
+        let backends = self.server.backends();
+        let busy = backends.iter().filter(|backend| backend.state() != State::Idle);
+        let mut locks: Vec<_> = busy.map(|backend| lock_row(backend, "virtualxid")).collect();
+        locks.push(lock_row(&self.backend, "relation"));
+        locks
     }
 
     fn archiver(&self) -> Named {
@@ -319,7 +352,30 @@ fn activity_row(backend: &Backend) -> Named {
     ]
 }
 
-fn database_row(name: &str) -> Named {
+fn lock_row(backend: &Backend, kind: &'static str) -> Named {
+    let transaction = format!("{0}/{0}", backend.pid);
+    let mut row = vec![
+        ("locktype", text(kind)),
+        ("virtualtransaction", text(&transaction)),
+        ("pid", Value::Integer(backend.pid.into())),
+        ("granted", Value::Integer(1)),
+        ("fastpath", Value::Integer(1)),
+    ];
+    row.extend(match kind {
+        "relation" => {
+            let locks = system::relation(Namespace::Catalog, "pg_locks").map_or(0, |r| r.oid);
+            vec![
+                ("database", oid(backend.database.name())),
+                ("relation", Value::Integer(locks.into())),
+                ("mode", text("AccessShareLock")),
+            ]
+        }
+        _ => vec![("virtualxid", text(&transaction)), ("mode", text("ExclusiveLock"))],
+    });
+    row
+}
+
+fn database_row(name: &str, now_us: i64) -> Named {
     vec![
         ("oid", oid(name)),
         ("datname", text(name)),
@@ -329,7 +385,8 @@ fn database_row(name: &str) -> Named {
         ("datistemplate", Value::Integer(0)),
         ("datallowconn", Value::Integer(1)),
         ("datconnlimit", Value::Integer(-1)),
-        ("datfrozenxid", Value::Integer(3)),
+        // No row waits to be frozen.
+        ("datfrozenxid", Value::Integer(transaction_number(now_us / 1000))),
         ("datminmxid", Value::Integer(1)),
         ("dattablespace", Value::Integer(1663)),
         ("datcollate", text("C")),

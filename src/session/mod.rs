@@ -505,7 +505,7 @@ impl Session {
     fn schema(&mut self) -> Result<Arc<Schema>, Failure> {
         let connection = self.connection()?;
         let schema = self.database().schema(&connection).map_err(|error| self.failure(error))?;
-        self.shared.set_schema(&schema);
+        self.shared.set_schema(&schema, self.temp.as_ref());
         Ok(schema)
     }
 

@@ -9,8 +9,8 @@ use crate::catalog::fixed::{
 };
 use crate::catalog::kind;
 use crate::catalog::live::class::namespace_oid;
-use crate::catalog::objects::{INFORMATION_SCHEMA, Live, Object, PG_CATALOG, PUBLIC};
-use crate::schema::{Namespace, identifier};
+use crate::catalog::objects::{INFORMATION_SCHEMA, Live, Object, PG_CATALOG, PUBLIC, TEMP};
+use crate::schema::{Namespace, TEMP_NAME, identifier};
 use crate::sqlite::function::{Args, Flags, Function, Outcome};
 use crate::sqlite::{FunctionError, Host};
 use crate::types::{Oid, Type, Value, ValueRef};
@@ -235,15 +235,20 @@ fn to_class(host: &dyn Host, name: &Name) -> Option<Oid> {
     if name.schema() == Some("information_schema") {
         return system(Namespace::InformationSchema);
     }
-    if name.is_in("public") { live(host).class_oid(name.last()) } else { None }
+    // A temporary table hides one of its name.
+    match name.schema() {
+        None | Some("public" | "pg_temp" | TEMP_NAME) => live(host).class_oid(name.last()),
+        Some(_) => None,
+    }
 }
 
-fn to_namespace(_: &dyn Host, name: &Name) -> Option<Oid> {
+fn to_namespace(host: &dyn Host, name: &Name) -> Option<Oid> {
     match name.last() {
         "public" => Some(PUBLIC),
         "pg_catalog" => Some(PG_CATALOG),
         "information_schema" => Some(INFORMATION_SCHEMA),
         "pg_toast" => Some(99),
+        TEMP_NAME if host.schema().has_temporary() => Some(TEMP),
         _ => None,
     }
 }
@@ -378,12 +383,13 @@ fn in_public(host: &dyn Host, name: &str) -> String {
     definition::named(name, !is_public_visible(host))
 }
 
-fn namespace_name(_: &dyn Host, oid: Oid) -> Option<String> {
+fn namespace_name(host: &dyn Host, oid: Oid) -> Option<String> {
     match oid {
         PUBLIC => Some("public".to_owned()),
         PG_CATALOG => Some("pg_catalog".to_owned()),
         INFORMATION_SCHEMA => Some("information_schema".to_owned()),
         99 => Some("pg_toast".to_owned()),
+        TEMP if host.schema().has_temporary() => Some(TEMP_NAME.to_owned()),
         _ => None,
     }
 }

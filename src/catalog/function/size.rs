@@ -10,10 +10,9 @@ use crate::schema::{Index, Relation};
 use crate::sqlite::FunctionError;
 use crate::sqlite::function::{Args, Asking, Flags, Function, Outcome};
 use crate::sqlite::table::Caller;
-use crate::types::Value;
+use crate::types::{Value, ValueRef};
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    ("pg_tablespace_size", 1, Flags::STABLE, zero),
     ("pg_size_pretty", 1, Flags::PURE, pretty),
     ("pg_stat_get_dead_tuples", 1, Flags::STABLE, zero),
     ("pg_stat_get_last_analyze_time", 1, Flags::STABLE, null),
@@ -31,6 +30,7 @@ pub(super) const ASKING: &[Asking] = &[
     ("pg_relation_size", 1, |args, caller| sized(args, caller, |of, caller| of.own(caller))),
     ("pg_relation_size", 2, relation_fork_size),
     ("pg_table_size", 1, |args, caller| sized(args, caller, |of, caller| of.own(caller))),
+    ("pg_tablespace_size", 1, tablespace_size),
     ("pg_total_relation_size", 1, |args, caller| {
         sized(args, caller, |of, caller| Ok(of.own(caller)? + of.indexes(caller)?))
     }),
@@ -49,6 +49,16 @@ fn number(caller: &Caller<'_>, sql: &str, values: &[Value]) -> Result<i64, Funct
 
 fn database_size(caller: &Caller<'_>) -> Result<i64, FunctionError> {
     number(caller, "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size", &[])
+}
+
+/// The file is in the default tablespace, given by name or number.
+fn tablespace_size(args: &Args<'_>, caller: &Caller<'_>) -> Outcome {
+    const DEFAULT: i64 = 1663;
+    let default = match args.value(0) {
+        ValueRef::Text(name) => name == b"pg_default",
+        _ => args.int(0)? == DEFAULT,
+    };
+    integer(if default { database_size(caller)? } else { 0 })
 }
 
 /// A table or an index whose size is asked for.

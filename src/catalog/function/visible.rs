@@ -1,15 +1,19 @@
 //! Whether a name is found without its schema: `pg_catalog` is on every search path.
 
-use super::{boolean, live, oid, yes};
+use super::{boolean, integer, live, oid, yes};
 use crate::catalog::fixed::system_classes;
 use crate::catalog::kind;
-use crate::catalog::objects::{Object, PG_CATALOG};
+use crate::catalog::objects::{Object, PG_CATALOG, TEMP};
+use crate::schema::Namespace;
 use crate::sqlite::Host;
 use crate::sqlite::function::{Args, Flags, Function, Outcome};
 use crate::types::{Type, Value};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     ("pg_table_is_visible", 1, Flags::STABLE, table),
+    ("pg_my_temp_schema", 0, Flags::STABLE, |args| {
+        integer(if args.host()?.schema().has_temporary() { TEMP } else { 0 })
+    }),
     ("pg_type_is_visible", 1, Flags::STABLE, ty),
     ("pg_collation_is_visible", 1, Flags::STABLE, yes),
     ("pg_conversion_is_visible", 1, Flags::STABLE, yes),
@@ -37,8 +41,9 @@ fn public(args: &Args<'_>) -> Outcome {
 fn table(args: &Args<'_>) -> Outcome {
     let (live, oid) = (live(args)?, oid(args, 0)?);
     let object = live.object(oid);
-    if let Some(Object::Relation(_) | Object::Index(..) | Object::Sequence(_)) = object {
-        return public(args);
+    if let Some(Object::Relation(r) | Object::Index(r, _) | Object::Sequence(r)) = object {
+        let temporary = r.namespace == Namespace::Temp;
+        return if temporary { boolean(true) } else { public(args) };
     }
     match system_classes().get(&oid) {
         Some((_, namespace)) => boolean(*namespace == PG_CATALOG),

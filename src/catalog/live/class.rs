@@ -1,10 +1,10 @@
 //! `pg_class`: tables, views, indexes and sequences.
 //! <https://www.postgresql.org/docs/15/catalog-pg-class.html>
 
-use crate::catalog::objects::{INFORMATION_SCHEMA, Live, OWNER, PG_CATALOG, PUBLIC};
+use crate::catalog::objects::{INFORMATION_SCHEMA, Live, OWNER, PG_CATALOG, PUBLIC, TEMP};
 use crate::catalog::relation::{Fill, table};
 use crate::catalog::rowset::{Cell, row};
-use crate::schema::{Namespace, RelationKind, system};
+use crate::schema::{Namespace, Relation, RelationKind, system};
 use crate::types::Oid;
 use std::collections::HashSet;
 
@@ -37,7 +37,8 @@ pub(crate) fn namespace_oid(namespace: Namespace) -> Oid {
     match namespace {
         Namespace::Catalog => PG_CATALOG,
         Namespace::InformationSchema => INFORMATION_SCHEMA,
-        Namespace::Public | Namespace::Temp => PUBLIC,
+        Namespace::Public => PUBLIC,
+        Namespace::Temp => TEMP,
     }
 }
 
@@ -95,14 +96,14 @@ fn tables_and_views(live: &Live, fill: &mut Fill<'_>) {
             row![
                 relation.oid,
                 &relation.name,
-                PUBLIC,
+                namespace_oid(relation.namespace),
                 relation.row_type,
                 OWNER,
                 if is_view { 0 } else { HEAP },
                 if is_view { 0 } else { relation.oid },
                 tuples.unwrap_or(-1),
                 !relation.indexes.is_empty(),
-                "p",
+                persistence(relation),
                 if is_view { "v" } else { "r" },
                 relation.columns.len(),
                 relation.checks.len(),
@@ -125,6 +126,11 @@ fn tables_with_an_index() -> HashSet<Oid> {
     rows.iter().flat_map(|rows| rows.rows().filter_map(of)).collect()
 }
 
+/// Permanent, or of the session.
+fn persistence(relation: &Relation) -> &'static str {
+    if relation.namespace == Namespace::Temp { "t" } else { "p" }
+}
+
 /// The tables that foreign keys refer to.
 fn referenced(live: &Live) -> HashSet<Oid> {
     let keys = live.relations().flat_map(|(relation, _)| &relation.foreign_keys);
@@ -141,14 +147,14 @@ fn indexes(live: &Live, fill: &mut Fill<'_>) {
             row![
                 index.oid,
                 &index.shown_name,
-                PUBLIC,
+                namespace_oid(table.namespace),
                 0,
                 OWNER,
                 BTREE,
                 index.oid,
                 tuples.unwrap_or(0),
                 false,
-                "p",
+                persistence(table),
                 "i",
                 index.keys.len(),
                 0,
@@ -163,12 +169,28 @@ fn indexes(live: &Live, fill: &mut Fill<'_>) {
 
 fn sequences(live: &Live, fill: &mut Fill<'_>) {
     let columns = fill.positions(COLUMNS);
-    for sequence in live.relations().filter_map(|(relation, _)| relation.sequence.as_ref()) {
-        let (oid, name) = (sequence.oid, &sequence.name);
+    let tables = live.relations().map(|(relation, _)| relation);
+    for (table, sequence) in tables.filter_map(|t| Some((t, t.sequence.as_ref()?))) {
+        let (oid, name, namespace) = (sequence.oid, &sequence.name, namespace_oid(table.namespace));
         fill.push(
             columns,
             row![
-                oid, name, PUBLIC, 0, OWNER, 0, oid, 1, false, "p", "S", 3, 0, false, false, true,
+                oid,
+                name,
+                namespace,
+                0,
+                OWNER,
+                0,
+                oid,
+                1,
+                false,
+                persistence(table),
+                "S",
+                3,
+                0,
+                false,
+                false,
+                true,
                 "n",
             ],
         );

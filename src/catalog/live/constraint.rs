@@ -2,9 +2,10 @@
 //! <https://www.postgresql.org/docs/15/catalog-pg-constraint.html>
 
 use super::array;
+use super::class::namespace_oid;
 use crate::catalog::expression::expression_text;
 use crate::catalog::function::operator;
-use crate::catalog::objects::{Live, PUBLIC, RelationOids};
+use crate::catalog::objects::{Live, RelationOids};
 use crate::catalog::relation::Fill;
 use crate::catalog::rowset::row;
 use crate::schema::{ForeignKey, IndexOrigin, Relation};
@@ -42,8 +43,9 @@ fn keys(relation: &Relation, oids: &RelationOids, fill: &mut Fill<'_>) {
         let Some(index) = relation.indexes.get(i) else { continue };
         let kind = if index.origin == IndexOrigin::PrimaryKey { "p" } else { "u" };
         let key = array(index.keys.iter().filter_map(|key| key.column).map(|c| c + 1));
-        let (name, relation) = (&index.shown_name, relation.oid);
-        let cells = row![oid, name, PUBLIC, kind, true, relation, true, true, key];
+        let (name, namespace) = (&index.shown_name, namespace_oid(relation.namespace));
+        let of = relation.oid;
+        let cells = row![oid, name, namespace, kind, true, of, true, true, key];
         fill.push(columns, cells);
         fill.amend(index_column, row![index.oid]);
         fill.amend(fill.positions(ACTIONS), row![" ", " ", " "]);
@@ -56,7 +58,8 @@ fn checks(relation: &Relation, fill: &mut Fill<'_>) {
     for check in &relation.checks {
         let key = (!check.columns.is_empty()).then(|| array(check.columns.iter().map(|c| c + 1)));
         let (name, of) = (&check.name, relation.oid);
-        let cells = row![check.oid, name, PUBLIC, "c", true, of, true, false, key];
+        let namespace = namespace_oid(relation.namespace);
+        let cells = row![check.oid, name, namespace, "c", true, of, true, false, key];
         fill.push(columns, cells);
         fill.amend(text, row![expression_text(relation, &check.expression)]);
         fill.amend(fill.positions(ACTIONS), row![" ", " ", " "]);
@@ -81,7 +84,8 @@ fn foreign_key(live: &Live, relation: &Relation, key: &ForeignKey, fill: &mut Fi
         .unwrap_or_default();
     let columns_of = array(key.columns.iter().map(|c| c + 1));
     let (name, of) = (&key.name, relation.oid);
-    fill.push(columns, row![key.oid, name, PUBLIC, "f", true, of, true, true, columns_of]);
+    let namespace = namespace_oid(relation.namespace);
+    fill.push(columns, row![key.oid, name, namespace, "f", true, of, true, true, columns_of]);
     fill.amend(
         more,
         row![

@@ -1,8 +1,9 @@
 //! `pg_depend`: what belongs to what.
 //! <https://www.postgresql.org/docs/15/catalog-pg-depend.html>
 
+use super::class::namespace_oid;
 use super::constraint::unique_index;
-use crate::catalog::objects::{Live, PLPGSQL, PUBLIC, RelationOids};
+use crate::catalog::objects::{Live, PLPGSQL, RelationOids};
 use crate::catalog::relation::Fill;
 use crate::catalog::rowset::row;
 use crate::schema::spelling::{columns_in, relations_in};
@@ -47,7 +48,7 @@ type Edges = Vec<(Address, Address, &'static str)>;
 
 fn of_relation(live: &Live, relation: &Relation, oids: &RelationOids, edges: &mut Edges) {
     let this = (PG_CLASS, relation.oid, 0);
-    edges.push((this, (PG_NAMESPACE, PUBLIC, 0), "n"));
+    edges.push((this, (PG_NAMESPACE, namespace_oid(relation.namespace), 0), "n"));
     edges.push(((PG_TYPE, relation.row_type, 0), this, "i"));
     edges.push(((PG_TYPE, oids.array_type, 0), (PG_TYPE, relation.row_type, 0), "i"));
     if relation.kind == RelationKind::View {
@@ -61,7 +62,7 @@ fn of_relation(live: &Live, relation: &Relation, oids: &RelationOids, edges: &mu
     if let Some((sequence, column)) = relation.sequence.as_ref().zip(relation.rowid_alias) {
         let oid = sequence.oid;
         edges.push(((PG_CLASS, oid, 0), (PG_CLASS, relation.oid, column + 1), "i"));
-        edges.push(((PG_CLASS, oid, 0), (PG_NAMESPACE, PUBLIC, 0), "n"));
+        edges.push(((PG_CLASS, oid, 0), (PG_NAMESPACE, namespace_oid(relation.namespace), 0), "n"));
     }
     for (trigger, &procedure) in relation.triggers.iter().zip(&oids.procedures) {
         edges.push(((PG_TRIGGER, trigger.oid, 0), this, "a"));
@@ -71,7 +72,11 @@ fn of_relation(live: &Live, relation: &Relation, oids: &RelationOids, edges: &mu
             edges.push(((PG_TRIGGER, trigger.oid, 0), of, "n"));
         }
         edges.push(((PG_PROC, procedure, 0), (PG_LANGUAGE, PLPGSQL, 0), "n"));
-        edges.push(((PG_PROC, procedure, 0), (PG_NAMESPACE, PUBLIC, 0), "n"));
+        edges.push((
+            (PG_PROC, procedure, 0),
+            (PG_NAMESPACE, namespace_oid(relation.namespace), 0),
+            "n",
+        ));
     }
 }
 

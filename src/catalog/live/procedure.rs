@@ -1,7 +1,8 @@
 //! Rows of `pg_proc` for what triggers run; those of Postgres's own functions are fixed.
 //! <https://www.postgresql.org/docs/15/catalog-pg-proc.html>
 
-use crate::catalog::objects::{Live, OWNER, PLPGSQL, PUBLIC};
+use super::class::namespace_oid;
+use crate::catalog::objects::{Live, OWNER, PLPGSQL};
 use crate::catalog::procedure::body;
 use crate::catalog::relation::Fill;
 use crate::catalog::rowset::row;
@@ -26,8 +27,9 @@ pub(in crate::catalog) fn live(live: &Live, fill: &mut Fill<'_>) {
     for (relation, oids) in live.relations() {
         for (trigger, &oid) in relation.triggers.iter().zip(&oids.procedures) {
             let (name, source) = (&trigger.name, body(&live.schema, relation, trigger));
+            let namespace = namespace_oid(relation.namespace);
             let cells =
-                row![oid, name, PUBLIC, OWNER, PLPGSQL, 100_i64, "f", "v", "u", TRIGGER, source];
+                row![oid, name, namespace, OWNER, PLPGSQL, 100_i64, "f", "v", "u", TRIGGER, source];
             fill.push(columns, cells);
         }
     }

@@ -1,7 +1,8 @@
 //! Rows of `pg_type` for the row types of tables and views; those of Postgres's own types are fixed.
 //! <https://www.postgresql.org/docs/15/catalog-pg-type.html>
 
-use crate::catalog::objects::{Live, OWNER, PUBLIC};
+use super::class::namespace_oid;
+use crate::catalog::objects::{Live, OWNER};
 use crate::catalog::relation::Fill;
 use crate::catalog::rowset::row;
 
@@ -31,13 +32,14 @@ pub(in crate::catalog) fn live(live: &Live, fill: &mut Fill<'_>) {
     let related = fill.positions(["typarray"]);
     let of_array = fill.positions(["typelem", "typanalyze", "typsubscript"]);
     for (relation, oids) in live.relations() {
+        let namespace = namespace_oid(relation.namespace);
         let (oid, name, of) = (relation.row_type, &relation.name, relation.oid);
-        let cells = row![oid, name, PUBLIC, OWNER, -1, "c", "C", true, ",", of, "d", "x", -1];
+        let cells = row![oid, name, namespace, OWNER, -1, "c", "C", true, ",", of, "d", "x", -1];
         fill.push(columns, cells);
         fill.amend(functions, FUNCTIONS.map(Into::into));
         fill.amend(related, row![oids.array_type]);
         let (array, name) = (oids.array_type, array_name(name));
-        let cells = row![array, name, PUBLIC, OWNER, -1, "b", "A", true, ",", 0, "d", "x", -1];
+        let cells = row![array, name, namespace, OWNER, -1, "b", "A", true, ",", 0, "d", "x", -1];
         fill.push(columns, cells);
         fill.amend(functions, ARRAY_FUNCTIONS.map(Into::into));
         fill.amend(of_array, row![oid, ARRAY_ANALYZE, ARRAY_SUBSCRIPT]);

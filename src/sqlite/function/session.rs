@@ -51,7 +51,6 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     ("pg_size_bytes", 1, Flags::PURE, size_bytes),
     ("pg_row_security_active", 1, Flags::STABLE, |_| boolean(false)),
-    ("pg_my_temp_schema", 0, Flags::STABLE, |_| integer(0)),
     ("pg_is_other_temp_schema", 1, Flags::STABLE, |_| boolean(false)),
     ("pg_reload_conf", 0, Flags::STABLE, |_| boolean(true)),
     ("pg_collation_for", 1, Flags::STABLE_NULLS, |_| text("\"default\"")),
@@ -81,6 +80,9 @@ fn search_path(args: &Args<'_>, implicit: bool) -> Result<Vec<String>, FunctionE
     let mut found: Vec<_> = named.filter(|name| known.contains(&name.as_str())).collect();
     if implicit && !found.iter().any(|name| name == "pg_catalog") {
         found.insert(0, "pg_catalog".to_owned());
+    }
+    if implicit && args.host()?.schema().has_temporary() {
+        found.insert(0, crate::schema::TEMP_NAME.to_owned());
     }
     Ok(found)
 }
@@ -173,7 +175,8 @@ fn transaction_id(args: &Args<'_>) -> Outcome {
 /// Numbers below are Postgres's own, older than all others.
 const FIRST_TRANSACTION: i64 = 3;
 
-fn transaction_number(ms: i64) -> i64 {
+/// The number of a transaction that begins at that time.
+pub fn transaction_number(ms: i64) -> i64 {
     FIRST_TRANSACTION + ms.rem_euclid(AGE_MAX - FIRST_TRANSACTION)
 }
 

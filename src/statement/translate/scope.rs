@@ -2,7 +2,7 @@
 
 use super::quote;
 use super::typed::{Form, Level, Origin, Typed};
-use crate::schema::{Namespace, Relation};
+use crate::schema::{Namespace, Relation, TEMP_NAME};
 use crate::statement::{Error, ErrorKind};
 use crate::types::{ColumnType, Oid, Type};
 
@@ -331,7 +331,7 @@ impl Namespace {
     pub(super) fn from_sql(name: &str) -> Option<Self> {
         match name.to_ascii_lowercase().as_str() {
             "public" | "main" => Some(Self::Public),
-            "pg_temp" | "temp" => Some(Self::Temp),
+            "pg_temp" | "temp" | TEMP_NAME => Some(Self::Temp),
             "pg_catalog" => Some(Self::Catalog),
             "information_schema" => Some(Self::InformationSchema),
             _ => None,
