@@ -12,6 +12,7 @@ pub mod replicate;
 pub mod restore;
 pub mod serve;
 pub mod service;
+pub mod shipping;
 pub mod snapshot;
 pub mod status;
 mod text;
@@ -36,7 +37,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Args),
-    Serve(serve::Args),
+    Serve(Box<serve::Args>),
     Restore(restore::Args),
     Status(status::Args),
     List(list::Args),
@@ -112,7 +113,7 @@ fn run(command: Command) -> Result<ExitCode, Error> {
     log::start(if is_demo { log::QUIET } else { log::DEFAULT })?;
     match command {
         Command::Demo(args) => Ok(on_runtime(demo::run(args))??),
-        Command::Serve(args) => Ok(on_runtime(serve::run(args))??),
+        Command::Serve(args) => Ok(on_runtime(serve::run(*args))??),
         Command::Restore(args) => Ok(ended(restore::run(args))?.map(done)?),
         Command::List(args) => Ok(ended(list::run(args))?.map(done)?),
         Command::Verify(args) => Ok(ended(verify::run(args))??),

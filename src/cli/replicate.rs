@@ -4,6 +4,7 @@ use super::copies::Scheduled;
 use super::proofs;
 use super::serve::Signals;
 use super::service::{Backups, Error, STOP_TIME, stop_shippers};
+use super::shipping::Shipping;
 use crate::config::{self, Config, Layer};
 use crate::database::{Files, Options};
 use std::path::PathBuf;
@@ -32,6 +33,9 @@ pub struct Args {
     /// [default: 1d]
     #[arg(long, value_name = "TIME")]
     verify_interval: Option<String>,
+
+    #[command(flatten)]
+    shipping: Shipping,
 
     /// Read what is not given here from a file: egret.toml, or a litestream.yml
     #[arg(long, value_name = "FILE")]
@@ -121,7 +125,7 @@ impl Args {
             verify_interval: self.verify_interval,
             ..Layer::default()
         };
-        let configs = Config::read_unserved(flags, self.config.as_deref())?;
+        let configs = Config::read_unserved(self.shipping.over(flags), self.config.as_deref())?;
         if configs.iter().any(|config| config.backups.is_empty() && config.copies.is_empty()) {
             return Err(config::Error::NoBackup.into());
         }

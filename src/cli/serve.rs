@@ -1,6 +1,7 @@
 //! `egret serve`: files in, sessions and backups out, until a signal.
 
 use super::service::{Error, Service, stop};
+use super::shipping::Shipping;
 use crate::config::{Config, Layer};
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -55,6 +56,9 @@ pub struct Args {
     /// [default: 1d]
     #[arg(long, value_name = "TIME")]
     verify_interval: Option<String>,
+
+    #[command(flatten)]
+    shipping: Shipping,
 
     /// Serve a replica that follows this backup; PATH is the file to keep
     #[arg(long, value_name = "URL")]
@@ -117,10 +121,10 @@ impl Args {
             backup: some(self.backup),
             backup_log_max: self.backup_log_max,
             verify_interval: self.verify_interval,
-            copies: None,
             follow: self.follow,
+            ..Layer::default()
         };
-        Ok(flags.over(file).check()?)
+        Ok(self.shipping.over(flags).over(file).check()?)
     }
 }
 

@@ -194,6 +194,24 @@ fn stop_one(database: &Database, until: Instant) -> bool {
     is_stored
 }
 
+/// What was said of shipping, and for the rest what the shipper thinks best.
+fn shipping(said: &config::Shipping) -> shipper::Options {
+    let default = shipper::Options::default();
+    let ladder = default.ladder;
+    let ladder = shipper::Ladder {
+        levels: said.levels.clone().unwrap_or(ladder.levels),
+        snapshot_interval: said.snapshot_interval.unwrap_or(ladder.snapshot_interval),
+        retention: said.retention.unwrap_or(ladder.retention),
+        ..ladder
+    };
+    shipper::Options {
+        log_bytes_max: said.log_max.unwrap_or(default.log_bytes_max),
+        sync_interval: said.sync_interval.unwrap_or(default.sync_interval),
+        ladder,
+        ..default
+    }
+}
+
 /// Where each file is shipped to.
 pub(super) struct Backups {
     /// Each store is opened once, however many files are shipped to it.
@@ -212,8 +230,7 @@ impl Backups {
                 .push(Destination { name: location.name(), replica: open(location).await? });
         }
         let is_single = config.is_single();
-        let log_bytes_max = config.backup_log_max.unwrap_or(shipper::LOG_BYTES_MAX);
-        let options = shipper::Options { log_bytes_max, ..shipper::Options::default() };
+        let options = shipping(&config.shipping);
         Ok(Self { destinations, options, is_single })
     }
 

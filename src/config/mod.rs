@@ -29,8 +29,8 @@ pub struct Config {
     pub read_only: bool,
     /// Where every commit is shipped to.
     pub backups: Vec<Location>,
-    /// What is kept locally, in bytes, for stores that are away; none if nothing was said.
-    pub backup_log_max: Option<u64>,
+    /// How they are shipped.
+    pub shipping: Shipping,
     /// How often each backup is restored and compared with its file; never if zero.
     pub verify_interval: Duration,
     /// Whole copies that are made again and again.
@@ -78,6 +78,21 @@ pub struct CopiesLayer {
     url: String,
     schedule: String,
     keep: Option<NonZeroUsize>,
+}
+
+/// How commits are shipped; none where nothing was said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shipping {
+    /// What is kept locally, in bytes, for stores that are away.
+    pub log_max: Option<u64>,
+    /// Commits that follow each other closer than this are stored together.
+    pub sync_interval: Option<Duration>,
+    /// How much time a file of level 1, 2, ... covers, ascending.
+    pub levels: Option<Vec<Duration>>,
+    /// How often the whole database is stored.
+    pub snapshot_interval: Option<Duration>,
+    /// Every moment of so much time can be restored.
+    pub retention: Option<Duration>,
 }
 
 /// Where strangers come in, and how they prove who they are.
@@ -134,6 +149,14 @@ pub struct Layer {
     pub verify_interval: Option<String>,
     /// Whole copies that are made by a schedule.
     pub copies: Option<Vec<CopiesLayer>>,
+    /// Commits that follow each other closer than this are stored together, as `1s` or `500ms`.
+    pub sync_interval: Option<String>,
+    /// How much time a file of level 1, 2, ... of a backup covers, as `["30s", "5min", "1h"]`.
+    pub backup_levels: Option<Vec<String>>,
+    /// How often the whole database is stored, as `24h`.
+    pub snapshot_interval: Option<String>,
+    /// Every moment of so much time can be restored, as `7d`.
+    pub backup_retention: Option<String>,
     /// The URL of the backup to serve a replica of.
     pub follow: Option<String>,
 }
@@ -200,6 +223,17 @@ pub enum Error {
     /// There is nowhere to ship to.
     #[error("nowhere to ship to: neither a backup nor copies")]
     NoBackup,
+    /// A time is too short to be meant.
+    #[error("{what} cannot be shorter than {least}")]
+    ShortTime {
+        /// Which setting.
+        what: &'static str,
+        /// The least it can be.
+        least: &'static str,
+    },
+    /// The levels of a backup are out of order, or too many.
+    #[error("backup_levels: at most 8, each longer than the one before, the first at least 1s")]
+    BadLevels,
     /// A replica does not ship.
     #[error("a replica cannot be backed up: give either a backup or what to follow")]
     FollowAndBackup,
@@ -244,6 +278,10 @@ impl Layer {
             backup_log_max: self.backup_log_max.or(lower.backup_log_max),
             verify_interval: self.verify_interval.or(lower.verify_interval),
             copies: self.copies.or(lower.copies),
+            sync_interval: self.sync_interval.or(lower.sync_interval),
+            backup_levels: self.backup_levels.or(lower.backup_levels),
+            snapshot_interval: self.snapshot_interval.or(lower.snapshot_interval),
+            backup_retention: self.backup_retention.or(lower.backup_retention),
             follow: self.follow.or(lower.follow),
         }
     }
@@ -267,10 +305,10 @@ impl Layer {
     /// Something needed is missing, or two things do not go together.
     pub fn check(self) -> Result<Config, Error> {
         let listener = self.listener()?;
+        let shipping = self.shipping()?;
         let backups = self.backup.unwrap_or_default();
         let backups =
             backups.iter().map(|url| Location::parse(url)).collect::<Result<Vec<_>, _>>()?;
-        let backup_log_max = self.backup_log_max.as_deref().map(size).transpose()?;
         let verify_interval = self.verify_interval.as_deref().map(duration).transpose()?;
         let verify_interval = verify_interval.unwrap_or(VERIFY_INTERVAL);
         let copies = self.copies.unwrap_or_default().into_iter().map(CopiesLayer::check);
@@ -291,10 +329,28 @@ impl Layer {
             listener,
             read_only,
             backups,
-            backup_log_max,
+            shipping,
             verify_interval,
             copies,
             follow,
+        })
+    }
+
+    fn shipping(&self) -> Result<Shipping, Error> {
+        let at_least = |text: &Option<String>, what, least| {
+            let given = text.as_deref().map(duration).transpose()?;
+            match given.filter(|given| duration(least).is_ok_and(|least| *given < least)) {
+                Some(_) => Err(Error::ShortTime { what, least }),
+                None => Ok(given),
+            }
+        };
+        let levels = self.backup_levels.as_ref().map(|levels| levels_of(levels)).transpose()?;
+        Ok(Shipping {
+            log_max: self.backup_log_max.as_deref().map(size).transpose()?,
+            sync_interval: at_least(&self.sync_interval, "sync_interval", "10ms")?,
+            levels,
+            snapshot_interval: at_least(&self.snapshot_interval, "snapshot_interval", "1min")?,
+            retention: at_least(&self.backup_retention, "backup_retention", "1min")?,
         })
     }
 
@@ -359,6 +415,16 @@ fn duration(text: &str) -> Result<Duration, Error> {
     read.map(Duration::from_millis).ok_or_else(|| Error::BadDuration(text.to_owned()))
 }
 
+/// The times of levels, of which there is room for eight.
+fn levels_of(texts: &[String]) -> Result<Vec<Duration>, Error> {
+    const LEVELS_MAX: usize = 8;
+    let levels = texts.iter().map(|text| duration(text)).collect::<Result<Vec<_>, _>>()?;
+    let ascending = levels.is_sorted_by(|a, b| a < b);
+    let long = levels.first().is_none_or(|first| *first >= Duration::from_secs(1));
+    let ok = ascending && long && levels.len() <= LEVELS_MAX;
+    if ok { Ok(levels) } else { Err(Error::BadLevels) }
+}
+
 /// A size in bytes, in PostgreSQL's units of 1024.
 fn size(text: &str) -> Result<u64, Error> {
     const UNITS: [(&str, u64); 4] =
@@ -408,6 +474,30 @@ mod tests {
                 error(&format!("paths = ['a']\nverify_interval = '{text}'")).contains("no span")
             );
         }
+    }
+
+    #[test]
+    fn times_of_shipping() {
+        for (text, ms) in [("5ms", 5), ("3 s", 3000), ("2min", 120_000), ("7d", 604_800_000)] {
+            assert_eq!(duration(text).unwrap(), Duration::from_millis(ms));
+        }
+        let text = "paths = ['a']\nsync_interval = '500ms'\nbackup_levels = ['30s', '1h']\n\
+                    snapshot_interval = '12h'\nbackup_retention = '30d'";
+        let shipping = layer(text).check().unwrap().shipping;
+        assert_eq!(shipping.sync_interval, Some(Duration::from_millis(500)));
+        assert_eq!(shipping.levels, Some([30, 3600].map(Duration::from_secs).to_vec()));
+        assert_eq!(shipping.snapshot_interval, Some(Duration::from_secs(12 * 3600)));
+        assert_eq!(shipping.retention, Some(Duration::from_secs(30 * 86_400)));
+        let levels = |text: &str| layer(&format!("paths = ['a']\nbackup_levels = {text}")).check();
+        assert_eq!(levels("[]").unwrap().shipping.levels, Some(vec![]));
+        for wrong in ["['5min', '30s']", "['1s', '1s']", "['5ms']"] {
+            assert!(matches!(levels(wrong), Err(Error::BadLevels)), "{wrong}");
+        }
+        for wrong in ["", "5", "s", "5 m", "-1s", "1 fortnight", "999999999999999999d"] {
+            let text = format!("paths = ['a']\nbackup_retention = '{wrong}'");
+            assert!(error(&text).contains("no span"), "{wrong}");
+        }
+        assert!(error("paths = ['a']\nsync_interval = '1ms'").contains("shorter than 10ms"));
     }
 
     #[test]

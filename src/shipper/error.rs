@@ -1,6 +1,6 @@
 //! Why a file is not shipped at the moment.
 
-use crate::ltx::Txid;
+use crate::ltx::{Name, Pgno, Txid};
 use crate::{ltx, sqlite, store, wal};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -71,6 +71,53 @@ pub enum Error {
     /// The destination has other content under a number that was about to be used.
     #[error("ship: another writer has stored transaction {0} in this place")]
     Conflict(Txid),
+    /// Another writer has the lease, and renews it.
+    #[error("ship: {by} writes to this backup: waiting until it stops")]
+    Held {
+        /// Who.
+        by: String,
+    },
+    /// Another writer has taken the lease over.
+    #[error(
+        "ship: {by} has taken over this backup: nothing more is written to it from here; stop one of \
+         the two and start egret again"
+    )]
+    Fenced {
+        /// Who.
+        by: String,
+    },
+    /// Every destination is another writer's.
+    #[error(
+        "ship {}: other processes write to all its backups: nothing is shipped until egret is \
+         started again",
+        path.display()
+    )]
+    Taken {
+        /// The database.
+        path: PathBuf,
+    },
+    /// What stands in the place of the lease is none.
+    #[error(
+        "ship: {key} is damaged, or not egret's: delete it if nobody else writes to this backup"
+    )]
+    Lease {
+        /// The object.
+        key: String,
+    },
+    /// A local file lacks a page that the database grew by, or is another than its name says.
+    #[error("ship: local file {name} lacks page {pgno}: the whole database is shipped instead")]
+    Unsound {
+        /// The file.
+        name: Name,
+        /// The page; 0 if it is another file.
+        pgno: Pgno,
+    },
+    /// A store says that it deleted what is still there.
+    #[error("ship: the store says it deleted {count} files that are still there")]
+    NotDeleted {
+        /// How many.
+        count: usize,
+    },
     /// The shipper was stopped.
     #[error("ship: stopped")]
     Stopped,
@@ -83,6 +130,15 @@ impl Error {
     /// Nothing is wrong: there is nothing to take yet, or somebody is not done yet.
     pub(super) fn is_early(&self) -> bool {
         matches!(self, Self::Vacant { .. } | Self::Unnumbered { .. } | Self::Busy { .. })
+    }
+
+    /// A local file is damaged, and will be tomorrow.
+    pub(super) fn is_damage(&self) -> bool {
+        match self {
+            Self::Ltx(ltx::Error::Io(error)) => error.kind() == io::ErrorKind::UnexpectedEof,
+            Self::Ltx(_) | Self::Unsound { .. } => true,
+            _ => false,
+        }
     }
 
     /// Wraps an I/O error with the path it is about.

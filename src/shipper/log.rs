@@ -107,12 +107,12 @@ impl Log {
         self.directory.join(name.to_string())
     }
 
-    /// When a file's transactions were taken, by its header; none if there is no such file.
-    pub(super) fn timestamp_ms(&self, name: Name) -> Result<Option<i64>, Error> {
+    /// The header of a file; none if there is no such file.
+    pub(super) fn header(&self, name: Name) -> Result<Option<Header>, Error> {
         let path = self.path(name);
         let mut bytes = [0; HEADER_LEN];
         match File::open(&path).and_then(|mut file| file.read_exact(&mut bytes)) {
-            Ok(()) => Ok(Some(Header::decode(&bytes)?.timestamp_ms)),
+            Ok(()) => Ok(Some(Header::decode(&bytes)?)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::io(&path)(error)),
         }
@@ -131,28 +131,9 @@ impl Log {
         read().map_err(Error::io(&path))
     }
 
-    /// Writes a snapshot with the pages of a file that holds the whole database, under the name of
-    /// all transactions up to it, for the destination of this number.
-    pub(super) fn as_snapshot(
-        &self,
-        full: Name,
-        destination: usize,
-    ) -> Result<(Name, PathBuf), Error> {
-        let source = self.path(full);
-        let file = File::open(&source).map_err(Error::io(&source))?;
-        let mut decoder = Decoder::new(BufReader::new(file))?;
-        let header = Header { min_txid: Txid(1), ..decoder.header().clone() };
-        let name = header.name();
-        let target = self.directory.join(format!("{name}.{destination}.tmp"));
-        let file = File::create(&target).map_err(Error::io(&target))?;
-        let mut encoder = Encoder::new(BufWriter::new(file), header, self.encoding)?;
-        let mut page = Vec::new();
-        while let Some(pgno) = decoder.next_page(&mut page)? {
-            encoder.page(pgno, &page)?;
-        }
-        decoder.finish()?;
-        encoder.finish()?;
-        Ok((name, target))
+    /// How pages are stored.
+    pub(super) fn encoding(&self) -> PageEncoding {
+        self.encoding
     }
 
     /// Deletes a file; it is no error if it is gone.

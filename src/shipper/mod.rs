@@ -7,7 +7,10 @@
 //! * A thread for each file (`worker`) runs the state machine that reads the log (`tail`) and
 //!   writes a local LTX file for each batch of commits (`log`).
 //! * A task for each destination (`upload`) carries local files to its store, by a cursor of its
-//!   own.
+//!   own, after each was read back and checked (`proof`).
+//! * What is stored is merged over longer and longer times, copied whole once a day, and deleted
+//!   when no restore of the window needs it ([`ladder`], [`retention`], `maintenance`).
+//! * One writer at a time has a destination; a second one is kept out (`lease`).
 //! * Nothing happens while nothing is committed.
 //!
 //! To a foreign process the shipper is a reader that moves on once in a sync interval: a checkpoint
@@ -23,16 +26,27 @@
 //! `.<file>-egret/` beside it and may be deleted at any moment: the numbers continue after those of
 //! the destination, with a file that holds the whole database.
 
+mod bell;
 mod error;
+mod glance;
+pub mod ladder;
+mod lease;
 mod locate;
 mod log;
+mod maintenance;
+mod merge;
 pub mod plan;
 pub mod points;
 mod progress;
+mod proof;
 pub mod proven;
+mod prune;
 pub mod restore;
-mod retention;
+pub mod retention;
 pub mod rolling;
+mod schedule;
+mod site;
+mod snapshot;
 mod status;
 mod sums;
 pub mod survey;
@@ -43,12 +57,14 @@ mod watch;
 mod worker;
 
 pub use error::Error;
+pub use ladder::Ladder;
 pub use log::state_directory;
 pub use status::{DestinationStatus, Failure, Status};
 
 use crate::ltx::{PageEncoding, Txid};
 use crate::store::Replica;
 use progress::Shared;
+use site::Site;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -56,9 +72,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
-/// A batch costs two new files and three syncs however small it is; with the upload behind it a
-/// commit is stored within a second.
-const SYNC_INTERVAL: Duration = Duration::from_millis(750);
+/// A batch costs two new files and three syncs, and a request, however small it is.
+pub const SYNC_INTERVAL: Duration = Duration::from_secs(1);
+/// While they are there, what is merged need not be read from the store: a little longer than
+/// level 2 of [`Ladder::default`] waits.
+const LOCAL_RETENTION: Duration = Duration::from_secs(400);
+/// How long stopping waits for a store that does not take back a lease.
+const RELEASE_PATIENCE: Duration = Duration::from_secs(2);
 /// More than SQLite's own 1000: a checkpoint here syncs twice as often, since most of it happens
 /// while writers go on. Not much more: as long as the log's file grows each sync of it is dearer.
 const CHECKPOINT_PAGES: u64 = 2000;
@@ -126,6 +146,10 @@ pub struct Options {
     pub log_bytes_max: u64,
     /// How often local files are looked through.
     pub prune_interval: Duration,
+    /// Another writer that has not been heard of for so long is replaced.
+    pub lease_term: Duration,
+    /// How what was stored is merged, copied and deleted.
+    pub ladder: Ladder,
     /// How pages are stored; frames are for readers older than Litestream 0.5.16.
     pub encoding: PageEncoding,
 }
@@ -139,9 +163,11 @@ impl Default for Options {
             truncate_bytes: 64 << 20,
             warn_bytes: 512 << 20,
             batch_bytes_max: 64 << 20,
-            local_retention: Duration::from_secs(300),
+            local_retention: LOCAL_RETENTION,
             log_bytes_max: LOG_BYTES_MAX,
             prune_interval: Duration::from_secs(10),
+            lease_term: lease::TERM,
+            ladder: Ladder::default(),
             encoding: PageEncoding::Block,
         }
     }
@@ -151,6 +177,7 @@ impl Default for Options {
 pub struct Shipper {
     shared: Arc<Shared>,
     worker: Mutex<Option<JoinHandle<()>>>,
+    sites: Vec<Arc<Site>>,
     uploads: Vec<AbortHandle>,
     replicas: Vec<Replica>,
     runtime: Handle,
@@ -172,18 +199,19 @@ impl Shipper {
         let names = destinations.iter().map(|destination| destination.name.clone());
         let shared = Arc::new(Shared::open(path, names.collect(), options, hooks)?);
         let replicas = destinations.iter().map(|destination| destination.replica.clone()).collect();
-        let uploads = destinations.into_iter().enumerate().map(|(index, destination)| {
-            let task = upload::run(Arc::clone(&shared), index, destination.replica);
-            runtime.spawn(task).abort_handle()
+        let sites = destinations.into_iter().enumerate().map(|(index, destination)| {
+            Site::new(Arc::clone(&shared), index, destination.replica, runtime.clone())
         });
-        let uploads = uploads.collect();
+        let sites: Vec<_> = sites.collect();
+        let upload = |site: &Arc<Site>| runtime.spawn(upload::run(Arc::clone(site))).abort_handle();
+        let uploads = sites.iter().map(upload).collect();
         let worked = Arc::clone(&shared);
         let worker = std::thread::Builder::new()
             .name("shipper".to_owned())
             .spawn(move || worker::run(&worked))
             .map_err(Error::io(path))?;
         let (worker, runtime) = (Mutex::new(Some(worker)), runtime.clone());
-        Ok(Arc::new(Self { shared, worker, uploads, replicas, runtime }))
+        Ok(Arc::new(Self { shared, worker, sites, uploads, replicas, runtime }))
     }
 
     /// A transaction was committed. Costs next to nothing; anybody may call it at any time.
@@ -236,6 +264,29 @@ impl Shipper {
         Ok(txid)
     }
 
+    /// Stores the whole database in every destination as it is now, and returns the number of its
+    /// last transaction. Writers go on meanwhile. Blocks the thread.
+    ///
+    /// # Errors
+    /// If a store fails, another writer has it, or the deadline passes.
+    pub fn snapshot(&self, deadline: Instant) -> Result<Txid, Error> {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        for site in &self.sites {
+            let (site, sender) = (Arc::clone(site), sender.clone());
+            self.runtime.spawn(async move {
+                // Nobody waits any more if that took long.
+                sender.send(maintenance::take_snapshot(&site).await).unwrap_or_default();
+            });
+        }
+        drop(sender);
+        for _ in &self.sites {
+            let left = deadline.saturating_duration_since(Instant::now());
+            receiver.recv_timeout(left).unwrap_or(Err(Error::Late))?;
+        }
+        let snapshots = self.status().destinations.into_iter().filter_map(|d| d.snapshot);
+        Ok(snapshots.map(|(txid, _)| txid).min().unwrap_or_default())
+    }
+
     /// How it goes.
     #[must_use]
     pub fn status(&self) -> Status {
@@ -250,14 +301,22 @@ impl Shipper {
         let worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner).take();
         let ended = worker.is_none_or(|worker| worker.join().is_ok());
         let stored = ended && self.shared.is_stored();
-        self.uploads.iter().for_each(AbortHandle::abort);
+        self.end_tasks();
+        for site in &self.sites {
+            site.release_lease(RELEASE_PATIENCE);
+        }
         stored
+    }
+
+    fn end_tasks(&self) {
+        self.uploads.iter().for_each(AbortHandle::abort);
+        self.sites.iter().for_each(|site| site.stop());
     }
 }
 
 impl Drop for Shipper {
     fn drop(&mut self) {
         self.shared.stop(None);
-        self.uploads.iter().for_each(AbortHandle::abort);
+        self.end_tasks();
     }
 }

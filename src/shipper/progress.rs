@@ -1,80 +1,20 @@
 //! What the worker, the uploads and those who wait for them tell each other.
 
+use super::bell::Bell;
 use super::log::Log;
 use super::proven::{self, Proven};
+use super::snapshot::Pinned;
 use super::status::{DestinationStatus, Failure, Status};
 use super::verify::VerifyError;
 use super::{Error, Hooks, Options};
 use crate::ltx::{Name, Txid};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread::Thread;
-use std::time::Instant;
-use tokio::sync::watch;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::{oneshot, watch};
 
-/// Wakes the worker.
-#[derive(Debug, Default)]
-pub(super) struct Bell {
-    pending: AtomicBool,
-    urgent: AtomicBool,
-    stop: AtomicBool,
-    /// After it was told to stop: how long it may try to.
-    stop_by: Mutex<Option<Instant>>,
-    worker: OnceLock<Thread>,
-}
-
-impl Bell {
-    /// Something was committed: look within the sync interval.
-    pub(super) fn ring(&self) {
-        // The swap orders this commit before the look that clears the flag.
-        if !self.pending.swap(true, Ordering::AcqRel) {
-            self.unpark();
-        }
-    }
-
-    /// Somebody waits: look at once.
-    pub(super) fn ring_urgently(&self) {
-        self.urgent.store(true, Ordering::Release);
-        self.pending.store(true, Ordering::Release);
-        self.unpark();
-    }
-
-    pub(super) fn is_pending(&self) -> bool {
-        self.pending.load(Ordering::Acquire)
-    }
-
-    pub(super) fn is_urgent(&self) -> bool {
-        self.urgent.load(Ordering::Acquire)
-    }
-
-    pub(super) fn is_stopped(&self) -> bool {
-        self.stop.load(Ordering::Acquire)
-    }
-
-    /// Until when the worker, told to stop, tries to bring everything to its end.
-    pub(super) fn stop_by(&self) -> Option<Instant> {
-        *self.stop_by.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Names the thread to wake.
-    pub(super) fn hang(&self) {
-        // A bell has one worker; a second call would name the same thread.
-        self.worker.get_or_init(std::thread::current);
-    }
-
-    /// Before a look.
-    pub(super) fn clear(&self) {
-        self.urgent.swap(false, Ordering::AcqRel);
-        self.pending.swap(false, Ordering::AcqRel);
-    }
-
-    fn unpark(&self) {
-        if let Some(worker) = self.worker.get() {
-            worker.unpark();
-        }
-    }
-}
+/// How long a snapshot waits until the file can be read.
+const PIN_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Shared by the worker and the uploads of one file.
 pub(super) struct Shared {
@@ -88,7 +28,7 @@ pub(super) struct Shared {
     news: watch::Sender<u64>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     /// The newest local file.
     newest: Txid,
@@ -100,6 +40,8 @@ struct State {
     base: Option<Txid>,
     full_wanted: bool,
     destinations: Vec<DestinationState>,
+    /// Who waits for a read transaction.
+    pins: Vec<oneshot::Sender<Pinned>>,
     looks_asked: u64,
     looks_done: u64,
     stopped: bool,
@@ -112,9 +54,20 @@ struct DestinationState {
     contacted: bool,
     /// It was away for too long: nothing is kept for it until it answers.
     cut: bool,
+    /// Another writer has it.
+    fenced: bool,
+    /// Since when something is on its way to it.
+    busy: Option<Instant>,
     /// Local files up to here are of no use to it; only a full one above is.
     full_above: Option<Txid>,
     status: DestinationStatus,
+}
+
+impl DestinationState {
+    /// It has what was shipped from here up to this number.
+    fn has(&self, txid: Txid) -> bool {
+        self.contacted && self.full_above.is_none() && self.status.stored >= txid
+    }
 }
 
 /// What an upload does next.
@@ -125,6 +78,14 @@ pub(super) enum Job {
     /// Store a local file that holds the whole database, and the same as a snapshot: the
     /// destination lacks what came before.
     PutFull(Name),
+}
+
+impl Job {
+    pub(super) fn name(self) -> Name {
+        match self {
+            Self::Put(name) | Self::PutFull(name) => name,
+        }
+    }
 }
 
 impl Shared {
@@ -160,9 +121,7 @@ impl Shared {
     /// Asks the worker to stop when everything is stored, at the latest at the deadline; without
     /// one, after a last look.
     pub(super) fn stop(&self, until: Option<Instant>) {
-        *self.bell.stop_by.lock().unwrap_or_else(PoisonError::into_inner) = until;
-        self.bell.stop.store(true, Ordering::Release);
-        self.bell.ring_urgently();
+        self.bell.stop(until);
     }
 
     // The worker's side.
@@ -243,7 +202,7 @@ impl Shared {
     /// Up to where nobody needs local files any more.
     pub(super) fn stored_everywhere(&self) -> Txid {
         let state = self.lock();
-        let waiting = state.destinations.iter().filter(|d| !d.cut);
+        let waiting = state.destinations.iter().filter(|d| !d.cut && !d.fenced);
         waiting.map(|d| d.status.stored).min().unwrap_or(state.newest)
     }
 
@@ -257,7 +216,8 @@ impl Shared {
     pub(super) fn cut_off(&self) -> bool {
         let mut state = self.lock();
         let newest = state.newest;
-        let behind = state.destinations.iter_mut().filter(|d| !d.cut && d.status.stored < newest);
+        let live = state.destinations.iter_mut().filter(|d| !d.cut && !d.fenced);
+        let behind = live.filter(|d| d.status.stored < newest);
         let Some(furthest) = behind.min_by_key(|d| d.status.stored) else { return false };
         (furthest.cut, furthest.contacted) = (true, false);
         let (file, destination) = (self.database.display(), &furthest.status.name);
@@ -276,7 +236,27 @@ impl Shared {
     /// Nothing is kept for any destination.
     pub(super) fn is_paused(&self) -> bool {
         let state = self.lock();
-        !state.destinations.is_empty() && state.destinations.iter().all(|d| d.cut)
+        !state.destinations.is_empty() && state.destinations.iter().all(|d| d.cut || d.fenced)
+    }
+
+    /// All destinations are other writers'.
+    pub(super) fn is_fenced(&self) -> bool {
+        let state = self.lock();
+        !state.destinations.is_empty() && state.destinations.iter().all(|d| d.fenced)
+    }
+
+    /// Since when something is on its way to every destination: what is committed meanwhile gathers
+    /// for the next file.
+    pub(super) fn busy_since(&self) -> Option<Instant> {
+        let state = self.lock();
+        let live = state.destinations.iter().filter(|d| !d.cut && !d.fenced);
+        let since: Option<Vec<_>> = live.map(|d| d.busy).collect();
+        since?.into_iter().max()
+    }
+
+    /// Who waits for a read transaction.
+    pub(super) fn take_pins(&self) -> Vec<oneshot::Sender<Pinned>> {
+        std::mem::take(&mut self.lock().pins)
     }
 
     /// The worker has ended.
@@ -292,20 +272,24 @@ impl Shared {
         self.news.subscribe()
     }
 
-    /// A destination has said how far it is.
-    pub(super) fn contacted(&self, index: usize, newest: Txid) {
+    /// A destination has said how far it is: by its files of level 0, and by any. It is sound if,
+    /// as far as was looked, what it has is what was shipped from here.
+    pub(super) fn contacted(&self, index: usize, stored: Txid, newest: Txid, is_sound: bool) {
         let mut state = self.lock();
         state.floor = Some(state.floor.unwrap_or_default().max(newest));
-        let (base, local) = (state.base, state.newest);
+        let (base, local, full) = (state.base, state.newest, state.full);
         let Some(destination) = state.destinations.get_mut(index) else { return };
         let was_cut = std::mem::take(&mut destination.cut);
         destination.contacted = true;
-        destination.status.stored = newest;
-        let diverged = was_cut || base.is_some_and(|base| newest > base);
-        if diverged {
+        let own = destination.status.stored_ms.map_or(Txid(0), |_| destination.status.stored);
+        destination.status.stored = stored;
+        let diverged = was_cut || base.is_some_and(|base| newest > base.max(own));
+        if full > newest && (diverged || !is_sound) {
+            destination.full_above = Some(newest);
+        } else if diverged || !is_sound {
             destination.full_above = Some(newest.max(local));
             state.full_wanted = true;
-        } else if newest == local {
+        } else if stored == local {
             destination.status.behind_since_ms = None;
         }
         drop(state);
@@ -315,6 +299,14 @@ impl Shared {
 
     /// What to store next.
     pub(super) fn next_job(&self, index: usize) -> Option<Job> {
+        let job = self.find_job(index);
+        if let Some(destination) = self.lock().destinations.get_mut(index) {
+            destination.busy = job.map(|_| Instant::now());
+        }
+        job
+    }
+
+    fn find_job(&self, index: usize) -> Option<Job> {
         let mut state = self.lock();
         let (newest, full) = (state.newest, state.full);
         let destination = state.destinations.get(index).filter(|d| d.contacted)?;
@@ -324,9 +316,14 @@ impl Shared {
         }
         let next = Name::single(stored.next());
         match destination.full_above {
+            None if next.max == full && self.log.path(next).exists() => {
+                return Some(Job::PutFull(next));
+            }
             None if self.log.path(next).exists() => return Some(Job::Put(next)),
             Some(above) if full <= above => {}
-            _ if full > stored => return Some(Job::PutFull(Name::single(full))),
+            _ if full > stored && self.log.path(Name::single(full)).exists() => {
+                return Some(Job::PutFull(Name::single(full)));
+            }
             _ => {}
         }
         state.full_wanted = true;
@@ -341,7 +338,7 @@ impl Shared {
         let mut state = self.lock();
         let newest = state.newest;
         if let Some(destination) = state.destinations.get_mut(index) {
-            destination.full_above = None;
+            (destination.full_above, destination.busy) = (None, None);
             let status = &mut destination.status;
             status.stored = txid;
             status.stored_ms = Some(now);
@@ -352,7 +349,7 @@ impl Shared {
         }
         drop(state);
         self.changed.notify_all();
-        if self.bell.is_stopped() {
+        if self.bell.is_stopped() || self.bell.is_urgent() {
             self.bell.unpark();
         }
     }
@@ -397,6 +394,76 @@ impl Shared {
         }
     }
 
+    /// A local file cannot be used: what comes after it only as a whole.
+    pub(super) fn damaged(&self, index: usize, txid: Txid) {
+        let mut state = self.lock();
+        let newest = state.newest.max(txid);
+        let Some(destination) = state.destinations.get_mut(index) else { return };
+        destination.full_above = Some(newest);
+        state.full_wanted = true;
+        drop(state);
+        self.bell.ring_urgently();
+    }
+
+    /// A destination is another writer's.
+    pub(super) fn fenced(&self, index: usize) {
+        if let Some(destination) = self.lock().destinations.get_mut(index) {
+            destination.fenced = true;
+            destination.status.is_fenced = true;
+        }
+        self.changed.notify_all();
+    }
+
+    // The side of maintenance.
+
+    /// How far a destination is.
+    pub(super) fn stored_at(&self, index: usize) -> Txid {
+        self.lock().destinations.get(index).map_or(Txid(0), |d| d.status.stored)
+    }
+
+    pub(super) fn has_lease(&self, index: usize, epoch: u64) {
+        self.with_status(index, |status| status.epoch = epoch);
+    }
+
+    pub(super) fn merged(&self, index: usize) {
+        self.with_status(index, |status| status.merged_count += 1);
+    }
+
+    pub(super) fn deleted(&self, index: usize, count: usize) {
+        self.with_status(index, |status| status.deleted_count += count as u64);
+    }
+
+    pub(super) fn snapshot_stored(&self, index: usize, txid: Txid) {
+        let now = self.hooks.now_ms();
+        self.with_status(index, |status| {
+            status.snapshot = Some((txid, now));
+            status.snapshot_count += 1;
+        });
+    }
+
+    /// Maintenance failed.
+    pub(super) fn maintenance_failed(&self, index: usize, error: &Error) {
+        let failure = self.failure(Txid(0), error);
+        self.with_status(index, |status| status.maintenance_failure = Some(failure));
+    }
+
+    fn with_status(&self, index: usize, change: impl FnOnce(&mut DestinationStatus)) {
+        if let Some(destination) = self.lock().destinations.get_mut(index) {
+            change(&mut destination.status);
+        }
+    }
+
+    /// Waits for a read transaction of which it is known what it sees.
+    pub(super) async fn pin(&self) -> Result<Pinned, Error> {
+        let (sender, receiver) = oneshot::channel();
+        self.lock().pins.push(sender);
+        self.bell.ring_urgently();
+        match tokio::time::timeout(PIN_PATIENCE, receiver).await {
+            Ok(Ok(pinned)) => Ok(pinned),
+            Ok(Err(_)) | Err(_) => Err(Error::Late),
+        }
+    }
+
     // The side of those who wait.
 
     pub(super) fn wait_logged(&self, deadline: Option<Instant>) -> Result<Txid, Error> {
@@ -419,7 +486,7 @@ impl Shared {
                 .destinations
                 .iter()
                 .filter(|d| names.is_empty() || names.contains(&d.status.name));
-            required.all(|d| d.contacted && d.status.stored >= txid).then_some(txid)
+            required.all(|d| d.has(txid)).then_some(txid)
         })
     }
 
@@ -428,8 +495,8 @@ impl Shared {
         let state = self.lock();
         // Of a file that never had a page there is nothing to store, wherever that would be.
         let nothing = state.newest == Txid(0);
-        let stored = |d: &DestinationState| d.contacted && d.status.stored >= state.newest;
-        state.status.error.is_none() && (nothing || state.destinations.iter().all(stored))
+        let is_stored = state.destinations.iter().all(|d| d.has(state.newest));
+        state.status.error.is_none() && (nothing || is_stored)
     }
 
     pub(super) fn status(&self) -> Status {

@@ -41,6 +41,20 @@ pub struct DestinationStatus {
     pub failed_count: u64,
     /// The last attempt that failed.
     pub failure: Option<Failure>,
+    /// How often the writer of this destination has changed; 0 before this one writes.
+    pub epoch: u64,
+    /// Another writer has this destination: nothing more is stored from here.
+    pub is_fenced: bool,
+    /// The newest snapshot that this process stored, and when, in milliseconds since 1970.
+    pub snapshot: Option<(Txid, i64)>,
+    /// Snapshots stored by this process.
+    pub snapshot_count: u64,
+    /// Files that this process merged others into.
+    pub merged_count: u64,
+    /// Files that this process deleted because no restore needs them.
+    pub deleted_count: u64,
+    /// The last time that merging, a snapshot or deleting failed.
+    pub maintenance_failure: Option<Failure>,
     /// Since when, in milliseconds since 1970, there are transactions that it has not; none if it
     /// has all.
     pub behind_since_ms: Option<i64>,

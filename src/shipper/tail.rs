@@ -16,17 +16,17 @@
 //!
 //! No thread, no waiting, no store: [`super::worker`] calls it.
 
+use super::glance::{Glance, Identity, identity};
 use super::log::{Log, Newest};
+use super::snapshot::Pinned;
 use super::{Error, Hooks, Options};
 use crate::ltx::{self, Header, NO_CHECKSUM, Name, Txid, lock_page};
-use crate::sqlite::{Checkpoint, Checkpointed, Keeper};
+use crate::sqlite::{Checkpoint, Checkpointed, Keeper, Pin};
 use crate::wal::{Batch, Position, Salts, WAL_HEADER_LEN, WalReader};
 use std::fs::{self, File};
 use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 /// The follower of one file's log.
 pub(super) struct Tail {
@@ -42,9 +42,6 @@ pub(super) struct Tail {
     /// What the index said when the mark was last moved; none if it was taken otherwise.
     settled: Option<Checkpointed>,
 }
-
-/// Device and inode.
-type Identity = (u64, u64);
 
 /// How far the log was read.
 #[derive(Clone, Copy, Debug)]
@@ -196,6 +193,34 @@ impl Tail {
         Ok(name)
     }
 
+    /// Begins a read transaction of which it is known what it sees: what the newest local file led
+    /// to. Writers wait only until it has begun.
+    pub(super) fn pin(
+        &mut self,
+        wrote: &mut dyn FnMut(Name),
+    ) -> Result<Result<Pinned, Lost>, Error> {
+        let pin = Pin::open(&self.database)?;
+        let lost = self.with_writers_out(|tail| {
+            let lost = tail.drain(wrote)?;
+            pin.begin()?;
+            Ok(lost)
+        })?;
+        if let Some(lost) = lost {
+            return Ok(Err(lost));
+        }
+        let (page_size, commit) = pin.size()?;
+        let header = Header {
+            flags: NO_CHECKSUM,
+            page_size,
+            commit,
+            min_txid: self.txid,
+            max_txid: self.txid,
+            timestamp_ms: self.hooks.now_ms(),
+            ..Header::default()
+        };
+        Ok(Ok(Pinned::new(pin, header)))
+    }
+
     /// Moves the read mark to where the log was read to, if that is its end: onto its last frame,
     /// which lets a checkpoint copy all of it, or onto the whole file once all is copied, which lets
     /// the log be started over. True if somebody may be copying, and want that soon.
@@ -327,18 +352,23 @@ impl Tail {
     }
 
     /// Reads to the end of the log while writers are out.
-    fn drain_and_seal(&mut self, wrote: &mut dyn FnMut(Name)) -> Result<Option<Lost>, Error> {
+    fn drain(&mut self, wrote: &mut dyn FnMut(Name)) -> Result<Option<Lost>, Error> {
         loop {
             match self.sync()? {
                 Synced::Wrote(name, _) => wrote(name),
                 Synced::Lost(lost) => return Ok(Some(lost)),
-                Synced::Nothing => break,
+                Synced::Nothing => return Ok(None),
             }
         }
-        if let Some(place) = &mut self.place {
+    }
+
+    /// The same under a mark that was taken while writers were out.
+    fn drain_and_seal(&mut self, wrote: &mut dyn FnMut(Name)) -> Result<Option<Lost>, Error> {
+        let lost = self.drain(wrote)?;
+        if let Some(place) = self.place.as_mut().filter(|_| lost.is_none()) {
             place.sealed = true;
         }
-        Ok(None)
+        Ok(lost)
     }
 
     /// Where the newest local file ends in the log, if nothing can have been missed since.
@@ -516,44 +546,6 @@ fn with_growth(
         }
         Some((next, written.next_if(|&(pgno, _)| pgno == next).map(|(_, offset)| offset)))
     })
-}
-
-fn identity(database: &Path) -> Result<Identity, Error> {
-    match fs::metadata(database) {
-        Ok(metadata) => Ok((metadata.dev(), metadata.ino())),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            Err(Error::Replaced { path: database.to_owned() })
-        }
-        Err(error) => Err(Error::io(database)(error)),
-    }
-}
-
-/// How long a checkpoint may take from its last write to its end.
-const SYNC_TIME: Duration = Duration::from_secs(10);
-
-/// What the file system says of a file and its log, without SQLite.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Glance {
-    identity: Option<Identity>,
-    written: Option<SystemTime>,
-    wal: Option<(u64, SystemTime)>,
-}
-
-impl Glance {
-    fn at(database: &Path, wal: &Path) -> Self {
-        let database = fs::metadata(database).ok();
-        Self {
-            identity: database.as_ref().map(|m| (m.dev(), m.ino())),
-            written: database.and_then(|m| m.modified().ok()),
-            wal: fs::metadata(wal).ok().and_then(|m| Some((m.len(), m.modified().ok()?))),
-        }
-    }
-
-    /// Something was copied from the log into the file a moment ago.
-    fn was_just_copied(&self) -> bool {
-        let (Some(written), Some((_, logged))) = (self.written, self.wal) else { return false };
-        written > logged && written.elapsed().is_ok_and(|age| age < SYNC_TIME)
-    }
 }
 
 #[cfg(test)]

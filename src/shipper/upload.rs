@@ -1,16 +1,21 @@
 //! Carries local files to one destination, in the order of their numbers.
 //!
-//! What enters: the news that there are local files. What leaves: the same files in the store. A
-//! number is written once: if another writer was there first, that is an error, not overwritten.
-//! One after another, since what is behind a gap cannot be restored: were the machine lost between
-//! two uploads that ran at once, all of the backup might be refused. Everything is tried again, for
-//! ever.
+//! What enters: the news that there are local files. What leaves: the same files in the store, each
+//! read back and checked before it is sent. A number is written once: if another writer was there
+//! first, this one stops. One after another, since what is behind a gap cannot be restored: were the
+//! machine lost between two uploads that ran at once, all of the backup might be refused. Everything
+//! else is tried again, for ever.
 
-use super::Error;
-use super::log::remove;
-use super::progress::{Job, Shared};
-use crate::ltx::{Name, TRAILER_LEN, Txid};
-use crate::store::{self, Body, Put, PutMode, Replica, SNAPSHOT_LEVEL};
+use super::merge::blocking;
+use super::plan::plan;
+use super::progress::Job;
+use super::proof::prove;
+use super::restore::list_all;
+use super::site::Site;
+use super::{Error, snapshot};
+use crate::ltx::{Header, Name, TRAILER_LEN, Txid};
+use crate::store::{self, Body, LtxFile, Put, PutMode, SNAPSHOT_LEVEL};
+use std::fs::{self, File};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,18 +25,25 @@ const BACKOFF_MIN: Duration = Duration::from_millis(250);
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
 /// A failure that lasts is logged once in so many attempts.
 const LOGGED_EVERY: u32 = 16;
+/// A file no longer than this is checked and sent from memory.
+const IN_MEMORY_MAX: u64 = 16 << 20;
 
-/// Serves one destination until the task is aborted.
-pub(super) async fn run(shared: Arc<Shared>, index: usize, replica: Replica) {
-    let upload = Upload { shared, index, replica };
-    let mut news = upload.shared.news();
+/// Serves one destination until the task is aborted, or another writer has it.
+pub(super) async fn run(site: Arc<Site>) {
+    let mut news = site.shared.news();
+    let mut upload = Upload { site, failures: 0, is_writer: false, proved: false, before: None };
     upload.contact().await;
     loop {
         news.borrow_and_update();
-        if upload.shared.is_cut(index) {
+        let (shared, index) = (&upload.site.shared, upload.site.index);
+        if shared.is_cut(index) {
             upload.contact().await;
-        } else if let Some(job) = upload.shared.next_job(index) {
-            upload.carry(job).await;
+        } else if let Some(job) = shared.next_job(index) {
+            let goes_on =
+                if upload.is_writer { upload.carry(job).await } else { upload.begin(job).await };
+            if !goes_on {
+                return;
+            }
         } else if news.changed().await.is_err() {
             return;
         }
@@ -39,104 +51,245 @@ pub(super) async fn run(shared: Arc<Shared>, index: usize, replica: Replica) {
 }
 
 struct Upload {
-    shared: Arc<Shared>,
-    index: usize,
-    replica: Replica,
+    site: Arc<Site>,
+    /// Attempts in a row that failed.
+    failures: u32,
+    /// The lease is this process's, and what is stored was looked at since.
+    is_writer: bool,
+    /// Something was stored since.
+    proved: bool,
+    /// The newest file stored, and how long it makes the database.
+    before: Option<(Txid, u32)>,
 }
 
-impl Job {
-    fn name(self) -> Name {
-        match self {
-            Self::Put(name) | Self::PutFull(name) => name,
-        }
+/// How far a destination is.
+struct Reach {
+    /// By the files of level 0.
+    stored: Txid,
+    /// By any.
+    newest: Txid,
+}
+
+impl Reach {
+    fn of(files: &[LtxFile]) -> Self {
+        let newest = |files: &mut dyn Iterator<Item = &LtxFile>| {
+            files.map(|file| file.name.max).max().unwrap_or_default()
+        };
+        let all = newest(&mut files.iter());
+        let stored = newest(&mut files.iter().filter(|file| file.level == 0));
+        Self { stored: if stored > Txid(0) { stored } else { all }, newest: all }
     }
 }
 
 impl Upload {
     /// Asks how far the destination is until it answers.
-    async fn contact(&self) {
-        let mut failures = 0;
-        let newest = loop {
-            match self.newest().await {
-                Ok(newest) => break newest,
-                Err(error) => self.pause(&mut failures, Txid(0), &error).await,
+    async fn contact(&mut self) {
+        self.site.forget();
+        (self.is_writer, self.proved, self.before) = (false, false, None);
+        let reach = loop {
+            match self.reach().await {
+                Ok(reach) => break reach,
+                Err(error) => self.pause(Txid(0), &error).await,
             }
         };
-        self.shared.contacted(self.index, newest);
+        self.failures = 0;
+        self.site.shared.contacted(self.site.index, reach.stored, reach.newest, true);
     }
 
-    /// Stores a file until that succeeds, or the file is kept no more.
-    async fn carry(&self, job: Job) {
-        let txid = job.name().max;
-        let mut failures = 0;
-        while let Err(error) = self.store(job).await {
-            self.pause(&mut failures, txid, &error).await;
-            if self.shared.is_cut(self.index) {
-                return;
+    /// Becomes the writer; false if this destination is another's.
+    async fn begin(&mut self, job: Job) -> bool {
+        match self.take_lease().await {
+            Ok(()) => (self.failures, self.is_writer) = (0, true),
+            Err(error @ Error::Fenced { .. }) => {
+                return self.meets_another(job.name().max, error).await;
             }
+            Err(error) => self.pause(job.name().max, &error).await,
         }
-        self.shared.stored(self.index, txid);
+        true
     }
 
-    async fn pause(&self, failures: &mut u32, txid: Txid, error: &Error) {
-        if failures.is_multiple_of(LOGGED_EVERY) {
-            let file = self.shared.database.display();
-            tracing::warn!(%file, %txid, %error, "not stored, will try again");
-        }
-        self.shared.upload_failed(self.index, txid, error);
-        tokio::time::sleep(backoff(*failures)).await;
-        *failures = failures.saturating_add(1);
-    }
-
-    /// The highest number in the destination. Level 0 has it unless somebody emptied that.
-    async fn newest(&self) -> Result<Txid, Error> {
-        for level in 0..=SNAPSHOT_LEVEL {
-            let files = self.replica.list_ltx(level).await?;
-            if let Some(newest) = files.iter().map(|file| file.name.max).max() {
-                return Ok(newest);
-            }
-        }
-        Ok(Txid(0))
-    }
-
-    async fn store(&self, job: Job) -> Result<(), Error> {
-        if let Job::PutFull(full) = job {
-            self.store_snapshot(full).await?;
-        }
-        let name = job.name();
-        let body = Body::File(self.shared.log.path(name));
-        let put = self.put(name, PutMode::IfAbsent)?;
-        match self.replica.put_ltx(0, name, body, put).await {
-            Err(store::Error::AlreadyExists { .. }) => self.compare(name).await,
-            done => Ok(done.map(|_| ())?),
-        }
-    }
-
-    async fn store_snapshot(&self, full: Name) -> Result<(), Error> {
-        let (log, index) = (self.shared.log.clone(), self.index);
-        let made = tokio::task::spawn_blocking(move || log.as_snapshot(full, index)).await;
-        let (name, path) = made.unwrap_or(Err(Error::Stopped))?;
-        let put = self.put(full, PutMode::Overwrite)?;
-        let body = Body::File(path.clone());
-        let done = self.replica.put_ltx(SNAPSHOT_LEVEL, name, body, put).await;
-        remove(&path)?;
-        done?;
+    /// Takes the lease, and only then looks at what is there: others may have written meanwhile,
+    /// under the same numbers. What was stored last has to be what was shipped from here, and all
+    /// has to make a database; otherwise this one goes on with a whole copy.
+    async fn take_lease(&mut self) -> Result<(), Error> {
+        self.site.ensure_lease().await?;
+        let files = list_all(&self.site.replica).await?;
+        let reach = Reach::of(&files);
+        let is_whole = files.is_empty() || plan(&files, None).is_ok();
+        let is_sound = is_whole && self.is_ours(reach.stored).await?;
+        let clock = self.site.store_clock().await?;
+        self.site.listed(&files, clock);
+        self.site.shared.contacted(self.site.index, reach.stored, reach.newest, is_sound);
         Ok(())
     }
 
-    /// How a file is put that was taken when the local file `source` was.
-    fn put(&self, source: Name, mode: PutMode) -> Result<Put, Error> {
-        Ok(Put { mode, timestamp_ms: self.shared.log.timestamp_ms(source)? })
+    /// The file of this number is the local one.
+    async fn is_ours(&self, txid: Txid) -> Result<bool, Error> {
+        let name = Name::single(txid);
+        if txid == Txid(0) || !self.site.shared.log.path(name).exists() {
+            return Ok(txid == Txid(0));
+        }
+        match self.compare(name).await {
+            Ok(()) => Ok(true),
+            Err(Error::Conflict(_) | Error::Store(store::Error::NotFound { .. })) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Stores a file, or waits a while after a failure; false if this destination is another's.
+    async fn carry(&mut self, job: Job) -> bool {
+        let txid = job.name().max;
+        match self.store(job).await {
+            Ok(()) => {
+                (self.failures, self.proved) = (0, true);
+                self.site.shared.stored(self.site.index, txid);
+            }
+            Err(error @ (Error::Fenced { .. } | Error::Conflict(_))) => {
+                return self.meets_another(txid, error).await;
+            }
+            Err(error) if error.is_damage() => {
+                tracing::error!(file = %self.site.shared.database.display(), %txid, %error, "local file damaged");
+                self.site.shared.upload_failed(self.site.index, txid, &error);
+                self.site.shared.damaged(self.site.index, txid);
+            }
+            Err(error) => self.pause(txid, &error).await,
+        }
+        true
+    }
+
+    /// Another writer is, or was, here. A number that was taken before anything was stored may only
+    /// have been missing from the listing.
+    async fn meets_another(&mut self, txid: Txid, error: Error) -> bool {
+        let lost = self.site.confirm_lease().await;
+        if matches!(error, Error::Conflict(_)) && !self.proved && lost.is_ok() {
+            self.pause(txid, &error).await;
+            self.is_writer = false;
+            return true;
+        }
+        let error = match lost {
+            Err(lost @ Error::Fenced { .. }) => lost,
+            _ => error,
+        };
+        tracing::error!(file = %self.site.shared.database.display(), %txid, %error, "stopped storing");
+        self.site.shared.upload_failed(self.site.index, txid, &error);
+        self.site.shared.fenced(self.site.index);
+        false
+    }
+
+    async fn pause(&mut self, txid: Txid, error: &Error) {
+        let shared = &self.site.shared;
+        if self.failures.is_multiple_of(LOGGED_EVERY) {
+            let file = shared.database.display();
+            tracing::warn!(%file, %txid, %error, "not stored, will try again");
+        }
+        shared.upload_failed(self.site.index, txid, error);
+        tokio::time::sleep(backoff(self.failures)).await;
+        self.failures = self.failures.saturating_add(1);
+    }
+
+    /// The highest number in the destination. Level 0 has it unless somebody emptied that, or was
+    /// killed after a snapshot.
+    async fn reach(&self) -> Result<Reach, Error> {
+        let stored = self.newest_of(0).await?;
+        let newest = stored.max(self.newest_of(SNAPSHOT_LEVEL).await?);
+        if stored > Txid(0) {
+            return Ok(Reach { stored, newest });
+        }
+        let mut newest = newest;
+        for level in 1..SNAPSHOT_LEVEL {
+            newest = newest.max(self.newest_of(level).await?);
+        }
+        Ok(Reach { stored: newest, newest })
+    }
+
+    async fn newest_of(&self, level: store::Level) -> Result<Txid, Error> {
+        let files = self.site.replica.list_ltx(level).await?;
+        Ok(files.iter().map(|file| file.name.max).max().unwrap_or_default())
+    }
+
+    async fn store(&mut self, job: Job) -> Result<(), Error> {
+        let mode = self.site.ensure_lease().await?;
+        let name = job.name();
+        let len = match job {
+            Job::Put(_) => self.store_file(name, mode).await?,
+            // Where the numbers have a gap, the snapshot that bridges it comes first.
+            Job::PutFull(_) if name.max > self.site.shared.stored_at(self.site.index).next() => {
+                self.refuse_taken(name).await?;
+                self.store_snapshot(name, &mode).await?;
+                self.store_file(name, mode).await?
+            }
+            // Elsewhere its number is taken first, and belongs to one writer then.
+            Job::PutFull(_) => {
+                let len = self.store_file(name, mode.clone()).await?;
+                self.store_snapshot(name, &mode).await?;
+                len
+            }
+        };
+        self.site.note(0, name, len);
+        Ok(())
+    }
+
+    async fn store_snapshot(&self, full: Name, mode: &PutMode) -> Result<(), Error> {
+        let (log, replica) = (&self.site.shared.log, &self.site.replica);
+        let (name, size) = snapshot::store_local(log, full, replica, mode.clone()).await?;
+        self.site.note(SNAPSHOT_LEVEL, name, size);
+        self.site.shared.snapshot_stored(self.site.index, name.max);
+        Ok(())
+    }
+
+    /// A snapshot of this number must not stand beside another's transaction.
+    async fn refuse_taken(&self, name: Name) -> Result<(), Error> {
+        let replica = &self.site.replica;
+        match replica.store().head(&replica.ltx_key(0, name)).await {
+            Err(store::Error::NotFound { .. }) => Ok(()),
+            Ok(_) => self.compare(name).await,
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Checks the bytes of a file, and stores the same bytes; their length.
+    async fn store_file(&mut self, name: Name, mode: PutMode) -> Result<u64, Error> {
+        let path = self.site.shared.log.path(name);
+        let len = fs::metadata(&path).map_err(Error::io(&path))?.len();
+        let before = self.length_before(name);
+        let (body, proof) = if len <= IN_MEMORY_MAX {
+            let bytes = fs::read(&path).map_err(Error::io(&path))?;
+            let proof = prove(bytes.as_slice(), name, before)?;
+            (Body::from(bytes), proof)
+        } else {
+            let file = File::open(&path).map_err(Error::io(&path))?;
+            let proof = blocking(move || prove(file, name, before)).await?;
+            (Body::File(path), proof)
+        };
+        let Header { timestamp_ms, commit, .. } = proof;
+        let put = Put { mode, timestamp_ms: Some(timestamp_ms) };
+        match self.site.replica.put_ltx(0, name, body, put).await {
+            Err(store::Error::AlreadyExists { .. }) => self.compare(name).await?,
+            done => drop(done?),
+        }
+        self.before = Some((name.max, commit));
+        self.site.note_local(name.max);
+        Ok(len)
+    }
+
+    /// How long the database was before a file, if the file before it is still here.
+    fn length_before(&self, name: Name) -> Option<u32> {
+        let before = Txid(name.min.0.checked_sub(1)?);
+        match self.before {
+            Some((txid, commit)) if txid == before => Some(commit),
+            _ => self.site.shared.log.header(Name::single(before)).ok()??.commit.into(),
+        }
     }
 
     /// The object was there already. It is ours if a reply was lost: then its length and its
     /// trailer, which has the checksum of all of it, are those of the local file.
     async fn compare(&self, name: Name) -> Result<(), Error> {
-        let (len, trailer) = self.shared.log.trailer(name)?;
-        let key = self.replica.ltx_key(0, name);
-        let size = self.replica.store().head(&key).await?.size;
+        let (len, trailer) = self.site.shared.log.trailer(name)?;
+        let replica = &self.site.replica;
+        let key = replica.ltx_key(0, name);
+        let size = replica.store().head(&key).await?.size;
         let range = size.saturating_sub(TRAILER_LEN as u64)..size;
-        let stored = self.replica.store().get_range(&key, range).await?;
+        let stored = replica.store().get_range(&key, range).await?;
         let same = size == len && stored.as_ref() == trailer;
         if same { Ok(()) } else { Err(Error::Conflict(name.max)) }
     }

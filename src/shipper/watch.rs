@@ -5,7 +5,7 @@
 //! costs its writers nothing: its shipper looks by itself then. One watcher serves the whole
 //! process.
 
-use super::progress::Bell;
+use super::bell::Bell;
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use rustix::io::Errno;
 use std::collections::HashMap;

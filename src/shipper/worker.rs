@@ -3,13 +3,15 @@
 //! What enters: the bell, and time. What leaves: looks at the file, each of which takes what was
 //! committed to the local log, copies the log into the database when it is long, and deletes local
 //! files that are no longer needed. The first commit after a pause is taken at once, those that
-//! follow together, once in a sync interval; when the file is quiet the thread sleeps until somebody
+//! follow together, once in a sync interval, or, if somebody waits for them, as soon as what is on
+//! its way has arrived; when the file is quiet the thread sleeps until somebody
 //! rings.
 
+use super::glance::Glance;
 use super::progress::Shared;
-use super::tail::{Glance, Lost, Synced, Tail};
+use super::tail::{Lost, Synced, Tail};
 use super::watch::Watch;
-use super::{Error, retention};
+use super::{Error, prune};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -116,7 +118,7 @@ impl Worker<'_> {
         let options = &self.shared.options;
         let interval = options.sync_interval;
         let due = if bell.is_urgent() {
-            now
+            self.shared.busy_since().map_or(now, |since| since + interval)
         } else if bell.is_pending() {
             let vain = self.looked + interval / VAIN_PART;
             self.wrote.map_or(vain, |wrote| vain.max(wrote + interval))
@@ -141,7 +143,8 @@ impl Worker<'_> {
         let asked = self.shared.begin_look();
         self.looked = Instant::now();
         self.seen = self.tail.as_ref().map(Tail::glance);
-        let looked = self.take().and_then(|wrote| {
+        let taken = self.take().and_then(|wrote| Ok(self.pin()? || wrote));
+        let looked = taken.and_then(|wrote| {
             let wal_len = self.tail.as_ref().map_or(0, Tail::wal_len);
             self.shared.looked(asked, wal_len);
             self.warn_of_long_log(wal_len);
@@ -168,14 +171,12 @@ impl Worker<'_> {
         self.shared.look_failed(error);
         let file = self.shared.database.display();
         // That the log is full was said when it happened.
-        let waits = matches!(
-            error,
-            Error::Unnumbered { .. } | Error::Vacant { .. } | Error::LogFull { .. }
-        );
-        if self.failures == 0 && !waits {
+        let waits = matches!(error, Error::Unnumbered { .. } | Error::Vacant { .. });
+        let rests = matches!(error, Error::LogFull { .. } | Error::Taken { .. });
+        if self.failures == 0 && !waits && !rests {
             tracing::warn!(%file, %error, "not shipped, will try again");
         }
-        if !matches!(error, Error::Busy { .. } | Error::Vacant { .. } | Error::LogFull { .. }) {
+        if !rests && !matches!(error, Error::Busy { .. } | Error::Vacant { .. }) {
             // The keeper may have lost its mark; a new one starts by proving where it is.
             (self.tail, self.watch) = (None, None);
         }
@@ -202,6 +203,30 @@ impl Worker<'_> {
         Ok(before || wrote)
     }
 
+    /// Begins the read transactions that are waited for; true if that wrote something.
+    fn pin(&mut self) -> Result<bool, Error> {
+        let (shared, mut wrote) = (self.shared, false);
+        let Some(tail) = &mut self.tail else { return Ok(false) };
+        for pin in shared.take_pins() {
+            if pin.is_closed() {
+                continue;
+            }
+            let pinned = tail.pin(&mut |name| {
+                shared.wrote(name, false);
+                wrote = true;
+            })?;
+            match pinned {
+                // Whoever waited may have given up.
+                Ok(pinned) => drop(pin.send(pinned)),
+                Err(lost) => {
+                    write_full(shared, tail, lost)?;
+                    wrote = true;
+                }
+            }
+        }
+        Ok(wrote)
+    }
+
     /// Takes everything committed to the local log; true if there was anything.
     fn take_all(&mut self) -> Result<bool, Error> {
         let shared = self.shared;
@@ -224,7 +249,8 @@ impl Worker<'_> {
         if let Some(tail) = &mut self.tail {
             tail.rest(self.shared.options.checkpoint_pages)?;
         }
-        Err(Error::LogFull { path: self.shared.database.clone() })
+        let path = self.shared.database.clone();
+        Err(if self.shared.is_fenced() { Error::Taken { path } } else { Error::LogFull { path } })
     }
 
     /// Opens the file if it is not open; true if that wrote something.
@@ -297,7 +323,7 @@ impl Worker<'_> {
             return Ok(());
         }
         self.pruned = Some(Instant::now());
-        retention::prune(self.shared)
+        prune::prune(self.shared)
     }
 }
 

@@ -4,7 +4,7 @@
 
 use egret::ltx::Txid;
 use egret::shipper::restore::{self, Target};
-use egret::shipper::{Alone, Destination, Options, Shipper};
+use egret::shipper::{Alone, Destination, Ladder, Options, Shipper};
 use egret::store::{FileStore, Replica, Store};
 use rusqlite::Connection;
 use std::fmt::Write as _;
@@ -116,7 +116,7 @@ impl Ground {
     pub fn assert_restores(&self, store: &str) {
         let source = content(&self.database());
         assert!(source == content(&self.restore(store, Target::Latest)), "restored differs");
-        if let Some(output) = self.restore_with_litestream(store) {
+        if let Some(output) = self.litestream(store, &[]) {
             assert!(source == content(&output), "restored by litestream differs");
         }
     }
@@ -133,15 +133,17 @@ impl Ground {
         }
     }
 
-    fn restore_with_litestream(&self, store: &str) -> Option<PathBuf> {
+    /// What Litestream restores, if it is there.
+    pub fn litestream(&self, store: &str, options: &[&str]) -> Option<PathBuf> {
         let output = self.directory.path().join("litestream.db");
         for suffix in ["", "-wal", "-shm"] {
             let _gone =
                 std::fs::remove_file(self.directory.path().join(format!("litestream.db{suffix}")));
         }
         let url = format!("file://{}", self.store(store).display());
-        let run = Command::new("litestream").args(["restore", "-o"]).arg(&output).arg(url).output();
-        let run = run.ok()?;
+        let mut command = Command::new("litestream");
+        command.arg("restore").args(options).arg("-o").arg(&output).arg(url);
+        let run = command.output().ok()?;
         assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
         Some(output)
     }
@@ -153,6 +155,8 @@ pub fn options() -> Options {
         sync_interval: Duration::from_millis(20),
         poll_interval: Duration::from_millis(500),
         checkpoint_pages: 100,
+        // Where nothing is said of it there is nothing but what is shipped.
+        ladder: Ladder { levels: Vec::new(), ..Ladder::default() },
         ..Options::default()
     }
 }

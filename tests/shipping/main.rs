@@ -5,5 +5,10 @@
 mod commits;
 mod crashes;
 mod destinations;
+mod fences;
 mod followers;
 mod ground;
+mod incidents;
+mod levels;
+mod meddler;
+mod takeover;

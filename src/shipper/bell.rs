@@ -1,0 +1,76 @@
+//! Wakes the thread that looks at a file, and tells it why.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread::Thread;
+use std::time::Instant;
+
+/// Wakes the worker.
+#[derive(Debug, Default)]
+pub(super) struct Bell {
+    pending: AtomicBool,
+    urgent: AtomicBool,
+    stop: AtomicBool,
+    /// After it was told to stop: how long it may try to.
+    stop_by: Mutex<Option<Instant>>,
+    worker: OnceLock<Thread>,
+}
+
+impl Bell {
+    /// Something was committed: look within the sync interval.
+    pub(super) fn ring(&self) {
+        // The swap orders this commit before the look that clears the flag.
+        if !self.pending.swap(true, Ordering::AcqRel) {
+            self.unpark();
+        }
+    }
+
+    /// Somebody waits: look at once.
+    pub(super) fn ring_urgently(&self) {
+        self.urgent.store(true, Ordering::Release);
+        self.pending.store(true, Ordering::Release);
+        self.unpark();
+    }
+
+    pub(super) fn is_pending(&self) -> bool {
+        self.pending.load(Ordering::Acquire)
+    }
+
+    pub(super) fn is_urgent(&self) -> bool {
+        self.urgent.load(Ordering::Acquire)
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+
+    /// Tells the worker to stop, at the latest at the deadline.
+    pub(super) fn stop(&self, until: Option<Instant>) {
+        *self.stop_by.lock().unwrap_or_else(PoisonError::into_inner) = until;
+        self.stop.store(true, Ordering::Release);
+        self.ring_urgently();
+    }
+
+    /// Until when the worker, told to stop, tries to bring everything to its end.
+    pub(super) fn stop_by(&self) -> Option<Instant> {
+        *self.stop_by.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Names the thread to wake.
+    pub(super) fn hang(&self) {
+        // A bell has one worker; a second call would name the same thread.
+        self.worker.get_or_init(std::thread::current);
+    }
+
+    /// Before a look.
+    pub(super) fn clear(&self) {
+        self.urgent.swap(false, Ordering::AcqRel);
+        self.pending.swap(false, Ordering::AcqRel);
+    }
+
+    pub(super) fn unpark(&self) {
+        if let Some(worker) = self.worker.get() {
+            worker.unpark();
+        }
+    }
+}

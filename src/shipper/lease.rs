@@ -1,0 +1,389 @@
+//! Who may write to a destination: one writer at a time, kept apart by the store itself.
+//!
+//! What enters: "I am about to write". What leaves: yes; or no, and who else does.
+//!
+//! The lease is the object `egret.lease` beside the levels, which Litestream ignores. It is only
+//! ever replaced by a put that names the version it replaces, so of two writers one finds out.
+//!
+//! * A writer renews its lease while it writes, and says so when it stops. It asks for nothing while
+//!   it has nothing to write.
+//! * Whoever finds another's lease watches it for [`TERM`] by its own clock, and takes it over if it
+//!   was not renewed meanwhile; the epoch counts how often that happened. No two clocks are ever
+//!   compared.
+//! * A writer whose lease was taken over notices before it writes again, and has stopped for good.
+//!
+//! A store that replaces objects whatever is asked of it keeps nobody apart. That is found out when
+//! the lease is taken, and said once.
+
+use super::Error;
+use crate::store::{self, Body, Etag, Put, PutMode, Replica};
+use std::fmt;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::Path;
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+/// A lease that was not renewed for so long may be taken over.
+pub(super) const TERM: Duration = Duration::from_secs(60);
+/// The age at which a writer renews its lease.
+const RENEWAL: Duration = Duration::from_secs(20);
+const NAME: &str = "egret.lease";
+const TITLE: &str = "egret lease";
+
+/// Whoever may hold a lease: a file on a machine, whatever process serves it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Holder {
+    /// The same for all processes that serve this file on this machine.
+    pub(super) id: String,
+    /// For people.
+    pub(super) name: String,
+}
+
+impl Holder {
+    /// Of the file at this path, which need not be there yet.
+    #[must_use]
+    pub(super) fn of(database: &Path) -> Self {
+        let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+        let (node, machine) = (read("/proc/sys/kernel/hostname"), read("/etc/machine-id"));
+        let node = node.trim();
+        let path = std::path::absolute(database).unwrap_or_else(|_| database.to_owned());
+        let mut hasher = DefaultHasher::new();
+        (node, machine.trim(), &path).hash(&mut hasher);
+        let name = format!("{node}, process {}", std::process::id());
+        Self { id: format!("{:016x}", hasher.finish()), name }
+    }
+}
+
+/// A destination's lease, as one writer sees it.
+#[derive(Debug)]
+pub(super) struct Lease {
+    holder: Holder,
+    term: Duration,
+    state: State,
+    /// The store replaces nothing that it was told not to.
+    conditional: bool,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Not asked for yet, or given back.
+    Free,
+    /// Another's, and when this version of it was first seen.
+    Watched(Etag, Instant),
+    Held(Version, Instant),
+    Lost(String),
+}
+
+/// A version of the object that this writer wrote.
+#[derive(Clone, Debug)]
+struct Version {
+    etag: Etag,
+    text: Text,
+}
+
+/// What stands in the object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Text {
+    epoch: u64,
+    renewal: u64,
+    holder: Holder,
+    held: bool,
+}
+
+impl Lease {
+    pub(super) fn new(holder: Holder, term: Duration) -> Self {
+        Self { holder, term, state: State::Free, conditional: true }
+    }
+
+    /// How objects that nobody may replace are put here.
+    pub(super) fn put_mode(&self) -> PutMode {
+        if self.conditional { PutMode::IfAbsent } else { PutMode::Overwrite }
+    }
+
+    /// How often the writer has changed; 0 before this one writes.
+    pub(super) fn epoch(&self) -> u64 {
+        match &self.state {
+            State::Held(version, _) => version.text.epoch,
+            _ => 0,
+        }
+    }
+
+    /// Makes sure that this writer may write.
+    ///
+    /// # Errors
+    /// [`Error::Held`] while another may, [`Error::Fenced`] for ever once it was taken over, or
+    /// the store fails.
+    pub(super) async fn ensure(&mut self, replica: &Replica) -> Result<(), Error> {
+        match &self.state {
+            State::Lost(by) => Err(Error::Fenced { by: by.clone() }),
+            State::Held(_, renewed) if renewed.elapsed() < self.term.min(RENEWAL) => Ok(()),
+            State::Held(version, _) => {
+                let version = version.clone();
+                self.renew(replica, version, true).await
+            }
+            State::Free | State::Watched(..) => self.acquire(replica).await,
+        }
+    }
+
+    /// Looks whether the lease is still this writer's, although it was renewed a moment ago.
+    pub(super) async fn confirm(&mut self, replica: &Replica) -> Result<(), Error> {
+        match &self.state {
+            State::Held(version, _) => {
+                let version = version.clone();
+                self.renew(replica, version, true).await
+            }
+            _ => self.ensure(replica).await,
+        }
+    }
+
+    /// Lets the next writer in without waiting.
+    pub(super) async fn release(&mut self, replica: &Replica) -> Result<(), Error> {
+        if let State::Held(version, _) = &self.state {
+            let version = version.clone();
+            self.renew(replica, version, false).await?;
+            self.state = State::Free;
+        }
+        Ok(())
+    }
+
+    async fn renew(
+        &mut self,
+        replica: &Replica,
+        version: Version,
+        held: bool,
+    ) -> Result<(), Error> {
+        let text = Text { renewal: version.text.renewal + 1, held, ..version.text };
+        let began = Instant::now();
+        let mode =
+            if self.conditional { PutMode::IfMatch(version.etag) } else { PutMode::Overwrite };
+        match put(replica, &text, mode).await {
+            Ok(etag) => {
+                self.state = State::Held(Version { etag, text }, began);
+                Ok(())
+            }
+            Err(store::Error::Precondition { .. } | store::Error::NotFound { .. }) => {
+                self.lose(replica, &text).await
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The object is not the one this writer wrote: another's; or gone, then it is written anew.
+    async fn lose(&mut self, replica: &Replica, ours: &Text) -> Result<(), Error> {
+        match read(replica).await? {
+            None => {
+                self.state = State::Free;
+                self.acquire(replica).await
+            }
+            Some((etag, found)) if found == *ours => {
+                let version = Version { etag, text: found };
+                self.state = State::Held(version, Instant::now());
+                Ok(())
+            }
+            Some((_, found)) => {
+                let by = found.holder.name;
+                self.state = State::Lost(by.clone());
+                Err(Error::Fenced { by })
+            }
+        }
+    }
+
+    async fn acquire(&mut self, replica: &Replica) -> Result<(), Error> {
+        let began = Instant::now();
+        let found = read(replica).await?;
+        let epoch = found.as_ref().map_or(0, |(_, text)| text.epoch);
+        let (mode, before) = match found {
+            None => (PutMode::IfAbsent, None),
+            Some((etag, text)) if !text.held || text.holder.id == self.holder.id => {
+                (PutMode::IfMatch(etag), None)
+            }
+            Some((etag, text)) if self.is_abandoned(&etag) => {
+                (PutMode::IfMatch(etag), Some(text.holder.name))
+            }
+            Some((_, text)) => return Err(Error::Held { by: text.holder.name }),
+        };
+        let text = Text { epoch: epoch + 1, renewal: 0, holder: self.holder.clone(), held: true };
+        let etag = match put(replica, &text, mode).await {
+            Ok(etag) => etag,
+            Err(store::Error::AlreadyExists { .. } | store::Error::Precondition { .. }) => {
+                let by = read(replica).await?.map_or_else(String::new, |(_, t)| t.holder.name);
+                return Err(Error::Held { by });
+            }
+            Err(store::Error::Refused { .. }) => put(replica, &text, PutMode::Overwrite).await?,
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(before) = before {
+            let place = replica.key("");
+            tracing::warn!(%before, place, epoch = text.epoch, "took over a backup whose writer is gone");
+        }
+        let etag = self.probe(replica, &text, etag).await?;
+        self.state = State::Held(Version { etag, text }, began);
+        Ok(())
+    }
+
+    /// Puts the same once more where it must not succeed.
+    async fn probe(&mut self, replica: &Replica, text: &Text, etag: Etag) -> Result<Etag, Error> {
+        let (conditional, etag) = match put(replica, text, PutMode::IfAbsent).await {
+            Err(store::Error::AlreadyExists { .. } | store::Error::Precondition { .. }) => {
+                (true, etag)
+            }
+            Err(store::Error::Refused { .. }) => (false, etag),
+            Ok(etag) => (false, etag),
+            Err(error) => return Err(error.into()),
+        };
+        let conditional = conditional && replica.store().fences();
+        if self.conditional && !conditional {
+            let place = replica.key("");
+            tracing::warn!(
+                place,
+                "this store replaces objects whatever the condition: it cannot keep a second writer out"
+            );
+        }
+        self.conditional = conditional;
+        Ok(etag)
+    }
+
+    /// The version of another's lease has not changed for a term.
+    fn is_abandoned(&mut self, etag: &Etag) -> bool {
+        match &self.state {
+            State::Watched(seen, since) if seen == etag => since.elapsed() >= self.term,
+            _ => {
+                self.state = State::Watched(etag.clone(), Instant::now());
+                self.term.is_zero()
+            }
+        }
+    }
+}
+
+/// When the lease was last written by the store's clock, if it tells.
+pub(super) async fn renewed_ms(replica: &Replica) -> Result<Option<i64>, Error> {
+    Ok(replica.store().head(&replica.key(NAME)).await?.modified_ms)
+}
+
+async fn read(replica: &Replica) -> Result<Option<(Etag, Text)>, Error> {
+    let key = replica.key(NAME);
+    match replica.store().get(&key).await {
+        Ok((object, bytes)) => {
+            let text = String::from_utf8_lossy(&bytes);
+            let text = text.parse().map_err(|()| Error::Lease { key })?;
+            Ok(Some((object.etag.unwrap_or_default(), text)))
+        }
+        Err(store::Error::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn put(replica: &Replica, text: &Text, mode: PutMode) -> Result<Etag, store::Error> {
+    let body = Body::from(text.to_string().into_bytes());
+    let put = Put { mode, ..Put::default() };
+    replica.store().put(&replica.key(NAME), body, put).await
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{TITLE}")?;
+        writeln!(f, "epoch {}", self.epoch)?;
+        writeln!(f, "renewal {}", self.renewal)?;
+        writeln!(f, "state {}", if self.held { "held" } else { "released" })?;
+        writeln!(f, "id {}", self.holder.id)?;
+        writeln!(f, "holder {}", self.holder.name)
+    }
+}
+
+impl FromStr for Text {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let field = |name: &str| {
+            let mut lines = text.lines();
+            lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).ok_or(())
+        };
+        let number = |name: &str| field(name)?.parse().map_err(|_| ());
+        if text.lines().next() != Some(TITLE) {
+            return Err(());
+        }
+        let holder = Holder { id: field("id")?.to_owned(), name: field("holder")?.to_owned() };
+        let (epoch, renewal) = (number("epoch")?, number("renewal")?);
+        Ok(Self { epoch, renewal, holder, held: field("state")? == "held" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::MemoryStore;
+    use std::sync::Arc;
+
+    fn lease(name: &str, term: Duration) -> Lease {
+        Lease::new(Holder { id: name.to_owned(), name: name.to_owned() }, term)
+    }
+
+    fn replica() -> Replica {
+        Replica::new(Arc::new(MemoryStore::new()), "app")
+    }
+
+    const LONG: Duration = Duration::from_secs(3600);
+
+    #[test]
+    fn the_text_is_read_as_it_is_written() {
+        let holder = Holder { id: "0a".into(), name: "host, process 7".into() };
+        let text = Text { epoch: 3, renewal: 9, holder, held: true };
+        assert_eq!(text.to_string().parse(), Ok(text));
+        for damaged in ["", "egret lease", "egret lease\nepoch x", "epoch 1\nrenewal 1"] {
+            assert!(damaged.parse::<Text>().is_err(), "{damaged:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn one_writer_at_a_time() {
+        let replica = replica();
+        let (mut first, mut second) = (lease("first", LONG), lease("second", LONG));
+        first.ensure(&replica).await.unwrap();
+        first.ensure(&replica).await.unwrap();
+        let held = second.ensure(&replica).await.unwrap_err();
+        assert!(matches!(&held, Error::Held { by } if by == "first"), "{held}");
+        first.release(&replica).await.unwrap();
+        second.ensure(&replica).await.unwrap();
+        assert_eq!(second.epoch(), 2);
+        assert!(matches!(first.ensure(&replica).await, Err(Error::Held { .. })));
+    }
+
+    #[tokio::test]
+    async fn a_restart_is_no_other_writer() {
+        let replica = replica();
+        lease("one", LONG).ensure(&replica).await.unwrap();
+        let mut again = lease("one", LONG);
+        again.ensure(&replica).await.unwrap();
+        assert_eq!(again.epoch(), 2);
+    }
+
+    #[tokio::test]
+    async fn who_does_not_renew_is_replaced_and_notices() {
+        let replica = replica();
+        let term = Duration::from_millis(50);
+        let (mut first, mut second) = (lease("first", term), lease("second", term));
+        first.ensure(&replica).await.unwrap();
+        assert!(second.ensure(&replica).await.is_err());
+        tokio::time::sleep(term * 2).await;
+        first.ensure(&replica).await.unwrap();
+        assert!(second.ensure(&replica).await.is_err(), "it was renewed");
+        tokio::time::sleep(term * 2).await;
+        second.ensure(&replica).await.unwrap();
+        for _ in 0..2 {
+            let lost = first.ensure(&replica).await.unwrap_err();
+            assert!(matches!(&lost, Error::Fenced { by } if by == "second"), "{lost}");
+            assert!(matches!(first.confirm(&replica).await, Err(Error::Fenced { .. })));
+        }
+        second.confirm(&replica).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_lease_that_was_deleted_is_written_anew() {
+        let replica = replica();
+        let mut lease = lease("one", LONG);
+        lease.ensure(&replica).await.unwrap();
+        replica.store().delete(&replica.key(NAME)).await.unwrap();
+        lease.confirm(&replica).await.unwrap();
+        assert!(read(&replica).await.unwrap().is_some());
+    }
+}

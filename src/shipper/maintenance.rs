@@ -1,0 +1,112 @@
+//! Does what is due at one destination: merges, stores snapshots, deletes what no restore needs.
+//!
+//! The levels were listed when this process began to write; from then on what was stored is known.
+//! They are listed again only after a snapshot, once a day, when what is older than the window goes: then it is seen, too,
+//! whether what was deleted is gone.
+
+use super::ladder::Step;
+use super::restore::list_all;
+use super::site::Site;
+use super::{Error, merge, retention, snapshot};
+use crate::store::{self, LtxFile, SNAPSHOT_LEVEL};
+use std::time::Duration;
+
+/// How long it may take until what a snapshot holds is stored transaction by transaction, too.
+const CATCH_UP_POLLS: u32 = 600;
+const CATCH_UP_POLL: Duration = Duration::from_millis(100);
+
+/// Does what is due.
+pub(super) async fn run(site: &Site) -> Result<(), Error> {
+    while let Some(step) = site.with_rungs(|rungs, now| rungs.next(now)).flatten() {
+        if site.shared.bell.is_stopped() {
+            return Err(Error::Stopped);
+        }
+        match step {
+            Step::Merge(level, files) => {
+                let merged = merge::merge(site, level, &files).await?;
+                site.shared.merged(site.index);
+                site.with_rungs(|rungs, now| {
+                    rungs.merged(LtxFile { modified_ms: Some(now), ..merged });
+                });
+                delete_expired(site).await?;
+            }
+            Step::Snapshot => take_snapshot(site).await?,
+        }
+    }
+    Ok(())
+}
+
+/// Stores the whole database as it is now, and deletes what that makes superfluous.
+pub(super) async fn take_snapshot(site: &Site) -> Result<(), Error> {
+    let pinned = site.shared.pin().await?;
+    // A number that only a snapshot knows would be used again were the local log lost now.
+    let mut polls = 0;
+    while site.shared.stored_at(site.index) < pinned.name().max {
+        polls += 1;
+        if polls > CATCH_UP_POLLS {
+            return Err(Error::Late);
+        }
+        tokio::time::sleep(CATCH_UP_POLL).await;
+    }
+    let mode = site.ensure_lease().await?;
+    let encoding = site.shared.options.encoding;
+    let (name, size) = snapshot::store(pinned, &site.replica, encoding, mode).await?;
+    site.note(SNAPSHOT_LEVEL, name, size);
+    site.shared.snapshot_stored(site.index, name.max);
+    retain(site).await
+}
+
+/// Deletes merged files of level 0.
+async fn delete_expired(site: &Site) -> Result<(), Error> {
+    let expired = site.with_rungs(|rungs, now| rungs.expired(now)).unwrap_or_default();
+    if expired.is_empty() {
+        return Ok(());
+    }
+    site.ensure_lease().await?;
+    delete(site, &expired).await
+}
+
+/// Deletes what is older than the window, and looks whether it is gone.
+async fn retain(site: &Site) -> Result<(), Error> {
+    if !site.is_known() {
+        return Ok(());
+    }
+    let files = list_all(&site.replica).await?;
+    let ladder = &site.shared.options.ladder;
+    let expired = site.with_rungs(|_, now| retention::expired(&files, ladder, now));
+    let expired = expired.unwrap_or_default();
+    if expired.is_empty() {
+        return Ok(());
+    }
+    site.confirm_lease().await?;
+    delete(site, &expired).await?;
+    let mut left = 0;
+    for level in (0..=SNAPSHOT_LEVEL).filter(|&level| expired.iter().any(|f| f.level == level)) {
+        let files = site.replica.list_ltx(level).await?;
+        left += files.iter().filter(|file| is_in(file, &expired)).count();
+    }
+    if left > 0 {
+        let file = site.shared.database.display();
+        tracing::warn!(%file, left, "the store says it deleted files that are still there");
+        return Err(Error::NotDeleted { count: left });
+    }
+    Ok(())
+}
+
+fn is_in(file: &LtxFile, files: &[LtxFile]) -> bool {
+    files.iter().any(|other| other.level == file.level && other.name == file.name)
+}
+
+async fn delete(site: &Site, files: &[LtxFile]) -> Result<(), Error> {
+    for file in files {
+        match site.replica.delete_ltx(file.level, file.name).await {
+            Ok(()) | Err(store::Error::NotFound { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        if file.level == 0 {
+            site.with_rungs(|rungs, _| rungs.deleted(file.name));
+        }
+    }
+    site.shared.deleted(site.index, files.len());
+    Ok(())
+}

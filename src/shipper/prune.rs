@@ -1,0 +1,44 @@
+//! Which files of the local log go.
+
+use super::Error;
+use super::log::Log;
+use super::progress::Shared;
+use crate::ltx::Txid;
+use std::time::{Duration, SystemTime};
+
+/// Deletes local files that are of no more use, and those beyond the limit, on whomever that cuts
+/// off.
+pub(super) fn prune(shared: &Shared) -> Result<(), Error> {
+    let options = &shared.options;
+    let mut keep_for = options.local_retention;
+    while sweep(&shared.log, shared.stored_everywhere(), shared.full(), keep_for)?
+        > options.log_bytes_max
+    {
+        if keep_for.is_zero() && !shared.cut_off() {
+            break;
+        }
+        keep_for = Duration::ZERO;
+    }
+    Ok(())
+}
+
+/// Deletes files before `stored` that are old enough, except the newest of all; the bytes that are
+/// left, the file that holds the whole database not counted. The file that was stored last stays: it
+/// proves that what a destination has was shipped from here.
+fn sweep(log: &Log, stored: Txid, full: Txid, keep_for: Duration) -> Result<u64, Error> {
+    let names = log.names()?;
+    let newest = names.last().copied();
+    let mut left = 0;
+    for name in names {
+        let path = log.path(name);
+        let Ok(metadata) = std::fs::metadata(&path) else { continue };
+        let written = metadata.modified().map_err(Error::io(&path))?;
+        let age = SystemTime::now().duration_since(written).unwrap_or_default();
+        if name.max < stored && age >= keep_for && Some(name) != newest {
+            log.remove(name)?;
+        } else if name.max != full {
+            left += metadata.len();
+        }
+    }
+    Ok(left)
+}

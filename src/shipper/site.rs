@@ -1,0 +1,244 @@
+//! One destination of one file: its lease, and what is known of its levels.
+//!
+//! Shared by the task that uploads ([`super::upload`]) and the one that merges, copies and deletes
+//! ([`super::maintenance`]).
+
+use super::ladder::Rungs;
+use super::lease::{Holder, Lease};
+use super::progress::Shared;
+use super::schedule::{self, Due};
+use super::{Error, lease, maintenance};
+use crate::ltx::{Name, Txid};
+use crate::store::{Level, LtxFile, PutMode, Replica};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+
+/// The wait after failed maintenance; doubled after each further failure.
+const RETRY_MIN: Duration = Duration::from_secs(15);
+const RETRY_DOUBLINGS_MAX: u32 = 5;
+/// A failure that lasts is logged once in so many attempts.
+const LOGGED_EVERY: u32 = 8;
+/// Less difference between two clocks is not looked at.
+const SKEW_MS: i64 = 5_000;
+
+/// One destination of one file.
+pub(super) struct Site {
+    pub(super) shared: Arc<Shared>,
+    pub(super) index: usize,
+    pub(super) replica: Replica,
+    runtime: Handle,
+    lease: tokio::sync::Mutex<Lease>,
+    known: Mutex<Known>,
+    /// Local files from this one on are known to be what the destination has.
+    local_from: AtomicU64,
+    scheduled: AtomicBool,
+    failures: AtomicU32,
+    work: Mutex<Option<AbortHandle>>,
+    this: Weak<Self>,
+}
+
+/// What is known of the levels.
+enum Known {
+    Nothing,
+    All(Box<Rungs>, StoreClock),
+}
+
+/// The store's time, without asking it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct StoreClock {
+    at: Instant,
+    ms: i64,
+}
+
+impl StoreClock {
+    pub(super) fn new(ms: i64) -> Self {
+        Self { at: Instant::now(), ms }
+    }
+
+    pub(super) fn now_ms(self) -> i64 {
+        self.ms.saturating_add(super::ladder::millis(self.at.elapsed()))
+    }
+}
+
+impl Site {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        index: usize,
+        replica: Replica,
+        runtime: Handle,
+    ) -> Arc<Self> {
+        let lease = Lease::new(Holder::of(&shared.database), shared.options.lease_term);
+        Arc::new_cyclic(|this| Self {
+            shared,
+            index,
+            replica,
+            runtime,
+            lease: tokio::sync::Mutex::new(lease),
+            known: Mutex::new(Known::Nothing),
+            local_from: AtomicU64::new(u64::MAX),
+            scheduled: AtomicBool::new(false),
+            failures: AtomicU32::new(0),
+            work: Mutex::default(),
+            this: Weak::clone(this),
+        })
+    }
+
+    // The lease.
+
+    /// Makes sure that this process may write, and says how what nobody may replace is put.
+    pub(super) async fn ensure_lease(&self) -> Result<PutMode, Error> {
+        let mut lease = self.lease.lock().await;
+        lease.ensure(&self.replica).await?;
+        self.shared.has_lease(self.index, lease.epoch());
+        Ok(lease.put_mode())
+    }
+
+    /// Asks the store whether this process may write.
+    pub(super) async fn confirm_lease(&self) -> Result<(), Error> {
+        self.lease.lock().await.confirm(&self.replica).await
+    }
+
+    /// Lets the next writer in; gives up when the store does not answer in time.
+    pub(super) fn release_lease(self: &Arc<Self>, patience: Duration) {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let site = Arc::clone(self);
+        let task = self.runtime.spawn(async move {
+            if let Err(error) = site.lease.lock().await.release(&site.replica).await {
+                tracing::debug!(%error, "release lease");
+            }
+            // Nobody waits any more if that took long.
+            sender.send(()).unwrap_or_default();
+        });
+        if receiver.recv_timeout(patience).is_err() {
+            task.abort();
+        }
+    }
+
+    // The levels.
+
+    /// A file was stored.
+    pub(super) fn note(&self, level: Level, name: Name, size: u64) {
+        let file = |ms| LtxFile { level, name, size, modified_ms: Some(ms), timestamp_ms: None };
+        match &mut *self.known() {
+            Known::Nothing => {}
+            Known::All(rungs, clock) => rungs.stored(file(clock.now_ms())),
+        }
+        self.schedule();
+    }
+
+    /// A local file is what the destination has under its name.
+    pub(super) fn note_local(&self, txid: Txid) {
+        self.local_from.fetch_min(txid.0, Ordering::AcqRel);
+    }
+
+    /// The local file of this number is what the destination has, if it is there.
+    pub(super) fn is_local(&self, txid: Txid) -> bool {
+        txid.0 >= self.local_from.load(Ordering::Acquire)
+    }
+
+    /// Nothing is known until the levels are listed again.
+    pub(super) fn forget(&self) {
+        self.local_from.store(u64::MAX, Ordering::Release);
+        *self.known() = Known::Nothing;
+    }
+
+    pub(super) fn is_known(&self) -> bool {
+        matches!(*self.known(), Known::All(..))
+    }
+
+    /// The levels were listed.
+    pub(super) fn listed(&self, files: &[LtxFile], clock: StoreClock) {
+        let mut hasher = DefaultHasher::new();
+        self.shared.database.hash(&mut hasher);
+        let rungs = Rungs::new(&self.shared.options.ladder, hasher.finish(), files);
+        *self.known() = Known::All(Box::new(rungs), clock);
+    }
+
+    /// What the store's clock says, told from when it says the lease was just renewed: ages are
+    /// always differences of its own times.
+    pub(super) async fn store_clock(&self) -> Result<StoreClock, Error> {
+        let before = self.shared.hooks.now_ms();
+        self.confirm_lease().await?;
+        let by_store = lease::renewed_ms(&self.replica).await?.unwrap_or(before);
+        let skew = by_store.saturating_sub(before);
+        if skew.abs() < SKEW_MS {
+            return Ok(StoreClock::new(before));
+        }
+        let file = self.shared.database.display();
+        tracing::info!(%file, skew_ms = skew, "the store's clock differs");
+        Ok(StoreClock::new(by_store))
+    }
+
+    /// Works on what is known of the levels, at the store's time.
+    pub(super) fn with_rungs<T>(&self, work: impl FnOnce(&mut Rungs, i64) -> T) -> Option<T> {
+        match &mut *self.known() {
+            Known::All(rungs, clock) => Some(work(rungs, clock.now_ms())),
+            Known::Nothing => None,
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    // The schedule.
+
+    /// Sees to it that what is due is done when it is due.
+    fn schedule(&self) {
+        let ladder = &self.shared.options.ladder;
+        let first = ladder.levels.first().copied().unwrap_or(ladder.snapshot_interval);
+        let wait = match self.with_rungs(|rungs, now| Some(rungs.due_ms()?.saturating_sub(now))) {
+            None => first,
+            Some(None) => return,
+            Some(Some(wait)) => Duration::from_millis(u64::try_from(wait).unwrap_or(0)),
+        };
+        if !self.scheduled.swap(true, Ordering::AcqRel) {
+            let failures = self.failures.load(Ordering::Acquire);
+            let retry = RETRY_MIN.saturating_mul(1 << failures.min(RETRY_DOUBLINGS_MAX));
+            let wait = if failures > 0 { wait.max(retry) } else { wait };
+            schedule::at(Instant::now() + wait, Weak::clone(&self.this) as Weak<dyn Due>);
+        }
+    }
+
+    async fn maintain(&self) {
+        let _turn = schedule::turn().await;
+        match maintenance::run(self).await {
+            Ok(()) => self.failures.store(0, Ordering::Release),
+            Err(Error::Fenced { .. } | Error::Stopped) => return,
+            Err(error) => {
+                let failures = self.failures.fetch_add(1, Ordering::AcqRel);
+                if failures.is_multiple_of(LOGGED_EVERY) {
+                    let file = self.shared.database.display();
+                    tracing::warn!(%file, %error, "backup not tidied, will try again");
+                }
+                self.shared.maintenance_failed(self.index, &error);
+            }
+        }
+        // Only now: what is due of one destination is done by one at a time.
+        self.scheduled.store(false, Ordering::Release);
+        self.schedule();
+    }
+
+    /// Ends what is under way.
+    pub(super) fn stop(&self) {
+        let work = self.work.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(work) = work {
+            work.abort();
+        }
+    }
+}
+
+impl Due for Site {
+    fn run(self: Arc<Self>) {
+        if self.shared.bell.is_stopped() {
+            return;
+        }
+        let site = Arc::clone(&self);
+        let task = self.runtime.spawn(async move { site.maintain().await });
+        *self.work.lock().unwrap_or_else(PoisonError::into_inner) = Some(task.abort_handle());
+    }
+}

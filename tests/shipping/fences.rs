@@ -1,0 +1,132 @@
+//! Two writers and one backup: one of them writes, and the other says why it does not.
+
+use crate::ground::{Ground, PATIENCE, content, eventually, options, transfer};
+use egret::shipper::restore::{Target, list_all};
+use egret::shipper::{Destination, Options, Shipper};
+use egret::store::{FileStore, Replica, Store};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Ships this ground's file to another's store.
+fn ship(ground: &Ground, to: &Ground, options: Options) -> Arc<Shipper> {
+    let store: Arc<dyn Store> = Arc::new(FileStore::new(&to.store("store")));
+    let destination = Destination { name: "store".to_owned(), replica: Replica::new(store, "") };
+    ground.start_to(vec![destination], options)
+}
+
+fn failure(shipper: &Shipper) -> String {
+    let failure = shipper.status().destinations[0].failure.clone();
+    failure.map_or_else(String::new, |failure| failure.error)
+}
+
+fn patience() -> Option<Instant> {
+    Some(Instant::now() + PATIENCE)
+}
+
+#[test]
+fn a_second_writer_waits_until_the_first_stops() {
+    let (one, two) = (Ground::new().with_accounts(4096), Ground::new().with_accounts(4096));
+    let first = ship(&one, &one, options());
+    transfer(&one.connect(), 5);
+    first.wait_stored(&[], patience()).unwrap();
+    let second = ship(&two, &one, options());
+    let connection = two.connect();
+    transfer(&connection, 50);
+    second.committed();
+    eventually("refused", || failure(&second).contains("waiting until it stops"));
+    transfer(&one.connect(), 5);
+    first.wait_stored(&[], patience()).unwrap();
+    assert!(content(&one.restore("store", Target::Latest)) == content(&one.database()));
+    assert!(first.stop(PATIENCE));
+    second.wait_stored(&[], patience()).unwrap();
+    assert_eq!(second.status().destinations[0].epoch, 2);
+    assert!(content(&one.restore("store", Target::Latest)) == content(&two.database()));
+}
+
+#[test]
+fn a_writer_that_was_silent_for_too_long_is_replaced_and_stops() {
+    let (one, two) = (Ground::new().with_accounts(4096), Ground::new().with_accounts(4096));
+    let hasty = Options { lease_term: Duration::from_millis(500), ..options() };
+    let first = ship(&one, &one, hasty.clone());
+    first.wait_stored(&[], patience()).unwrap();
+    let second = ship(&two, &one, hasty);
+    transfer(&two.connect(), 50);
+    second.wait_stored(&[], patience()).unwrap();
+    let before = one.runtime.block_on(list_all(&one.replica("store"))).unwrap();
+    transfer(&one.connect(), 5);
+    first.committed();
+    eventually("fenced", || first.status().destinations[0].is_fenced);
+    assert!(failure(&first).contains("has taken over this backup"), "{}", failure(&first));
+    // It is not started again by itself, and what it does not ship does not pile up.
+    transfer(&one.connect(), 5);
+    first.committed();
+    eventually("said", || {
+        first.status().error.is_some_and(|e| e.error.contains("other processes write to all"))
+    });
+    assert_eq!(one.runtime.block_on(list_all(&one.replica("store"))).unwrap(), before);
+    transfer(&two.connect(), 5);
+    second.committed();
+    second.wait_stored(&[], patience()).unwrap();
+    assert!(content(&one.restore("store", Target::Latest)) == content(&two.database()));
+}
+
+#[test]
+fn a_restart_needs_no_patience() {
+    let ground = Ground::new().with_accounts(4096);
+    for epoch in 1..4 {
+        let shipper = ground.start();
+        transfer(&ground.connect(), 5);
+        ground.assert_stored(&shipper);
+        assert_eq!(shipper.status().destinations[0].epoch, epoch);
+        // It ends without a word.
+        drop(shipper);
+        std::fs::remove_dir_all(ground.state()).unwrap();
+    }
+}
+
+#[test]
+fn a_lease_that_is_none_is_not_written_over() {
+    let ground = Ground::new().with_accounts(4096);
+    std::fs::create_dir_all(ground.store("store")).unwrap();
+    let lease = ground.store("store").join("egret.lease");
+    std::fs::write(&lease, "my notes").unwrap();
+    let shipper = ground.start();
+    transfer(&ground.connect(), 5);
+    eventually("said", || failure(&shipper).contains("egret.lease"));
+    assert_eq!(std::fs::read_to_string(&lease).unwrap(), "my notes");
+    std::fs::remove_file(&lease).unwrap();
+    ground.assert_stored(&shipper);
+}
+
+/// One writer was away while another wrote, and has files of its own under the same numbers.
+#[test]
+fn equal_numbers_of_two_writers_are_not_mixed() {
+    let (one, two) = (Ground::new().with_accounts(4096), Ground::new().with_accounts(4096));
+    let connection = one.connect();
+    let first = ship(&one, &one, options());
+    first.wait_stored(&[], patience()).unwrap();
+    assert!(first.stop(PATIENCE));
+    // The first goes on without its store.
+    std::fs::rename(one.store("store"), one.store("hidden")).unwrap();
+    std::fs::write(one.store("store"), "").unwrap();
+    let first = ship(&one, &one, options());
+    for _ in 0..6 {
+        transfer(&connection, 40);
+        first.wait_logged(patience()).unwrap();
+    }
+    assert!(!first.stop(Duration::ZERO));
+    std::fs::remove_file(one.store("store")).unwrap();
+    std::fs::rename(one.store("hidden"), one.store("store")).unwrap();
+    let second = ship(&two, &one, options());
+    for _ in 0..2 {
+        transfer(&two.connect(), 40);
+        second.wait_stored(&[], patience()).unwrap();
+    }
+    assert!(second.stop(PATIENCE));
+    assert!(second.status().txid < first.status().txid);
+    assert!(content(&one.restore("store", Target::Latest)) == content(&two.database()));
+    let first = ship(&one, &one, options());
+    first.wait_stored(&[], patience()).unwrap();
+    assert!(content(&one.restore("store", Target::Latest)) == content(&one.database()));
+    assert_eq!(first.status().fulls, 1, "with a whole copy");
+}
