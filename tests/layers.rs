@@ -17,7 +17,7 @@ const ROOMS: &[(&str, &[&str], &str)] = &[
     ("sqlite", &["types", "schema"], "the door to SQLite; answers functions through `Host`"),
     ("catalog", &["types", "schema", "sqlite"], "rows of pg_catalog from the snapshot"),
     ("store", &["ltx"], "objects; names them by the transactions they hold"),
-    ("observe", &["types"], "counters and states"),
+    ("observe", &[], "counters and states, and the door to monitors"),
     ("shipper", &["wal", "ltx", "store", "sqlite", "observe"], "commits to the store"),
     ("replica", &["ltx", "store", "sqlite", "shipper", "observe"], "the store to a file"),
     (
@@ -70,6 +70,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("serde_saphyr", &["config/litestream"]),
     ("lz4_flex", &["ltx"]),
     ("indicatif", &["cli"]),
+    ("httparse", &["observe"]),
 ];
 
 const LINES_MAX: usize = 600;

@@ -6,6 +6,7 @@ pub mod demo;
 pub mod diff;
 pub mod list;
 pub mod log;
+mod metrics;
 pub mod moment;
 mod proofs;
 pub mod replicate;

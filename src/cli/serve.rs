@@ -64,6 +64,11 @@ pub struct Args {
     #[arg(long, value_name = "URL")]
     follow: Option<String>,
 
+    /// Tell monitors of sessions and backups at http://ADDRESS:PORT/metrics (Prometheus's format)
+    /// and /healthz
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    metrics: Option<String>,
+
     /// Refuse connections beyond so many [default: 1000]
     #[arg(long, value_name = "N")]
     max_connections: Option<usize>,
@@ -99,6 +104,9 @@ fn announce(service: &Service) {
     for address in service.addresses() {
         drop(writeln!(err, "listening on {address}"));
     }
+    if let Some(address) = service.metrics() {
+        drop(writeln!(err, "metrics on http://{address}/metrics"));
+    }
     if let Some(path) = service.socket() {
         drop(writeln!(err, "listening on {}", path.display()));
     }
@@ -122,6 +130,7 @@ impl Args {
             backup_log_max: self.backup_log_max,
             verify_interval: self.verify_interval,
             follow: self.follow,
+            metrics: self.metrics,
             ..Layer::default()
         };
         Ok(self.shipping.over(flags).over(file).check()?)

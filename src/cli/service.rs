@@ -2,14 +2,16 @@
 //! follower.
 
 use super::copies::Scheduled;
+use super::metrics::Metrics;
 use super::proofs;
 use crate::config::{self, Config};
 use crate::database::{self, Database, Files, Options};
 use crate::listener::{self, Listener};
+use crate::observe::Endpoint;
 use crate::replica::{self, Follower, Source};
 use crate::session::Server;
 use crate::shipper::{self, Destination};
-use crate::store::{self, Location, Replica};
+use crate::store::{self, Location, Meter, Replica};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -66,9 +68,23 @@ pub enum Error {
     /// The system gives no threads or descriptors.
     #[error("start threads: {0}")]
     Threads(#[source] io::Error),
+    /// The door for monitors.
+    #[error("metrics on {address}: {source}")]
+    Metrics {
+        /// The address.
+        address: SocketAddr,
+        /// What is wrong.
+        source: io::Error,
+    },
     /// Signals cannot be waited for.
     #[error("wait for signals: {0}")]
     Signals(#[source] io::Error),
+}
+
+impl Error {
+    fn metrics(address: SocketAddr) -> impl Fn(io::Error) -> Self {
+        move |source| Self::Metrics { address, source }
+    }
 }
 
 /// A server with open doors, through which nobody has been let in yet.
@@ -77,6 +93,7 @@ pub struct Service {
     listener: Listener,
     backups: Backups,
     copies: Scheduled,
+    endpoint: Option<Endpoint>,
 }
 
 impl Service {
@@ -107,7 +124,11 @@ impl Service {
         let files = Box::new(move || Some(weak.upgrade()?.files().all()));
         proofs::start(config, files).map_err(Error::Threads)?;
         let copies = Scheduled::open(config).await?;
-        Ok(Self { server, listener, backups, copies })
+        let endpoint = match config.metrics {
+            Some(address) => Some(Endpoint::bind(address).await.map_err(Error::metrics(address))?),
+            None => None,
+        };
+        Ok(Self { server, listener, backups, copies, endpoint })
     }
 
     /// What its sessions share.
@@ -121,6 +142,12 @@ impl Service {
         self.listener.addresses()
     }
 
+    /// Where monitors ask.
+    #[must_use]
+    pub fn metrics(&self) -> Option<SocketAddr> {
+        self.endpoint.as_ref().map(Endpoint::address)
+    }
+
     /// The Unix socket.
     #[must_use]
     pub fn socket(&self) -> Option<&Path> {
@@ -130,6 +157,11 @@ impl Service {
     /// Lets clients in until the future is ready; then the doors are closed. What is to be done
     /// before the program ends is [`stop`].
     pub async fn run(self, until: impl Future<Output = ()>) -> Arc<Server> {
+        if let Some(endpoint) = self.endpoint {
+            let metrics = Metrics::new(Arc::clone(&self.server), self.backups.meters());
+            // It tells of the end, too: the program ends it.
+            tokio::spawn(endpoint.run(Arc::new(metrics)));
+        }
         tokio::select! {
             () = self.listener.run(Arc::clone(&self.server)) => {}
             () = self.backups.ship_new(self.server.files()) => {}
@@ -232,6 +264,12 @@ impl Backups {
         let is_single = config.is_single();
         let options = shipping(&config.shipping);
         Ok(Self { destinations, options, is_single })
+    }
+
+    /// What is asked of each store, by the destination's name.
+    fn meters(&self) -> Vec<(String, Arc<Meter>)> {
+        let meter = |d: &Destination| (d.name.clone(), Arc::clone(d.replica.meter()));
+        self.destinations.iter().map(meter).collect()
     }
 
     /// Ships the files that are not shipped yet.

@@ -11,6 +11,7 @@ pub use litestream::BadLitestream;
 
 use crate::store::{Location, LocationError};
 use serde::Deserialize;
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
@@ -37,6 +38,8 @@ pub struct Config {
     pub copies: Vec<Copies>,
     /// The backup this serves a replica of.
     pub follow: Option<Location>,
+    /// Where monitors ask.
+    pub metrics: Option<SocketAddr>,
 }
 
 impl Config {
@@ -159,6 +162,8 @@ pub struct Layer {
     pub backup_retention: Option<String>,
     /// The URL of the backup to serve a replica of.
     pub follow: Option<String>,
+    /// `address:port` for monitors.
+    pub metrics: Option<String>,
 }
 
 /// Why egret does not start.
@@ -200,6 +205,12 @@ pub enum Error {
     /// A listener that the outside reaches.
     #[error("listen on {0}: beyond this machine egret needs TLS and a users file (or --insecure)")]
     Insecure(SocketAddr),
+    /// Monitors prove nothing of themselves.
+    #[error("metrics on {0}: anybody beyond this machine could read them (--insecure allows that)")]
+    InsecureMetrics(SocketAddr),
+    /// Two backups would be called the same.
+    #[error("two backups are called \"{0}\": give one of them another name with ?name=...")]
+    SameName(String),
     /// A backup's URL.
     #[error(transparent)]
     Location(#[from] LocationError),
@@ -283,6 +294,7 @@ impl Layer {
             snapshot_interval: self.snapshot_interval.or(lower.snapshot_interval),
             backup_retention: self.backup_retention.or(lower.backup_retention),
             follow: self.follow.or(lower.follow),
+            metrics: self.metrics.or(lower.metrics),
         }
     }
 
@@ -305,10 +317,12 @@ impl Layer {
     /// Something needed is missing, or two things do not go together.
     pub fn check(self) -> Result<Config, Error> {
         let listener = self.listener()?;
+        let metrics = self.metrics()?;
         let shipping = self.shipping()?;
         let backups = self.backup.unwrap_or_default();
         let backups =
             backups.iter().map(|url| Location::parse(url)).collect::<Result<Vec<_>, _>>()?;
+        distinct(&backups)?;
         let verify_interval = self.verify_interval.as_deref().map(duration).transpose()?;
         let verify_interval = verify_interval.unwrap_or(VERIFY_INTERVAL);
         let copies = self.copies.unwrap_or_default().into_iter().map(CopiesLayer::check);
@@ -333,6 +347,7 @@ impl Layer {
             verify_interval,
             copies,
             follow,
+            metrics,
         })
     }
 
@@ -383,14 +398,23 @@ impl Layer {
         }
     }
 
+    fn metrics(&self) -> Result<Option<SocketAddr>, Error> {
+        let Some(text) = &self.metrics else { return Ok(None) };
+        match resolve(text)?.into_iter().next() {
+            Some(address) if !address.ip().is_loopback() && self.insecure != Some(true) => {
+                Err(Error::InsecureMetrics(address))
+            }
+            address => Ok(address),
+        }
+    }
+
     fn addresses(&self) -> Result<Vec<SocketAddr>, Error> {
         let Some(listen) = &self.listen else {
             return Ok(vec![SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), PORT)]);
         };
         let mut addresses = Vec::new();
         for text in listen {
-            let bad = |source| Error::BadAddress { text: text.clone(), source };
-            addresses.extend(text.to_socket_addrs().map_err(bad)?);
+            addresses.extend(resolve(text)?);
         }
         Ok(addresses)
     }
@@ -423,6 +447,20 @@ fn levels_of(texts: &[String]) -> Result<Vec<Duration>, Error> {
     let long = levels.first().is_none_or(|first| *first >= Duration::from_secs(1));
     let ok = ascending && long && levels.len() <= LEVELS_MAX;
     if ok { Ok(levels) } else { Err(Error::BadLevels) }
+}
+
+fn resolve(text: &str) -> Result<Vec<SocketAddr>, Error> {
+    let bad = |source| Error::BadAddress { text: text.to_owned(), source };
+    Ok(text.to_socket_addrs().map_err(bad)?.collect())
+}
+
+/// Backups are told apart by their names.
+fn distinct(backups: &[Location]) -> Result<(), Error> {
+    let mut names = BTreeSet::new();
+    match backups.iter().map(Location::name).find(|name| !names.insert(name.clone())) {
+        Some(name) => Err(Error::SameName(name)),
+        None => Ok(()),
+    }
 }
 
 /// A size in bytes, in PostgreSQL's units of 1024.
@@ -535,6 +573,22 @@ mod tests {
             assert!(toml::from_str::<Layer>(&copies(keys)).is_err());
         }
         assert!(toml::from_str::<Layer>("path = 'a'").is_err());
+    }
+
+    #[test]
+    fn backups_have_names_of_their_own() {
+        let two = "paths = ['a']\nbackup = ['s3://b/p?region=x', 's3://b/p?region=y";
+        assert!(error(&format!("{two}']")).contains("?name="));
+        assert!(layer(&format!("{two}&name=far']")).check().is_ok());
+    }
+
+    #[test]
+    fn monitors() {
+        let metrics = |text: &str| layer(&format!("paths = ['a']\nmetrics = {text}")).check();
+        assert_eq!(metrics("'[::1]:9'").unwrap().metrics, Some("[::1]:9".parse().unwrap()));
+        assert!(metrics("'0.0.0.0:9'").unwrap_err().to_string().contains("--insecure"));
+        assert!(metrics("'0.0.0.0:9'\ninsecure = true").is_ok());
+        assert!(metrics("'9'").unwrap_err().to_string().contains("not an address"));
     }
 
     #[test]

@@ -183,6 +183,7 @@ impl Session {
         }
         self.shared.set_statement_start(super::server::now_us());
         self.backend.set_state(super::server::State::Active);
+        self.backend.counters.statements.count();
         self.backend.cancel.begin();
         let limit = self.effective.statement_timeout;
         limit.map(|limit| Timer::set(Instant::now() + limit, &self.backend.cancel))

@@ -26,7 +26,7 @@ mod utility;
 mod worker;
 
 pub use error::Failure;
-pub use server::{Backend, Server};
+pub use server::{Backend, Counters, Server};
 pub use settings::SERVER_VERSION;
 pub use stream::{Socket, Stream};
 
@@ -402,6 +402,10 @@ impl Session {
 
     /// Tells the client of an error; its transaction has failed.
     fn fail(&mut self, failure: &Failure) {
+        self.backend.counters.failures.count();
+        if failure.sqlstate == "57014" {
+            self.backend.counters.cancellations.count();
+        }
         self.backend.cancel.end();
         self.statement_failed();
         self.reply.error(failure);

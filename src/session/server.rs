@@ -5,6 +5,7 @@ use super::error::Failure;
 use super::stream::Socket;
 use super::worker::{Seat, Workers};
 use crate::database::{Database, Files};
+use crate::observe::Counter;
 use crate::sqlite::Ends;
 use rustix::rand::{GetRandomFlags, getrandom};
 use std::collections::{HashMap, HashSet};
@@ -23,6 +24,22 @@ pub struct Server {
     stopping: AtomicBool,
     started_us: i64,
     workers: Workers,
+    counters: Arc<Counters>,
+}
+
+/// What was done since the server started.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Sessions that began.
+    pub sessions: Counter,
+    /// Connections refused because there were too many.
+    pub refused: Counter,
+    /// Statements that began.
+    pub statements: Counter,
+    /// Statements that failed.
+    pub failures: Counter,
+    /// Statements that were cancelled, or ran out of time; they failed, too.
+    pub cancellations: Counter,
 }
 
 /// One client's place at the server: `pg_stat_activity` and what others may do to it.
@@ -41,6 +58,8 @@ pub struct Backend {
     pub started_us: i64,
     /// Stops what it runs.
     pub cancel: Arc<Cancel>,
+    /// What all sessions count.
+    pub counters: Arc<Counters>,
     socket: Arc<Socket>,
     seat: Seat,
     activity: Mutex<Activity>,
@@ -99,6 +118,7 @@ impl Server {
             stopping: AtomicBool::new(false),
             started_us: now_us(),
             workers: Workers::new()?,
+            counters: Arc::default(),
         }))
     }
 
@@ -106,6 +126,12 @@ impl Server {
     #[must_use]
     pub fn files(&self) -> &Files {
         &self.files
+    }
+
+    /// What was done so far.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
     }
 
     /// When the server started, microseconds since 1970.
@@ -129,10 +155,12 @@ impl Server {
         let backend = Arc::new(self.backend(startup, socket)?);
         let mut backends = self.lock();
         if backends.len() >= self.connections_max {
+            self.counters.refused.count();
             return Err(Failure::fatal("53300", "sorry, too many clients already")
                 .hint("Raise --max-connections, or close connections that are idle."));
         }
         backends.insert(backend.pid, Arc::clone(&backend));
+        self.counters.sessions.count();
         Ok(backend)
     }
 
@@ -150,6 +178,7 @@ impl Server {
             peer: startup.peer,
             started_us: now_us(),
             cancel: Arc::default(),
+            counters: Arc::clone(&self.counters),
             socket: Arc::clone(socket),
             seat: self.workers.seat(u64::from(pid.cast_unsigned())),
             activity: Mutex::default(),

@@ -4,10 +4,11 @@
 //! behind, so that an object of any size passes through in bounded memory; what was begun but not
 //! [finished](BodyWriter::finish) is never stored.
 
-use super::Error;
+use super::{Error, Meter};
 use bytes::Bytes;
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 use tokio::sync::mpsc;
 
 /// How long a piece of a stream is.
@@ -34,7 +35,10 @@ impl Body {
         let (sender, pieces) = mpsc::channel(PIECES_MAX);
         let writer = BodyWriter { sender, piece: Vec::new() };
         let rest = Bytes::new();
-        (writer, Self::Stream(BodyStream { pieces, rest, is_finished: false, len_about }))
+        (
+            writer,
+            Self::Stream(BodyStream { pieces, rest, is_finished: false, len_about, meter: None }),
+        )
     }
 }
 
@@ -96,6 +100,7 @@ pub struct BodyStream {
     rest: Bytes,
     is_finished: bool,
     len_about: u64,
+    meter: Option<Arc<Meter>>,
 }
 
 impl BodyStream {
@@ -103,6 +108,11 @@ impl BodyStream {
     #[must_use]
     pub fn len_about(&self) -> u64 {
         self.len_about
+    }
+
+    /// Counts what is read of it from now on.
+    pub(super) fn metered(self, meter: Arc<Meter>) -> Self {
+        Self { meter: Some(meter), ..self }
     }
 
     /// The next piece; none at the end.
@@ -159,6 +169,9 @@ impl BodyStream {
     fn received(&mut self, piece: Option<Bytes>) -> Result<Option<Bytes>, Error> {
         let piece = piece.ok_or(Error::Unfinished)?;
         self.is_finished = piece.is_empty();
+        if let Some(meter) = &self.meter {
+            meter.sent(piece.len());
+        }
         Ok((!self.is_finished).then_some(piece))
     }
 }

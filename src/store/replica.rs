@@ -5,6 +5,7 @@
 //! | S3 | `<prefix>/<level, 4 hex digits>/<min>-<max>.ltx` |
 //! | others | `<prefix>/ltx/<level>/<min>-<max>.ltx` |
 
+use super::metered::{Meter, Metered};
 use super::{Body, Error, Etag, Layout, Location, Object, Place, Put, Reader, ReaderOptions};
 use super::{Store, open};
 use crate::ltx::{HEADER_LEN, Header, Name, Txid};
@@ -22,6 +23,7 @@ pub const SNAPSHOT_LEVEL: Level = 9;
 #[derive(Clone, Debug)]
 pub struct Replica {
     store: Arc<dyn Store>,
+    metered: Metered,
     prefix: String,
 }
 
@@ -44,7 +46,7 @@ impl Replica {
     /// The replica under a prefix of a store.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, prefix: &str) -> Self {
-        Self { store, prefix: prefix.trim_matches('/').to_owned() }
+        Self::metered(Metered::new(store), prefix)
     }
 
     /// The replica at a location. Nothing is asked of the store yet.
@@ -62,13 +64,24 @@ impl Replica {
     /// The replica at a relative path below this one, in the same store.
     #[must_use]
     pub fn below(&self, path: &str) -> Self {
-        Self::new(Arc::clone(&self.store), &self.key(path))
+        Self::metered(self.metered.below(), &self.key(path))
+    }
+
+    fn metered(metered: Metered, prefix: &str) -> Self {
+        let store = Arc::new(metered.clone());
+        Self { store, metered, prefix: prefix.trim_matches('/').to_owned() }
+    }
+
+    /// What is asked of the store here and by the replicas below.
+    #[must_use]
+    pub fn meter(&self) -> &Arc<Meter> {
+        self.metered.meter()
     }
 
     /// The same replica, read and written through another store.
     #[must_use]
     pub fn through(&self, store: Arc<dyn Store>) -> Self {
-        Self { store, prefix: self.prefix.clone() }
+        Self { store, ..self.clone() }
     }
 
     /// The store it lies in.

@@ -3,10 +3,8 @@
 use crate::ground::{Ground, PATIENCE, eventually, options, transfer};
 use egret::ltx::{Name, Txid};
 use egret::shipper::{Destination, Options};
-use egret::store::{Body, BoxFuture, Etag, Layout, MemoryStore, Object, Put, Replica, Store};
-use std::ops::Range;
+use egret::store::{Body, MemoryStore, Put, Replica, Usage};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 #[test]
@@ -199,62 +197,20 @@ fn another_writers_number_is_not_overwritten() {
 #[test]
 fn nothing_committed_is_nothing_asked() {
     let ground = Ground::new().with_accounts(4096);
-    let store = Arc::new(Counting { inner: MemoryStore::default(), requests: AtomicU64::new(0) });
-    let replica = Replica::new(Arc::clone(&store) as Arc<dyn Store>, "app");
+    let replica = Replica::new(Arc::new(MemoryStore::default()), "app");
+    let meter = Arc::clone(replica.meter());
     let destination = Destination { name: "memory".to_owned(), replica };
     let shipper = ground.start_to(vec![destination], options());
     shipper.wait_stored(&[], Some(Instant::now() + PATIENCE)).unwrap();
-    let before = store.requests.load(Ordering::Relaxed);
+    let before = meter.usage();
     let local = std::fs::metadata(ground.state().join("ltx/0")).unwrap().modified().unwrap();
     std::thread::sleep(Duration::from_millis(1500));
-    assert_eq!(store.requests.load(Ordering::Relaxed), before);
+    assert_eq!(meter.usage(), before);
     let later = std::fs::metadata(ground.state().join("ltx/0")).unwrap().modified().unwrap();
     assert_eq!(local, later);
     transfer(&ground.connect(), 1);
     shipper.wait_stored(&[], Some(Instant::now() + PATIENCE)).unwrap();
-    assert_eq!(store.requests.load(Ordering::Relaxed), before + 1);
-}
-
-/// Counts what is asked of a store.
-#[derive(Debug)]
-struct Counting {
-    inner: MemoryStore,
-    requests: AtomicU64,
-}
-
-impl Counting {
-    fn count(&self) -> &MemoryStore {
-        self.requests.fetch_add(1, Ordering::Relaxed);
-        &self.inner
-    }
-}
-
-impl Store for Counting {
-    fn put<'a>(&'a self, key: &'a str, body: Body, put: Put) -> BoxFuture<'a, Etag> {
-        self.count().put(key, body, put)
-    }
-
-    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, (Object, bytes::Bytes)> {
-        self.count().get(key)
-    }
-
-    fn get_range<'a>(&'a self, key: &'a str, range: Range<u64>) -> BoxFuture<'a, bytes::Bytes> {
-        self.count().get_range(key, range)
-    }
-
-    fn head<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Object> {
-        self.count().head(key)
-    }
-
-    fn list<'a>(&'a self, prefix: &'a str, after: Option<&'a str>) -> BoxFuture<'a, Vec<Object>> {
-        self.count().list(prefix, after)
-    }
-
-    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, ()> {
-        self.count().delete(key)
-    }
-
-    fn layout(&self) -> Layout {
-        self.inner.layout()
-    }
+    let after = meter.usage();
+    let expected = Usage { puts: before.puts + 1, bytes_up: after.bytes_up, ..before };
+    assert!(after == expected && after.bytes_up > before.bytes_up, "{before:?} {after:?}");
 }

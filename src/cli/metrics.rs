@@ -1,0 +1,209 @@
+//! What the server tells monitors.
+//!
+//! The numbers are those of `pg_stat_activity`, `pg_stat_archiver`, `pg_stat_replication` and
+//! `pg_current_wal_lsn()`, of all files at once.
+
+use crate::database::{Database, Shipping};
+use crate::observe::{Family, Kind, Source, Text};
+use crate::session::Server;
+use crate::session::server::State;
+use crate::shipper::DestinationStatus;
+use crate::store::{Meter, Usage};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A server's numbers.
+pub(super) struct Metrics {
+    server: Arc<Server>,
+    /// What is asked of each destination, by its name.
+    stores: Vec<(String, Arc<Meter>)>,
+}
+
+/// A file that is shipped, and how that goes.
+struct Shipped {
+    database: Arc<Database>,
+    status: Shipping,
+}
+
+impl Metrics {
+    pub(super) fn new(server: Arc<Server>, stores: Vec<(String, Arc<Meter>)>) -> Self {
+        Self { server, stores }
+    }
+
+    fn process(&self, text: &mut Text) {
+        text.family("egret_build_info", Kind::Gauge, "The version, as a label.")
+            .sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
+        let started = self.server.started_us() as f64 / 1e6;
+        text.family("egret_start_time_seconds", Kind::Gauge, "When the server started.")
+            .sample(&[], started);
+        let count = self.server.files().all().len();
+        text.family("egret_databases", Kind::Gauge, "Files that are served.").sample(&[], count);
+    }
+
+    fn sessions(&self, text: &mut Text) {
+        const STATES: [(State, &str); 4] = [
+            (State::Active, "active"),
+            (State::Idle, "idle"),
+            (State::IdleInTransaction, "idle in transaction"),
+            (State::IdleInFailedTransaction, "idle in transaction (aborted)"),
+        ];
+        let backends = self.server.backends();
+        let mut family = text.family("egret_sessions", Kind::Gauge, "Sessions, by their state.");
+        for (state, name) in STATES {
+            let count = backends.iter().filter(|backend| backend.state() == state).count();
+            family.sample(&[("state", name)], count);
+        }
+        let counters = self.server.counters();
+        for (name, counter, help) in [
+            ("egret_sessions_total", &counters.sessions, "Sessions that began."),
+            ("egret_sessions_refused_total", &counters.refused, "Connections beyond the limit."),
+            ("egret_statements_total", &counters.statements, "Statements that began."),
+            ("egret_statements_failed_total", &counters.failures, "Statements that failed."),
+            (
+                "egret_statements_canceled_total",
+                &counters.cancellations,
+                "Statements that were canceled or ran out of time.",
+            ),
+        ] {
+            text.family(name, Kind::Counter, help).sample(&[], counter.value());
+        }
+    }
+
+    fn shipped(&self) -> Vec<Shipped> {
+        let files = self.server.files().all().into_iter();
+        let shipped = files.filter_map(|database| {
+            let status = database.shipper()?.status();
+            Some(Shipped { database, status })
+        });
+        shipped.collect()
+    }
+
+    fn stores(&self, text: &mut Text) {
+        let usages: Vec<_> =
+            self.stores.iter().map(|(name, meter)| (name.as_str(), meter.usage())).collect();
+        let mut family = text.family(
+            "egret_store_requests_total",
+            Kind::Counter,
+            "Requests to a store, by kind; an object that goes up in parts is one.",
+        );
+        for (name, usage) in &usages {
+            for (kind, count) in kinds(usage) {
+                family.sample(&[("destination", name), ("request", kind)], count);
+            }
+        }
+        let mut family =
+            text.family("egret_store_bytes_total", Kind::Counter, "Bytes to and from a store.");
+        for (name, usage) in &usages {
+            family.sample(&[("destination", name), ("direction", "up")], usage.bytes_up);
+            family.sample(&[("destination", name), ("direction", "down")], usage.bytes_down);
+        }
+    }
+}
+
+fn kinds(usage: &Usage) -> [(&'static str, u64); 5] {
+    [
+        ("put", usage.puts),
+        ("get", usage.gets),
+        ("head", usage.heads),
+        ("list", usage.lists),
+        ("delete", usage.deletes),
+    ]
+}
+
+impl Source for Metrics {
+    fn metrics(&self) -> String {
+        let mut text = Text::default();
+        self.process(&mut text);
+        self.sessions(&mut text);
+        let shipped = self.shipped();
+        if !shipped.is_empty() {
+            databases(&mut text, &shipped);
+            destinations(&mut text, &shipped, now_ms());
+            self.stores(&mut text);
+        }
+        text.finish()
+    }
+
+    fn health(&self) -> Result<(), String> {
+        if self.server.is_stopping() { Err("stopping".to_owned()) } else { Ok(()) }
+    }
+}
+
+/// One sample for each file.
+fn databases(text: &mut Text, shipped: &[Shipped]) {
+    use Kind::{Counter, Gauge};
+    type Value = fn(&Shipping) -> u64;
+    let families: [(&'static str, Kind, &str, Value); 7] = [
+        ("egret_database_txid", Gauge, "Newest transaction in the local log.", |s| s.txid.0),
+        ("egret_database_wal_bytes", Gauge, "Length of SQLite's log.", |s| s.wal_bytes),
+        ("egret_database_batches_total", Counter, "Files written to the local log.", |s| s.batches),
+        ("egret_database_fulls_total", Counter, "Those that hold all of the file.", |s| s.fulls),
+        ("egret_database_checkpoints_total", Counter, "Checkpoints made.", |s| s.checkpoints),
+        ("egret_database_failures_total", Counter, "Looks that failed.", |s| s.failed_count),
+        ("egret_database_failing", Gauge, "1 if the last look failed.", |s| {
+            u64::from(s.error.is_some())
+        }),
+    ];
+    for (name, kind, help, value) in families {
+        let mut family = text.family(name, kind, help);
+        for shipped in shipped {
+            family.sample(&[("database", shipped.database.name())], value(&shipped.status));
+        }
+    }
+}
+
+/// One sample for each file and destination.
+fn destinations(text: &mut Text, shipped: &[Shipped], now_ms: i64) {
+    let mut each =
+        |name, kind, help: &str, value: &dyn Fn(&Shipping, &DestinationStatus) -> Option<f64>| {
+            let mut family = text.family(name, kind, help);
+            for shipped in shipped {
+                for destination in &shipped.status.destinations {
+                    if let Some(value) = value(&shipped.status, destination) {
+                        sample(&mut family, shipped, destination, value);
+                    }
+                }
+            }
+        };
+    use Kind::{Counter, Gauge};
+    each("egret_destination_stored_txid", Gauge, "Newest transaction it has.", &|_, d| {
+        Some(d.stored.0 as f64)
+    });
+    each("egret_destination_lag_transactions", Gauge, "Local files it lacks.", &|s, d| {
+        Some(s.txid.0.saturating_sub(d.stored.0) as f64)
+    });
+    each("egret_destination_lag_seconds", Gauge, "For how long it has lacked any.", &|_, d| {
+        Some(d.behind_since_ms.map_or(0.0, |since| (now_ms - since).max(0) as f64 / 1e3))
+    });
+    each("egret_destination_files_total", Counter, "Files stored.", &|_, d| {
+        Some(d.stored_count as f64)
+    });
+    each("egret_destination_failures_total", Counter, "Attempts that failed.", &|_, d| {
+        Some(d.failed_count as f64)
+    });
+    each(
+        "egret_destination_last_success_timestamp_seconds",
+        Gauge,
+        "When a file was last stored by this process.",
+        &|_, d| d.stored_ms.map(|ms| ms as f64 / 1e3),
+    );
+    each(
+        "egret_destination_last_proof_timestamp_seconds",
+        Gauge,
+        "When it was last restored and found equal to the file.",
+        &|_, d| d.proven.map(|proven| proven.at_ms as f64 / 1e3),
+    );
+    each("egret_destination_proof_failures_total", Counter, "Proofs that failed.", &|_, d| {
+        Some(d.proof_failed_count as f64)
+    });
+}
+
+fn sample(family: &mut Family<'_>, shipped: &Shipped, destination: &DestinationStatus, value: f64) {
+    let database = shipped.database.name();
+    family.sample(&[("database", database), ("destination", &destination.name)], value);
+}
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
