@@ -519,3 +519,37 @@ def test_restart_without_a_gap(tmp_path):
 def test_litestream_is_here():
     """Without the real program half of this file would prove nothing."""
     assert shutil.which("litestream")
+
+
+def stored_levels(url):
+    """The levels of a backup that hold files, as the real Litestream lists them."""
+    done = subprocess.run(["litestream", "ltx", "-level", "all", url], capture_output=True,
+                          text=True, env=s3.environment(), timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return {line.split()[0] for line in done.stdout.splitlines()[1:] if line.strip()}
+
+
+@RESTORERS
+def test_levels_on_s3(store, tmp_path, restore):
+    """Merged on a real bucket while another process writes; a second writer is kept out."""
+    file, url = make_ledger(tmp_path / "app.db"), store.url()
+    other = make_ledger(tmp_path / "other.db")
+    levels = ["--backup-levels", "1s,2s,4s", "--sync-interval", "200ms"]
+    server = servers.Egret(file, arguments=["--backup", url, *levels], env=s3.environment())
+    app = subprocess.Popen([sys.executable, HERE / "writer.py", file, "6"],
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    second = servers.Egret(other, arguments=["--backup", url], env=s3.environment())
+    _, err = app.communicate(timeout=60)
+    assert app.returncode == 0, err
+    assert servers.wait_until(lambda: {"0", "1", "2", "3", "9"} <= stored_levels(url), 30, 0.5), \
+        stored_levels(url)
+    assert "waiting until it stops" in second.text
+    second.stop(9)
+    assert server.stop() == 0
+    restore(url, tmp_path / "copy.db")
+    assert content(tmp_path / "copy.db") == content(file)
+    # Whoever comes next waits for nothing, and goes on with the next number.
+    second = servers.Egret(other, arguments=["--backup", url], env=s3.environment())
+    assert second.stop() == 0
+    restore(url, tmp_path / "taken.db")
+    assert content(tmp_path / "taken.db") == content(other)
