@@ -97,11 +97,14 @@ query -c "copy (select indexrelid, pg_get_indexdef(indexrelid) from pg_index
     union all select oid, pg_get_constraintdef(oid) from pg_constraint
         where conrelid in (select oid from pg_class where relnamespace = 11)
     order by 1) to stdout" > definitions.txt
-# The rules of the system's own views; a node tree is nothing to anybody else.
+# The rules of the system's own views, and their queries; a node tree is nothing to anybody else.
 query -c "copy (select r.oid, rulename, ev_class, ev_type, ev_enabled, is_instead::int, '<>', '<>'
     from pg_rewrite r join pg_class c on c.oid = ev_class
     where relnamespace::regnamespace::text in ('pg_catalog', 'information_schema')
     order by 1) to stdout" > rows/pg_rewrite.txt
+query -c "copy (select oid, pg_get_viewdef(oid, true) from pg_class where relkind = 'v'
+    and relnamespace::regnamespace::text in ('pg_catalog', 'information_schema')
+    order by 1) to stdout" > view_definitions.txt
 # pg_description names its objects by OID; those egret does not have are left out.
 query -c "copy (select objoid, classoid, objsubid, description from pg_description
     where classoid::regclass::text in ('pg_type', 'pg_proc', 'pg_operator', 'pg_am', 'pg_opclass',

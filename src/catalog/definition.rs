@@ -4,7 +4,10 @@
 //! laid out as Postgres lays it out, since clients take these texts apart.
 
 use super::expression::expression_text;
-use super::objects::{Live, Object};
+use super::fixed::system_classes;
+use super::objects::{INFORMATION_SCHEMA, Live, Object};
+use super::relation::{table, unescape};
+use super::rowset::Cell;
 use crate::schema::spelling::Spelling;
 use crate::schema::{
     ForeignKey, Index, IndexOrigin, Relation, Trigger, identifier, trigger_text, view_query,
@@ -184,9 +187,11 @@ pub(super) fn view(live: &Live, relation: &Relation, qualified: bool) -> String 
 
 /// `pg_get_ruledef(oid)`
 pub(super) fn rule(live: &Live, relation: &Relation, qualified: bool) -> String {
-    let name = named(&relation.name, true);
-    let query = view(live, relation, qualified);
-    format!("CREATE RULE \"_RETURN\" AS\n    ON SELECT TO {name} DO INSTEAD {query}")
+    rule_of(&named(&relation.name, true), &view(live, relation, qualified))
+}
+
+fn rule_of(view: &str, query: &str) -> String {
+    format!("CREATE RULE \"_RETURN\" AS\n    ON SELECT TO {view} DO INSTEAD {query}")
 }
 
 /// One key of an index of a system table, counted from 1: these are columns, in parentheses at the
@@ -198,12 +203,36 @@ pub(super) fn system_key(oid: Oid, position: usize) -> Option<&'static str> {
 
 /// The definition of an index or constraint of a system table.
 pub(super) fn system(oid: Oid) -> Option<&'static str> {
-    static DEFINITIONS: LazyLock<HashMap<Oid, &'static str>> = LazyLock::new(|| {
-        let lines = include_str!("../../catalog/definitions.txt").lines();
-        let fields = lines.filter_map(|line| line.split_once('\t'));
-        fields.filter_map(|(oid, text)| Some((oid.parse().ok()?, text))).collect()
-    });
+    static DEFINITIONS: LazyLock<HashMap<Oid, &'static str>> =
+        LazyLock::new(|| by_oid(include_str!("../../catalog/definitions.txt")));
     DEFINITIONS.get(&oid).copied()
+}
+
+/// The query of a system view.
+pub(super) fn system_view(oid: Oid) -> Option<String> {
+    static QUERIES: LazyLock<HashMap<Oid, &'static str>> =
+        LazyLock::new(|| by_oid(include_str!("../../catalog/view_definitions.txt")));
+    QUERIES.get(&oid).map(|text| unescape(text))
+}
+
+/// The rule that a system view is.
+pub(super) fn system_rule(oid: Oid) -> Option<String> {
+    let rules = table("pg_catalog.pg_rewrite")?.fixed();
+    let view_of = |row: &[Cell]| match row {
+        [Cell::Integer(rule), _, Cell::Integer(view), ..] if *rule == i64::from(oid) => {
+            Oid::try_from(*view).ok()
+        }
+        _ => None,
+    };
+    let view = rules.rows().find_map(view_of)?;
+    let (name, namespace) = system_classes().get(&view)?;
+    let schema = if *namespace == INFORMATION_SCHEMA { "information_schema." } else { "" };
+    Some(rule_of(&format!("{schema}{name}"), &system_view(view)?))
+}
+
+fn by_oid(lines: &'static str) -> HashMap<Oid, &'static str> {
+    let fields = lines.lines().filter_map(|line| line.split_once('\t'));
+    fields.filter_map(|(oid, text)| Some((oid.parse().ok()?, text))).collect()
 }
 
 #[cfg(test)]

@@ -94,7 +94,7 @@ fn rule(args: &Args<'_>) -> Outcome {
     let (live, oid, layout) = (live(args)?, oid(args, 0)?, layout(args, 1)?);
     text_or_null(match live.object(oid) {
         Some(Object::Rule(relation)) => Some(definition::rule(&live, relation, layout.qualified)),
-        _ => None,
+        _ => definition::system_rule(oid),
     })
 }
 
@@ -115,7 +115,7 @@ fn view(args: &Args<'_>) -> Outcome {
         Some(Object::Relation(relation)) if relation.kind == RelationKind::View => {
             Some(definition::view(&live, relation, layout(args, 1)?.qualified))
         }
-        _ => None,
+        _ => definition::system_view(oid),
     })
 }
 
