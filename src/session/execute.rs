@@ -1,6 +1,7 @@
 //! Running statements: a translated plan and its parameters in, DataRows out.
 
 use super::error::{Failure, cancelled, from_statement, from_types};
+use super::explain;
 use super::portal::{self, Portal, Prepared, Progress, Rows, Running};
 use super::reply::Field;
 use super::settings::Effective;
@@ -123,7 +124,7 @@ impl Session {
         &mut self,
         plan: &Plan,
     ) -> Result<Option<Arc<[OutputColumn]>>, Failure> {
-        if plan.verb == Verb::Explain {
+        if plan.verb == Verb::Explain && plan.columns.is_none() {
             let column = portal::plain_column("QUERY PLAN", ColumnType::new(Type::TEXT));
             return Ok(Some(Arc::new([column])));
         }
@@ -444,7 +445,12 @@ impl Session {
                 let step = running.statement.step().map_err(|error| self.failure(error))?;
                 running.row_waiting = step == Step::Row;
             }
-            portal.progress = Progress::Rows(portal::lines(portal::plan_tree(&steps)));
+            let column = portal.prepared.columns.as_deref().and_then(<[_]>::first);
+            let lines = match column {
+                Some(column) if column.ty.ty == Type::JSON => vec![explain::json(&steps)],
+                _ => explain::tree(&steps),
+            };
+            portal.progress = Progress::Rows(portal::lines(lines));
         }
         self.send_rows(portal, rows_max)
     }

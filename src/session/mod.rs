@@ -11,6 +11,7 @@ mod copy;
 mod cursor;
 pub mod error;
 mod execute;
+mod explain;
 mod extended;
 mod greet;
 mod host;

@@ -4,7 +4,6 @@ use super::error::Failure;
 use crate::sqlite;
 use crate::statement::{Bound, OutputColumn};
 use crate::types::{Codec, ColumnType, Format, Oid, Value};
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// A prepared statement, named or not.
@@ -140,44 +139,4 @@ pub(super) fn check_formats(formats: usize, columns: usize) -> Result<(), Failur
 pub(super) fn lines(lines: impl IntoIterator<Item = String>) -> Rows {
     let rows = lines.into_iter().map(|line| vec![Value::Text(line)]).collect();
     Rows { rows, position: 0 }
-}
-
-/// The tree of EXPLAIN QUERY PLAN's rows (id, parent, unused, text), drawn as Postgres draws plans.
-#[must_use]
-pub(super) fn plan_tree(steps: &[(i64, i64, String)]) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut pending: VecDeque<(i64, usize)> = VecDeque::from([(0, 0)]);
-    while let Some((parent, depth)) = pending.pop_front() {
-        if let Some((.., text)) = steps.iter().find(|(id, ..)| *id == parent) {
-            let arrow = if depth > 1 { "->  " } else { "" };
-            let indent = "  ".repeat(depth.saturating_sub(1) * 2).replacen("  ", "", 1);
-            lines.push(format!("{indent}{arrow}{text}"));
-        }
-        let children = steps.iter().filter(|(_, p, _)| *p == parent).map(|(id, ..)| *id);
-        for (i, child) in children.enumerate() {
-            pending.insert(i, (child, depth + 1));
-        }
-    }
-    lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_plan_is_a_tree() {
-        let steps = [
-            (3, 0, "MERGE".to_owned()),
-            (4, 3, "LEFT".to_owned()),
-            (6, 4, "SCAN a".to_owned()),
-            (9, 3, "RIGHT".to_owned()),
-        ];
-        let tree = plan_tree(&steps);
-        assert_eq!(tree[0], "MERGE");
-        assert_eq!(tree.len(), 4);
-        assert!(tree[1].trim_start().starts_with("->  LEFT"));
-        assert!(tree[2].trim_start().starts_with("->  SCAN a"));
-        assert!(tree[3].trim_start().starts_with("->  RIGHT"));
-    }
 }

@@ -252,6 +252,10 @@ impl Session {
     ) -> Option<Arc<[OutputColumn]>> {
         match prepared {
             statement::Prepared::Execute { name, .. } => self.prepared.get(name)?.columns.clone(),
+            statement::Prepared::Explain { shown_as, .. } => {
+                let column = portal::plain_column("QUERY PLAN", ColumnType::new(*shown_as));
+                Some(Arc::new([column]))
+            }
             _ => None,
         }
     }
@@ -276,6 +280,15 @@ impl Session {
                 let found = self.prepared.get(name).cloned().ok_or_else(|| no_prepared(name))?;
                 let parameters = self.arguments(&found, name, arguments)?;
                 let mut inner = Portal::new(found, parameters, portal.formats.clone());
+                self.run_inner(&mut inner, rows_max)
+            }
+            statement::Prepared::Explain { explain, name, arguments, .. } => {
+                let found = self.prepared.get(name).cloned().ok_or_else(|| no_prepared(name))?;
+                let parameters = self.arguments(&found, name, arguments)?;
+                let text = format!("{explain}{}", found.text);
+                let explained = self.prepare(Arc::from(text), found.given_types.clone())?;
+                let mut inner =
+                    Portal::new(Arc::new(explained), parameters, portal.formats.clone());
                 self.run_inner(&mut inner, rows_max)
             }
             statement::Prepared::Deallocate(name) => match self.prepared.remove(name) {

@@ -18,7 +18,7 @@ pub use error::{BadValue, Error, ErrorKind};
 pub use translate::{column_types, translate};
 
 use crate::schema::{Change, Schema};
-use crate::types::{ColumnType, Oid, Value};
+use crate::types::{ColumnType, Oid, Type, Value};
 use std::sync::Arc;
 
 /// What the translation of one statement depends on.
@@ -344,6 +344,17 @@ pub enum Prepared {
     },
     /// EXECUTE name (arguments), each argument as a constant SQL expression.
     Execute {
+        /// The name.
+        name: String,
+        /// The arguments' SQL text.
+        arguments: Vec<String>,
+    },
+    /// EXPLAIN EXECUTE name (arguments)
+    Explain {
+        /// EXPLAIN and its options, as they were written.
+        explain: String,
+        /// What the plan is shown as.
+        shown_as: Type,
         /// The name.
         name: String,
         /// The arguments' SQL text.

@@ -2,7 +2,7 @@
 
 use super::{Translator, copy};
 use crate::statement::lexer::{self, Kind, Token};
-use crate::statement::utility::{Declare, Explain, ExplainFormat, Utility};
+use crate::statement::utility::{Declare, Explain, Utility};
 use crate::statement::{
     Access, Cursor, Dialect, Env, Error, OutputColumn, Plan, Script, ScriptStep, Statement,
     Translation, Verb, parse,
@@ -79,12 +79,8 @@ fn plan_cursor(declare: Declare, text: &str, env: &Env<'_>) -> Result<Translatio
 fn plan_explain(explain: &Explain, text: &str, env: &Env<'_>) -> Result<Translation, Error> {
     let plan = inner(text, explain.statement.clone(), env)?;
     let name = "QUERY PLAN".to_owned();
-    let ty = match explain.format {
-        ExplainFormat::Json => Type::JSON,
-        ExplainFormat::Xml => Type(142),
-        ExplainFormat::Text | ExplainFormat::Yaml => Type::TEXT,
-    };
-    let column = OutputColumn { name, ty: ColumnType::new(ty), table: 0, attnum: 0 };
+    let ty = ColumnType::new(explain.format.ty());
+    let column = OutputColumn { name, ty, table: 0, attnum: 0 };
     let plan = Plan {
         sql: format!("EXPLAIN QUERY PLAN {}", plan.sql),
         columns: Some(vec![column]),

@@ -1,9 +1,10 @@
 //! EXPLAIN.
 //! <https://www.postgresql.org/docs/15/sql-explain.html>
 
-use super::Utility;
 use super::reader::Reader;
+use super::{Utility, prepared};
 use crate::statement::error::{BadValue, Error, ErrorKind};
+use crate::types::Type;
 use std::ops::Range;
 
 /// EXPLAIN before its statement is planned.
@@ -31,6 +32,17 @@ pub enum ExplainFormat {
     Yaml,
 }
 
+impl ExplainFormat {
+    /// The type of the column under which the plan is shown.
+    #[must_use]
+    pub fn ty(self) -> Type {
+        match self {
+            Self::Json => Type::JSON,
+            Self::Text | Self::Xml | Self::Yaml => Type::TEXT,
+        }
+    }
+}
+
 /// EXPLAIN; `EXPLAIN QUERY PLAN` is SQLite's own and left to it.
 pub(super) fn explain(reader: &mut Reader<'_>) -> Result<Option<Utility>, Error> {
     if reader.is_at(1, "query") && reader.is_at(2, "plan") {
@@ -48,6 +60,9 @@ pub(super) fn explain(reader: &mut Reader<'_>) -> Result<Option<Utility>, Error>
     }
     if !EXPLAINED.iter().any(|word| reader.is(word)) && !reader.is_symbol(b'(') {
         return Err(reader.unexpected());
+    }
+    if reader.is("execute") {
+        return prepared::explain(reader, explain.format.ty()).map(Utility::Statement).map(Some);
     }
     explain.statement = reader.rest()?;
     Ok(Some(Utility::Explain(explain)))

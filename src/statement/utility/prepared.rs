@@ -24,6 +24,21 @@ pub(super) fn prepare(reader: &mut Reader<'_>) -> Result<Statement, Error> {
 }
 
 pub(super) fn execute(reader: &mut Reader<'_>) -> Result<Statement, Error> {
+    let (name, arguments) = called(reader)?;
+    Ok(Statement::Prepared(Prepared::Execute { name, arguments }))
+}
+
+/// EXPLAIN EXECUTE, at its second word.
+pub(super) fn explain(reader: &mut Reader<'_>, shown_as: Type) -> Result<Statement, Error> {
+    let end = reader.peek().map_or(0, |token| token.start);
+    let explain = reader.text_of(0..end).to_owned();
+    reader.skip(1);
+    let (name, arguments) = called(reader)?;
+    Ok(Statement::Prepared(Prepared::Explain { explain, shown_as, name, arguments }))
+}
+
+/// A name and arguments.
+fn called(reader: &mut Reader<'_>) -> Result<(String, Vec<String>), Error> {
     let name = reader.name()?;
     let mut arguments = Vec::new();
     if reader.is_symbol(b'(') {
@@ -32,7 +47,7 @@ pub(super) fn execute(reader: &mut Reader<'_>) -> Result<Statement, Error> {
             Ok(reader.text_of(range).to_owned())
         })?;
     }
-    Ok(Statement::Prepared(Prepared::Execute { name, arguments }))
+    Ok((name, arguments))
 }
 
 pub(super) fn deallocate(reader: &mut Reader<'_>) -> Result<Statement, Error> {
