@@ -1,4 +1,4 @@
-"""What a server's processes cost: CPU, private memory, instructions; and what pgbench reports."""
+"""What a server's processes cost: CPU and private memory; and what pgbench reports."""
 
 import os
 import pathlib
@@ -29,11 +29,13 @@ def cpu_seconds(pid):
     total = 0
     for one in tree(pid):
         try:
+            # The process's own clock, which counts nanoseconds; `stat` counts ticks.
+            total += time.clock_gettime(~one << 3 | 2)
             fields = pathlib.Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        total += sum(int(fields[n]) for n in (11, 12, 13, 14))
-    return total / TICK
+        total += sum(int(fields[n]) for n in (13, 14)) / TICK
+    return total
 
 
 def private_kb(pid):
@@ -69,7 +71,7 @@ class Peak(threading.Thread):
 
 
 def pgbench(program, link, script, *flags, mode="prepared"):
-    """Runs pgbench; answers (transactions, transactions per second)."""
+    """Runs pgbench; answers (transactions, seconds they took)."""
     argv = [program, "-n", "-M", mode, "-f", script, *map(str, flags), link.database]
     done = subprocess.run(argv, env=link.environment, capture_output=True, text=True, timeout=600)
     count = re.search(r"actually processed: (\d+)", done.stdout)
@@ -77,13 +79,16 @@ def pgbench(program, link, script, *flags, mode="prepared"):
     failed = re.search(r"failed transactions: ([1-9]\d*)", done.stdout)
     if done.returncode or not count or not rate or failed:
         raise RuntimeError(f"pgbench: {done.stdout[-500:]}{done.stderr[-1500:]}")
-    return int(count[1]), float(rate[1])
+    return int(count[1]), int(count[1]) / float(rate[1])
 
 
-def cpu_us(pid, body):
-    """CPU of the tree per transaction while the body runs; the body answers its count."""
-    before = cpu_seconds(pid)
-    count = body()
-    # A backend's time is counted only when its parent has seen it end.
-    time.sleep(0.2)
-    return (cpu_seconds(pid) - before) * 1e6 / count
+def wait_until_idle(pid, timeout=60):
+    """Waits until the tree has used next to no CPU for a second."""
+    deadline, before = time.monotonic() + timeout, cpu_seconds(pid)
+    while time.monotonic() < deadline:
+        time.sleep(1)
+        now = cpu_seconds(pid)
+        if now - before < 0.002:
+            return
+        before = now
+    raise RuntimeError("the server does not come to rest")

@@ -1,7 +1,7 @@
 //! Reads one query's result as fast as a socket gives it and does nothing with it, so that a full
 //! scan measures the server. Plain `rustc -O`; no crates.
 //!
-//! `reader PORT USER DATABASE text|binary SQL` prints `rows seconds bytes`.
+//! `reader PORT USER DATABASE text|binary|copy SQL` prints `rows seconds bytes`.
 
 use std::io::{Error, Read, Result, Write};
 use std::net::TcpStream;
@@ -10,7 +10,7 @@ use std::time::Instant;
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().collect();
     let [_, port, user, database, format, sql] = &arguments[..] else {
-        return Err(Error::other("usage: reader PORT USER DATABASE text|binary SQL"));
+        return Err(Error::other("usage: reader PORT USER DATABASE text|binary|copy SQL"));
     };
     let mut socket = TcpStream::connect(format!("127.0.0.1:{port}"))?;
     socket.set_nodelay(true)?;
@@ -21,16 +21,24 @@ fn main() -> Result<()> {
     let mut scan = Scan::new();
     scan.until_ready(&mut socket)?;
 
-    let mut request = message(b'P', format!("\0{sql}\0\0\0").as_bytes());
-    let code = u8::from(format == "binary");
-    request.extend(message(b'B', &[0, 0, 0, 0, 0, 0, 0, 1, 0, code]));
-    request.extend(message(b'E', &[0, 0, 0, 0, 0]));
-    request.extend(message(b'S', &[]));
+    let request = if format == "copy" { simple(sql) } else { extended(sql, format == "binary") };
     let (start, before) = (Instant::now(), scan.bytes);
     socket.write_all(&request)?;
     scan.until_ready(&mut socket)?;
     println!("{} {:.6} {}", scan.rows, start.elapsed().as_secs_f64(), scan.bytes - before);
     Ok(())
+}
+
+fn simple(sql: &str) -> Vec<u8> {
+    message(b'Q', format!("{sql}\0").as_bytes())
+}
+
+fn extended(sql: &str, binary: bool) -> Vec<u8> {
+    let mut request = message(b'P', format!("\0{sql}\0\0\0").as_bytes());
+    request.extend(message(b'B', &[0, 0, 0, 0, 0, 0, 0, 1, 0, u8::from(binary)]));
+    request.extend(message(b'E', &[0, 0, 0, 0, 0]));
+    request.extend(message(b'S', &[]));
+    request
 }
 
 fn message(kind: u8, body: &[u8]) -> Vec<u8> {
@@ -63,7 +71,7 @@ impl Scan {
             let size = 1 + size.iter().fold(0, |n, &byte| n << 8 | usize::from(byte));
             self.need(socket, size)?;
             match kind {
-                b'D' => self.rows += 1,
+                b'D' | b'd' => self.rows += 1,
                 b'E' => {
                     let body = &self.buffer[self.at + 5..self.at + size];
                     return Err(Error::other(String::from_utf8_lossy(body).replace('\0', " ")));
