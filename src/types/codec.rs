@@ -104,8 +104,9 @@ impl Codec {
     ///
     /// # Errors
     /// The value is none of the type, or the type has no binary format.
+    #[inline]
     pub fn write_field(
-        self,
+        &self,
         out: &mut Vec<u8>,
         value: ValueRef<'_>,
         style: &Style,
@@ -141,7 +142,7 @@ impl Codec {
     /// The value is none of the type, or the type has no binary format.
     #[inline]
     pub fn encode(
-        self,
+        &self,
         out: &mut Vec<u8>,
         value: ValueRef<'_>,
         style: &Style,
@@ -184,7 +185,7 @@ impl Codec {
 
     /// A stored value that is none of the type.
     #[cold]
-    fn misfit(self, out: &mut Vec<u8>, value: ValueRef<'_>, style: &Style) -> Result<(), Error> {
+    fn misfit(&self, out: &mut Vec<u8>, value: ValueRef<'_>, style: &Style) -> Result<(), Error> {
         if self.format == Format::Binary || style.mismatch != Mismatch::Text {
             let ty = self.column.ty.sql_name();
             return Err(Error::Mismatch { class: storage_class(value), ty });

@@ -1,7 +1,7 @@
 //! SQLite values to wire bytes: what [`Codec::encode`] has no short way for.
 
 use super::array::Array;
-use super::codec::{Class, Codec, check_text, write_text};
+use super::codec::{Class, Codec, check_text, is_plain, write_text};
 use super::datetime::{
     self, DATE_INFINITY, DATE_NEG_INFINITY, INFINITY, NEG_INFINITY, POSTGRES_EPOCH,
     POSTGRES_EPOCH_DAYS,
@@ -15,7 +15,7 @@ use super::{
 impl Codec {
     /// Appends the payload; `false`, and nothing appended, for a value that is none of the type.
     pub(super) fn write(
-        self,
+        &self,
         out: &mut Vec<u8>,
         value: ValueRef<'_>,
         style: &Style,
@@ -83,7 +83,7 @@ impl Codec {
         }
     }
 
-    fn bool_byte(self, value: bool) -> u8 {
+    fn bool_byte(&self, value: bool) -> u8 {
         match (self.format, value) {
             (Format::Text, true) => b't',
             (Format::Text, false) => b'f',
@@ -111,14 +111,14 @@ impl Codec {
         Ok(true)
     }
 
-    fn write_oid(self, out: &mut Vec<u8>, oid: u32) {
+    fn write_oid(&self, out: &mut Vec<u8>, oid: u32) {
         match self.format {
             Format::Text => out.extend_from_slice(itoa::Buffer::new().format(oid).as_bytes()),
             Format::Binary => out.extend_from_slice(&oid.to_be_bytes()),
         }
     }
 
-    fn write_reg(self, out: &mut Vec<u8>, value: ValueRef<'_>, style: &Style) -> bool {
+    fn write_reg(&self, out: &mut Vec<u8>, value: ValueRef<'_>, style: &Style) -> bool {
         let Some(oid) = read_oid(value) else { return false };
         if self.format == Format::Binary {
             out.extend_from_slice(&oid.to_be_bytes());
@@ -135,14 +135,14 @@ impl Codec {
         true
     }
 
-    fn write_f32(self, out: &mut Vec<u8>, value: f32, style: &Style) {
+    fn write_f32(&self, out: &mut Vec<u8>, value: f32, style: &Style) {
         match self.format {
             Format::Text => float::write_f32(out, value, style.extra_float_digits),
             Format::Binary => out.extend_from_slice(&value.to_be_bytes()),
         }
     }
 
-    fn write_f64(self, out: &mut Vec<u8>, value: f64, style: &Style) {
+    fn write_f64(&self, out: &mut Vec<u8>, value: f64, style: &Style) {
         match self.format {
             Format::Text => float::write_f64(out, value, style.extra_float_digits),
             Format::Binary => out.extend_from_slice(&value.to_be_bytes()),
@@ -151,7 +151,7 @@ impl Codec {
 
     /// The scale of `numeric(p,s)` is shown in full. A stored number with more digits than that
     /// keeps them, unless they are a double's rounding error (more than 15 digits).
-    fn write_numeric(self, out: &mut Vec<u8>, value: ValueRef<'_>) -> bool {
+    fn write_numeric(&self, out: &mut Vec<u8>, value: ValueRef<'_>) -> bool {
         if let (ValueRef::Integer(i), Format::Text, None) = (value, self.format, self.scale()) {
             out.extend_from_slice(itoa::Buffer::new().format(i).as_bytes());
             return true;
@@ -180,11 +180,11 @@ impl Codec {
     }
 
     /// Digits after the point that the type modifier asks for.
-    fn scale(self) -> Option<usize> {
+    fn scale(&self) -> Option<usize> {
         usize::try_from(self.column.shown()?).ok()
     }
 
-    fn write_char(self, out: &mut Vec<u8>, value: ValueRef<'_>) -> bool {
+    fn write_char(&self, out: &mut Vec<u8>, value: ValueRef<'_>) -> bool {
         let byte = match value {
             ValueRef::Text([]) => 0,
             ValueRef::Text([byte]) => *byte,
@@ -202,7 +202,7 @@ impl Codec {
         true
     }
 
-    fn write_date(self, out: &mut Vec<u8>, value: ValueRef<'_>, style: &Style) -> bool {
+    fn write_date(&self, out: &mut Vec<u8>, value: ValueRef<'_>, style: &Style) -> bool {
         let Some(days) = datetime::read_date(value, self.column.storage) else { return false };
         match (self.format, value) {
             (Format::Binary, _) => out.extend_from_slice(&wire_date(days).to_be_bytes()),
@@ -217,7 +217,7 @@ impl Codec {
         true
     }
 
-    fn write_timetz(self, out: &mut Vec<u8>, value: ValueRef<'_>) -> bool {
+    fn write_timetz(&self, out: &mut Vec<u8>, value: ValueRef<'_>) -> bool {
         let Some(value) = datetime::read_timetz(value) else { return false };
         match self.format {
             Format::Text => datetime::write_timetz(out, value),
@@ -229,7 +229,7 @@ impl Codec {
         true
     }
 
-    fn write_timestamp(self, out: &mut Vec<u8>, value: ValueRef<'_>, style: &Style) -> bool {
+    fn write_timestamp(&self, out: &mut Vec<u8>, value: ValueRef<'_>, style: &Style) -> bool {
         let Some(us) = datetime::read_timestamp(value, self.column.storage, false) else {
             return false;
         };
@@ -246,7 +246,7 @@ impl Codec {
         true
     }
 
-    fn write_timestamptz(self, out: &mut Vec<u8>, value: ValueRef<'_>, style: &Style) -> bool {
+    fn write_timestamptz(&self, out: &mut Vec<u8>, value: ValueRef<'_>, style: &Style) -> bool {
         let moment = datetime::read_timestamp(value, self.column.storage, true);
         put(moment, |us| match self.format {
             Format::Binary => out.extend_from_slice(&wire_timestamp(us).to_be_bytes()),
@@ -365,14 +365,23 @@ fn write_padded(
     length: u32,
     style: &Style,
 ) -> Result<bool, Error> {
-    let start = out.len();
-    let written = write_plain(out, value, style)?;
-    let characters = count_characters(out.get(start..).unwrap_or_default());
+    let characters = match value {
+        // In ASCII a byte is a character.
+        ValueRef::Text(text) if is_plain(text) => {
+            out.extend_from_slice(text);
+            text.len()
+        }
+        _ => {
+            let start = out.len();
+            if !write_plain(out, value, style)? {
+                return Ok(false);
+            }
+            count_characters(out.get(start..).unwrap_or_default())
+        }
+    };
     let missing = usize::try_from(length).unwrap_or(0).saturating_sub(characters);
-    if written {
-        out.resize(out.len() + missing, b' ');
-    }
-    Ok(written)
+    out.resize(out.len() + missing, b' ');
+    Ok(true)
 }
 
 /// The characters of a UTF-8 text: every byte but those that continue one starts one. Counted in
