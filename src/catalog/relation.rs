@@ -8,6 +8,7 @@ use super::contents::{Part, parts_of};
 use super::objects::Live;
 use super::rowset::{Cell, RowSet, Scan};
 use crate::schema::system::{SystemRelation, relations};
+use crate::schema::{Column, Relation};
 use crate::sqlite::FunctionError;
 use crate::sqlite::table::{Affinity, Caller, ColumnRole, Rows, Source, SourceColumn};
 use crate::types::{Oid, Type, Value};
@@ -36,13 +37,23 @@ pub(super) struct SystemTable {
     pub(super) system: &'static SystemRelation,
     parts: &'static [Part],
     number: usize,
+    /// What Postgres has most often, by column.
+    usual: Box<[Cell]>,
+    /// What stands in the system columns.
+    constants: Arc<[Cell]>,
     fixed: OnceLock<Arc<RowSet>>,
 }
 
 impl SystemTable {
     fn new(number: usize, system: &'static SystemRelation) -> Self {
-        let parts = parts_of(system.qualified_name);
-        Self { system, parts, number, fixed: OnceLock::new() }
+        Self {
+            system,
+            parts: parts_of(system.qualified_name),
+            number,
+            usual: system.relation.columns.iter().map(usual_cell).collect(),
+            constants: system_columns(&system.relation).map(|(_, cell)| cell).collect(),
+            fixed: OnceLock::new(),
+        }
     }
 
     pub(super) fn width(&self) -> usize {
@@ -99,17 +110,6 @@ impl SystemTable {
             of(live, Oid::try_from(*key).unwrap_or(0), &mut fill);
             Some(Arc::new(fill.finish()))
         })
-    }
-
-    /// System columns that clients read, unless the relation has its own of that name.
-    fn system_columns(&self) -> impl Iterator<Item = (&'static str, Cell)> {
-        let cells = [
-            ("tableoid", Cell::from(self.system.relation.oid)),
-            ("xmin", Cell::from(2)),
-            ("ctid", Cell::from("(0,1)")),
-        ];
-        let relation = &self.system.relation;
-        cells.into_iter().filter(|(name, _)| relation.column_position(name).is_none())
     }
 
     fn is_live(&self) -> bool {
@@ -199,7 +199,7 @@ impl Source for Arc<SystemTable> {
             affinity: affinity(column.ty.ty),
             role: ColumnRole::Shown,
         });
-        let hidden = self.system_columns().map(|(name, cell)| SourceColumn {
+        let hidden = system_columns(&self.system.relation).map(|(name, cell)| SourceColumn {
             name: name.into(),
             affinity: match cell {
                 Cell::Integer(_) => Affinity::Integer,
@@ -232,8 +232,27 @@ impl Source for Arc<SystemTable> {
         equals: &[(usize, Value)],
     ) -> Result<Box<dyn Rows>, FunctionError> {
         let sets = self.sets(caller, equals)?;
-        let constants = self.system_columns().map(|(_, cell)| cell).collect();
-        Ok(Box::new(Scan::new(sets, equals, constants)))
+        Ok(Box::new(Scan::new(sets, equals, Arc::clone(&self.constants))))
+    }
+}
+
+/// System columns that clients read, unless the relation has its own of that name.
+fn system_columns(relation: &Relation) -> impl Iterator<Item = (&'static str, Cell)> {
+    let cells = [
+        ("tableoid", Cell::from(relation.oid)),
+        ("xmin", Cell::from(2)),
+        ("ctid", Cell::from("(0,1)")),
+    ];
+    cells.into_iter().filter(|(name, _)| relation.column_position(name).is_none())
+}
+
+/// What Postgres has most often in a column.
+fn usual_cell(column: &Column) -> Cell {
+    match (column.not_null, affinity(column.ty.ty)) {
+        (false, _) => Cell::Null,
+        (true, Affinity::Integer) => Cell::Integer(0),
+        (true, Affinity::Real) => Cell::Real(0.0),
+        (true, _) => Cell::Static(""),
     }
 }
 
@@ -258,21 +277,12 @@ fn affinity(ty: Type) -> Affinity {
 /// Rows of a relation being made, with the value Postgres has most often where none is given.
 pub(super) struct Fill<'t> {
     table: &'t SystemTable,
-    usual: Vec<Cell>,
     cells: Vec<Cell>,
 }
 
 impl<'t> Fill<'t> {
     pub(super) fn new(table: &'t SystemTable) -> Self {
-        let usual = table.system.relation.columns.iter().map(|column| {
-            match (column.not_null, affinity(column.ty.ty)) {
-                (false, _) => Cell::Null,
-                (true, Affinity::Integer) => Cell::Integer(0),
-                (true, Affinity::Real) => Cell::Real(0.0),
-                (true, _) => Cell::Static(""),
-            }
-        });
-        Self { table, usual: usual.collect(), cells: Vec::new() }
+        Self { table, cells: Vec::new() }
     }
 
     /// The positions of these columns, for [`Self::push`].
@@ -296,7 +306,7 @@ impl<'t> Fill<'t> {
 
     /// Sets cells of the row added last.
     pub(super) fn amend<const N: usize>(&mut self, positions: [usize; N], cells: [Cell; N]) {
-        let start = self.cells.len().saturating_sub(self.usual.len());
+        let start = self.cells.len().saturating_sub(self.table.width());
         for (position, cell) in positions.into_iter().zip(cells) {
             if let Some(place) = self.cells.get_mut(start.saturating_add(position)) {
                 *place = cell;
@@ -306,7 +316,7 @@ impl<'t> Fill<'t> {
 
     pub(super) fn next_row(&mut self) -> &mut [Cell] {
         let start = self.cells.len();
-        self.cells.extend_from_slice(&self.usual);
+        self.cells.extend_from_slice(&self.table.usual);
         &mut self.cells[start..]
     }
 

@@ -8,6 +8,7 @@ use crate::sqlite::table::Rows;
 use crate::types::{Value, ValueRef};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 /// A value in a system relation: most texts there are constants.
@@ -111,7 +112,15 @@ pub(super) use row;
 pub(super) struct RowSet {
     width: usize,
     cells: Vec<Cell>,
-    indexes: Vec<OnceLock<HashMap<u64, Vec<u32>>>>,
+    /// By column.
+    indexes: Vec<OnceLock<Index>>,
+}
+
+/// Numbers of rows, those whose column has the same hash together.
+#[derive(Debug, Default)]
+struct Index {
+    rows: Vec<u32>,
+    places: HashMap<u64, Range<u32>>,
 }
 
 impl RowSet {
@@ -127,19 +136,31 @@ impl RowSet {
         self.cells.chunks_exact(self.width.max(1))
     }
 
-    /// Numbers of the rows that may have `value` in `column`; others have not.
-    fn candidates(&self, column: usize, value: &Value) -> &[u32] {
-        let Some(index) = self.indexes.get(column) else { return &[] };
+    /// Where the index on `column` has the rows that may have the value of this hash there; other
+    /// rows have not.
+    fn candidates(&self, column: usize, hash: u64) -> Range<u32> {
+        let Some(index) = self.indexes.get(column) else { return 0..0 };
         let index = index.get_or_init(|| self.index(column));
-        index.get(&hash(value.borrow())).map_or(&[], Vec::as_slice)
+        index.places.get(&hash).cloned().unwrap_or_default()
     }
 
-    fn index(&self, column: usize) -> HashMap<u64, Vec<u32>> {
-        let mut index: HashMap<u64, Vec<u32>> = HashMap::new();
-        for (number, row) in (0..).zip(self.rows()) {
-            if row[column] != Cell::Null {
-                index.entry(hash(row[column].borrow())).or_default().push(number);
-            }
+    /// The row at a place of the index on `column`.
+    fn indexed(&self, column: usize, place: usize) -> Option<usize> {
+        let index = self.indexes.get(column)?.get()?;
+        index.rows.get(place).map(|&row| row as usize)
+    }
+
+    fn index(&self, column: usize) -> Index {
+        let numbered = (0..).zip(self.rows());
+        let known = numbered.filter(|(_, row)| row[column] != Cell::Null);
+        let mut hashed: Vec<(u64, u32)> =
+            known.map(|(number, row)| (hash(row[column].borrow()), number)).collect();
+        hashed.sort_unstable();
+        let mut index = Index::default();
+        for same in hashed.chunk_by(|a, b| a.0 == b.0) {
+            let start = index.rows.len() as u32;
+            index.rows.extend(same.iter().map(|(_, number)| number));
+            index.places.insert(same[0].0, start..index.rows.len() as u32);
         }
         index
     }
@@ -164,13 +185,44 @@ pub(super) struct Scan {
     position: usize,
     /// The row's number in its set.
     number: usize,
-    constants: Vec<Cell>,
+    constants: Arc<[Cell]>,
 }
 
 struct Part {
     set: Arc<RowSet>,
-    /// All rows when `None`.
-    chosen: Option<Vec<u32>>,
+    rows: Chosen,
+}
+
+/// Which rows of a set.
+enum Chosen {
+    /// Those before this number.
+    Before(usize),
+    /// Those at these places of the index on a column.
+    Indexed(usize, Range<u32>),
+}
+
+impl Part {
+    /// The rows that may have all of the values: columns and hashes.
+    fn new(set: Arc<RowSet>, equals: &[(usize, u64)]) -> Self {
+        let candidates =
+            equals.iter().map(|&(column, hash)| (column, set.candidates(column, hash)));
+        let rows = match candidates.min_by_key(|(_, places)| places.len()) {
+            Some((column, places)) => Chosen::Indexed(column, places),
+            None => Chosen::Before(set.len()),
+        };
+        Self { set, rows }
+    }
+
+    /// The row at a position, counted from 0.
+    fn row(&self, position: usize) -> Option<usize> {
+        match &self.rows {
+            Chosen::Before(end) => (position < *end).then_some(position),
+            Chosen::Indexed(_, places) if position >= places.len() => None,
+            Chosen::Indexed(column, places) => {
+                self.set.indexed(*column, places.start as usize + position)
+            }
+        }
+    }
 }
 
 impl Scan {
@@ -178,14 +230,11 @@ impl Scan {
     pub(super) fn new(
         sets: Vec<Arc<RowSet>>,
         equals: &[(usize, Value)],
-        constants: Vec<Cell>,
+        constants: Arc<[Cell]>,
     ) -> Self {
-        let part = |set: Arc<RowSet>| {
-            let candidates = equals.iter().map(|(column, value)| set.candidates(*column, value));
-            let chosen = candidates.min_by_key(|rows| rows.len()).map(<[u32]>::to_vec);
-            Part { chosen, set }
-        };
-        let parts = sets.into_iter().map(part).collect();
+        let equals: Vec<_> =
+            equals.iter().map(|(column, value)| (*column, hash(value.borrow()))).collect();
+        let parts = sets.into_iter().map(|set| Part::new(set, &equals)).collect();
         Self { parts, part: 0, position: 0, number: 0, constants }
     }
 }
@@ -193,11 +242,7 @@ impl Scan {
 impl Rows for Scan {
     fn advance(&mut self) -> Result<bool, FunctionError> {
         while let Some(part) = self.parts.get(self.part) {
-            let next = match &part.chosen {
-                Some(rows) => rows.get(self.position).map(|&row| row as usize),
-                None => Some(self.position).filter(|&row| row < part.set.len()),
-            };
-            if let Some(number) = next {
+            if let Some(number) = part.row(self.position) {
                 (self.number, self.position) = (number, self.position + 1);
                 return Ok(true);
             }
@@ -235,7 +280,7 @@ mod tests {
         let cells = [row![1, "a"], row![2, "b"], row![3, "b"]].into_iter().flatten().collect();
         let set = Arc::new(RowSet::new(2, cells));
         let count = |equals: &[(usize, Value)]| {
-            let mut scan = Scan::new(vec![set.clone(), set.clone()], equals, row![9].to_vec());
+            let mut scan = Scan::new(vec![set.clone(), set.clone()], equals, row![9].into());
             let mut count = 0;
             while scan.advance().unwrap() {
                 count += 1;
