@@ -80,8 +80,9 @@ const LOCAL_RETENTION: Duration = Duration::from_secs(400);
 /// How long stopping waits for a store that does not take back a lease.
 const RELEASE_PATIENCE: Duration = Duration::from_secs(2);
 /// More than SQLite's own 1000: a checkpoint here syncs twice as often, since most of it happens
-/// while writers go on. Not much more: as long as the log's file grows each sync of it is dearer.
-const CHECKPOINT_PAGES: u64 = 2000;
+/// while writers go on, and a page that was written again since need not be copied. Not much more:
+/// as long as the log's file grows each sync of it is dearer.
+const CHECKPOINT_PAGES: u64 = 4000;
 
 /// What local files may take in bytes unless something else is said: 4 GiB.
 pub const LOG_BYTES_MAX: u64 = 4 << 30;

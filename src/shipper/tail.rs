@@ -25,6 +25,7 @@ use crate::sqlite::{Checkpoint, Checkpointed, Keeper, Pin};
 use crate::wal::{Batch, Position, Salts, WAL_HEADER_LEN, WalReader};
 use std::fs::{self, File};
 use std::io::ErrorKind;
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -41,6 +42,8 @@ pub(super) struct Tail {
     place: Option<Place>,
     /// What the index said when the mark was last moved; none if it was taken otherwise.
     settled: Option<Checkpointed>,
+    /// What the log was read to, while there is something to read in it.
+    buffer: Vec<u8>,
 }
 
 /// How far the log was read.
@@ -116,6 +119,7 @@ impl Tail {
             txid,
             place: None,
             settled: None,
+            buffer: Vec::new(),
         })
     }
 
@@ -159,13 +163,13 @@ impl Tail {
         };
         reader.resume(start);
         let until = self.committed_until(&reader)?;
-        match reader.committed(until, self.batch_bytes_max)? {
-            Some(batch) => {
-                let name = self.write(place, &reader, &batch)?;
-                Ok(Synced::Wrote(name, batch.end.offset < until))
-            }
-            None => Ok(Synced::Nothing),
-        }
+        let mut reader = reader.reusing(mem::take(&mut self.buffer));
+        let Some(batch) = reader.committed(until, self.batch_bytes_max)? else {
+            return Ok(Synced::Nothing);
+        };
+        let name = self.write(place, &reader, &batch)?;
+        self.buffer = reader.into_buffer();
+        Ok(Synced::Wrote(name, batch.end.offset < until))
     }
 
     /// Writes the whole database as the next batch.
@@ -476,13 +480,10 @@ impl Tail {
         let range = batch.start..batch.end.offset;
         let header = self.header(page_size, batch.commit, range, batch.end.salts);
         let mut draft = self.log.draft(header)?;
-        let (mut page, blank) = (Vec::new(), vec![0; page_size as usize]);
+        let (mut spare, blank) = (Vec::new(), vec![0; page_size as usize]);
         for (pgno, offset) in with_growth(batch, place.commit, lock_page(page_size)) {
             match offset {
-                Some(offset) => {
-                    reader.page_at(offset, &mut page)?;
-                    draft.page(pgno, &page)?;
-                }
+                Some(offset) => draft.page(pgno, reader.page_at(offset, &mut spare)?)?,
                 None => draft.page(pgno, &blank)?,
             }
         }

@@ -5,6 +5,9 @@ use super::{Checksum, Error, FRAME_HEADER_LEN, Header, Salts, WAL_HEADER_LEN};
 use std::fs::File;
 use std::io::{self, ErrorKind};
 
+/// How much of the log is held in memory at most.
+const AHEAD_MAX: u64 = 16 << 20;
+
 /// Bytes by their offset: a file, or what is in memory.
 pub trait Source {
     /// Reads some of the bytes at `offset`; none at the end.
@@ -93,6 +96,21 @@ pub struct WalReader<S> {
     position: Position,
     frame: Vec<u8>,
     end: End,
+    ahead: Ahead,
+}
+
+/// A stretch of the log in memory: its frames are read many at a time, and once.
+#[derive(Debug, Default)]
+struct Ahead {
+    start: u64,
+    bytes: Vec<u8>,
+}
+
+impl Ahead {
+    fn get(&self, offset: u64, len: usize) -> Option<&[u8]> {
+        let at = usize::try_from(offset.checked_sub(self.start)?).ok()?;
+        self.bytes.get(at..at.checked_add(len)?)
+    }
 }
 
 impl<S: Source> WalReader<S> {
@@ -108,7 +126,21 @@ impl<S: Source> WalReader<S> {
         let header = Header::decode(&bytes)?;
         let frame = vec![0; usize::try_from(header.frame_len()).unwrap_or_default()];
         let position = first_position(&header);
-        Ok(Self { source, header, position, frame, end: End::NotReached })
+        let ahead = Ahead::default();
+        Ok(Self { source, header, position, frame, end: End::NotReached, ahead })
+    }
+
+    /// Takes memory that an earlier reader had for the log, see [`Self::into_buffer`].
+    #[must_use]
+    pub fn reusing(self, buffer: Vec<u8>) -> Self {
+        // What it holds is no part of this log.
+        Self { ahead: Ahead { start: u64::MAX, bytes: buffer }, ..self }
+    }
+
+    /// The memory it had for the log: as much as it found at once, up to 16 MiB.
+    #[must_use]
+    pub fn into_buffer(self) -> Vec<u8> {
+        self.ahead.bytes
     }
 
     /// The log's header.
@@ -192,13 +224,14 @@ impl<S: Source> WalReader<S> {
     /// there is none. The position moves behind the last of them.
     ///
     /// `until` is where the log ends by SQLite's own index, which vouches for the frames before it:
-    /// only their headers are read, and of a page that was written often only the last version
+    /// only their headers are looked at, and of a page that was written often only the last version
     /// ever is ([`Self::page_at`]).
     ///
     /// # Errors
     /// If the file cannot be read.
     pub fn committed(&mut self, until: u64, bytes_max: u64) -> Result<Option<Batch>, Error> {
         let (start, mut at) = (self.position, self.position);
+        self.read_ahead(until.saturating_sub(start.offset).min(bytes_max))?;
         let mut pages = Vec::new();
         let (mut commit, mut transactions) = (0, 0);
         while at.offset < until
@@ -230,22 +263,38 @@ impl<S: Source> WalReader<S> {
         }))
     }
 
-    /// The page of the frame at `offset`.
+    /// The page of the frame at `offset`: as it is in memory, or read to `spare`.
     ///
     /// # Errors
     /// If the file ends before the page does.
-    pub fn page_at(&self, offset: u64, page: &mut Vec<u8>) -> Result<(), Error> {
-        page.resize(self.header.page_size as usize, 0);
-        if read_up_to(&self.source, page, offset + FRAME_HEADER_LEN)? < page.len() {
+    pub fn page_at<'a>(&'a self, offset: u64, spare: &'a mut Vec<u8>) -> Result<&'a [u8], Error> {
+        let (offset, len) = (offset + FRAME_HEADER_LEN, self.header.page_size as usize);
+        if let Some(page) = self.ahead.get(offset, len) {
+            return Ok(page);
+        }
+        spare.resize(len, 0);
+        if read_up_to(&self.source, spare, offset)? < len {
             return Err(io::Error::from(ErrorKind::UnexpectedEof).into());
         }
+        Ok(spare)
+    }
+
+    /// Reads so many bytes of what comes next to memory, if that is not too much.
+    fn read_ahead(&mut self, len: u64) -> Result<(), Error> {
+        let Ahead { start, bytes } = &mut self.ahead;
+        *start = self.position.offset;
+        bytes.resize(usize::try_from(len.min(AHEAD_MAX)).unwrap_or_default(), 0);
+        let filled = read_up_to(&self.source, bytes, *start)?;
+        bytes.truncate(filled);
         Ok(())
     }
 
     /// The header of the frame at a position, if that is of the same run of the log.
     fn frame_header(&mut self, at: Position) -> Result<Option<FrameHeader>, Error> {
         let mut bytes = [0; FRAME_HEADER_LEN as usize];
-        if read_up_to(&self.source, &mut bytes, at.offset)? < bytes.len() {
+        if let Some(found) = self.ahead.get(at.offset, bytes.len()) {
+            bytes.copy_from_slice(found);
+        } else if read_up_to(&self.source, &mut bytes, at.offset)? < bytes.len() {
             return Ok(self.stop(End::Torn));
         }
         let header = FrameHeader::decode(&bytes);
