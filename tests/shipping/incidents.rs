@@ -14,18 +14,21 @@
 //! | writers waited for long readers, and for snapshots | [`a_long_reader_keeps_no_writer_waiting`], `levels::a_snapshot_keeps_no_writer_waiting_and_nothing_on_the_disk` |
 //! | memory grew with the database | [`memory_does_not_grow_with_the_database`] |
 //! | requests and writes while nothing happened | `destinations::nothing_committed_is_nothing_asked`, `levels::when_all_is_merged_nothing_more_is_asked` |
-//! | hundreds of databases in one process | `tests/run ship` |
+//! | hundreds of databases in one process cost more than they did | [`idle_files_ask_for_nothing_while_others_write`] |
 //! | encryption that was asked for, and not done | `store::location`, `config`: unknown options are refused |
 //! | locks of the process were lost with a descriptor | [`locks_survive_a_shipper`] |
 //! | S3's dialects: trailing checksums, unsigned payloads, 408, deletes that did nothing | `store::tests`, `levels::a_store_that_deletes_nothing_is_found_out` |
 //! | two writers under one prefix | `fences` |
 
 use crate::ground::{Ground, PATIENCE, content, eventually, options, python, transfer};
+use crate::meddler::Meddler;
 use egret::ltx::{Decoder, Encoder, Header, Name, PageEncoding, Txid};
 use egret::shipper::restore::Target;
-use egret::shipper::{Ladder, Options};
+use egret::shipper::{Alone, Destination, Ladder, Options, Shipper};
+use egret::store::{FileStore, Replica, Store};
 use rusqlite::Connection;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -249,6 +252,40 @@ fn a_long_reader_keeps_no_writer_waiting() {
     ground.assert_stored(&shipper);
     let sum: i64 = reader.query_row("SELECT count(*) FROM entries", (), |r| r.get(0)).unwrap();
     assert_eq!(sum, 0, "the reader sees what it saw");
+}
+
+/// Sixty files of one process in one store, of which a few are written.
+#[test]
+fn idle_files_ask_for_nothing_while_others_write() {
+    let ground = Ground::new();
+    let inner: Arc<dyn Store> = Arc::new(FileStore::new(&ground.store("store")));
+    let store = Meddler::over(inner);
+    let files: Vec<_> = (0..60)
+        .map(|number| {
+            let path = ground.directory.path().join(format!("{number}.db"));
+            let connection = Connection::open(&path).unwrap();
+            let sql = "PRAGMA journal_mode = WAL; CREATE TABLE t(x); INSERT INTO t VALUES (1)";
+            connection.execute_batch(sql).unwrap();
+            let replica = Replica::new(Arc::clone(&store) as Arc<dyn Store>, &number.to_string());
+            let destination = Destination { name: "store".to_owned(), replica };
+            let handle = ground.runtime.handle();
+            let (hooks, options) = (Arc::new(Alone), options());
+            let shipper = Shipper::start(&path, vec![destination], options, hooks, handle);
+            (connection, shipper.unwrap())
+        })
+        .collect();
+    for (_, shipper) in &files {
+        shipper.wait_stored(&[], patience()).unwrap();
+    }
+    let before = store.requests();
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(store.requests(), before, "while nobody writes");
+    for (connection, shipper) in &files[..5] {
+        connection.execute_batch("INSERT INTO t VALUES (2)").unwrap();
+        shipper.wait_stored(&[], patience()).unwrap();
+    }
+    // One for each that was written, and one for a lease that has grown old meanwhile.
+    assert!((5..=10).contains(&(store.requests() - before)), "{}", store.requests() - before);
 }
 
 /// Needs two gigabytes of disk.
