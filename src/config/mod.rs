@@ -5,6 +5,7 @@
 
 mod cron;
 mod litestream;
+mod units;
 
 pub use cron::{BadSchedule, Schedule};
 pub use litestream::BadLitestream;
@@ -18,6 +19,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use units::{duration, size};
 
 /// What `egret serve` does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -427,18 +429,6 @@ impl CopiesLayer {
     }
 }
 
-/// A span of time, in PostgreSQL's units.
-fn duration(text: &str) -> Result<Duration, Error> {
-    const UNITS: [(&str, u64); 5] =
-        [("ms", 1), ("min", 60_000), ("s", 1000), ("h", 3_600_000), ("d", 86_400_000)];
-    if text.trim() == "0" {
-        return Ok(Duration::ZERO);
-    }
-    let found = UNITS.iter().find_map(|(unit, ms)| Some((text.strip_suffix(unit)?, ms)));
-    let read = found.and_then(|(number, ms)| number.trim().parse::<u64>().ok()?.checked_mul(*ms));
-    read.map(Duration::from_millis).ok_or_else(|| Error::BadDuration(text.to_owned()))
-}
-
 /// The times of levels, of which there is room for eight.
 fn levels_of(texts: &[String]) -> Result<Vec<Duration>, Error> {
     const LEVELS_MAX: usize = 8;
@@ -461,16 +451,6 @@ fn distinct(backups: &[Location]) -> Result<(), Error> {
         Some(name) => Err(Error::SameName(name)),
         None => Ok(()),
     }
-}
-
-/// A size in bytes, in PostgreSQL's units of 1024.
-fn size(text: &str) -> Result<u64, Error> {
-    const UNITS: [(&str, u64); 4] =
-        [("kB", 1 << 10), ("MB", 1 << 20), ("GB", 1 << 30), ("TB", 1 << 40)];
-    let found = UNITS.iter().find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, bytes)));
-    let read =
-        found.and_then(|(number, bytes)| number.trim().parse::<u64>().ok()?.checked_mul(*bytes));
-    read.ok_or_else(|| Error::BadSize(text.to_owned()))
 }
 
 #[cfg(test)]
