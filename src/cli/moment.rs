@@ -101,6 +101,11 @@ impl Moment {
         let preview = preview(&replica, target)
             .await
             .map_err(|source| Error::Plan { url: url.clone(), source })?;
+        // What a time means was found out by reading headers: that need not be done again.
+        let target = match target {
+            Target::Timestamp(_) => Target::Txid(preview.txid),
+            target => target,
+        };
         Ok(Found { url, replica, target, preview })
     }
 

@@ -62,11 +62,10 @@ impl Proofs {
 
     fn run(&mut self, files: &FilesFn) {
         let pause = PAUSE_MAX.min(self.interval / 4);
-        loop {
-            std::thread::sleep(pause);
-            let Some(databases) = files() else { return };
-            if let Some((database, index)) = self.next(&databases) {
-                self.prove(&database, index);
+        while let Some(databases) = files() {
+            match self.next(&databases) {
+                Some((database, index)) => self.prove(&database, index),
+                None => std::thread::sleep(pause),
             }
         }
     }
