@@ -15,7 +15,7 @@
 use super::retention;
 use crate::ltx::{Name, Txid};
 use crate::store::{Level, LtxFile, SNAPSHOT_LEVEL};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 /// So many files are merged at once; each costs a buffer.
@@ -71,6 +71,8 @@ pub struct Rungs {
     waiting: Vec<VecDeque<LtxFile>>,
     /// Files of level 0 that are merged, not deleted yet, in the order they were stored.
     merged: VecDeque<LtxFile>,
+    /// Transactions that a merged file ends with, so that their moments stay: restore points.
+    cuts: BTreeSet<Txid>,
     /// The newest transaction stored.
     newest: Txid,
     snapshot: Option<LtxFile>,
@@ -102,8 +104,8 @@ impl Rungs {
             VecDeque::from(waiting)
         });
         let waiting = waiting.collect();
-        let merged = VecDeque::new();
-        Self { ladder: ladder.clone(), seed, waiting, merged, newest, snapshot }
+        let (merged, cuts) = (VecDeque::new(), BTreeSet::new());
+        Self { ladder: ladder.clone(), seed, waiting, merged, cuts, newest, snapshot }
     }
 
     /// A file was stored. One of level 0 that holds the whole database comes after its snapshot.
@@ -136,6 +138,12 @@ impl Rungs {
         if is_new {
             self.stored(file);
         }
+    }
+
+    /// A file of level 1 is to end with this transaction. It is there as long as the window reaches, and
+    /// with it the moment.
+    pub fn cut(&mut self, txid: Txid) {
+        self.cuts.insert(txid);
     }
 
     /// Files of level 0 that may be deleted now, oldest first. The newest of all stays, so that a
@@ -202,6 +210,9 @@ impl Rungs {
                 break;
             }
             run.push(file.clone());
+            if level == 0 && self.cuts.contains(&file.name.max) {
+                break;
+            }
         }
         run
     }
@@ -337,6 +348,17 @@ mod tests {
         assert_eq!(expired.iter().map(|f| f.name.max.0).collect::<Vec<_>>(), [1, 2, 3]);
         expired.iter().for_each(|file| rungs.deleted(file.name));
         assert_eq!(rungs.expired(DAY).len(), 0);
+    }
+
+    #[test]
+    fn a_cut_is_the_end_of_a_merged_file() {
+        let mut rungs = Rungs::new(&Ladder::default(), 0, &[]);
+        rungs.stored(file(SNAPSHOT_LEVEL, 1, 1, 1000, 0));
+        (2..=20).for_each(|txid| rungs.stored(file(0, txid, txid, 10, 0)));
+        rungs.cut(Txid(9));
+        rungs.cut(Txid(20));
+        assert_eq!(run(&mut rungs, 30_000), ["L1 2-9", "L1 10-20"]);
+        assert_eq!(run(&mut rungs, 300_000), ["L2 2-20"]);
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use super::ladder::Step;
 use super::restore::list_all;
 use super::site::Site;
-use super::{Error, merge, retention, snapshot};
+use super::{Error, ladder, merge, plan, points, retention, snapshot};
 use crate::store::{self, LtxFile, SNAPSHOT_LEVEL};
 use std::time::Duration;
 
@@ -80,6 +80,7 @@ async fn retain(site: &Site) -> Result<(), Error> {
     }
     site.confirm_lease().await?;
     delete(site, &expired).await?;
+    forget_points(site, &files, &expired).await?;
     let mut left = 0;
     for level in (0..=SNAPSHOT_LEVEL).filter(|&level| expired.iter().any(|f| f.level == level)) {
         let files = site.replica.list_ltx(level).await?;
@@ -89,6 +90,20 @@ async fn retain(site: &Site) -> Result<(), Error> {
         let file = site.shared.database.display();
         tracing::warn!(%file, left, "the store says it deleted files that are still there");
         return Err(Error::NotDeleted { count: left });
+    }
+    Ok(())
+}
+
+/// Removes restore points that the window has left behind.
+async fn forget_points(site: &Site, files: &[LtxFile], gone: &[LtxFile]) -> Result<(), Error> {
+    let left: Vec<_> = files.iter().filter(|file| !is_in(file, gone)).cloned().collect();
+    let moments = plan::moments(&left);
+    let window = ladder::millis(site.shared.options.ladder.retention);
+    let since = site.shared.hooks.now_ms().saturating_sub(window);
+    for point in points::list(&site.replica).await? {
+        if point.time_ms < since && !moments.contains_key(&point.txid) {
+            point.remove(&site.replica).await?;
+        }
     }
     Ok(())
 }

@@ -180,7 +180,6 @@ pub struct Shipper {
     worker: Mutex<Option<JoinHandle<()>>>,
     sites: Vec<Arc<Site>>,
     uploads: Vec<AbortHandle>,
-    replicas: Vec<Replica>,
     runtime: Handle,
 }
 
@@ -199,7 +198,6 @@ impl Shipper {
     ) -> Result<Arc<Self>, Error> {
         let names = destinations.iter().map(|destination| destination.name.clone());
         let shared = Arc::new(Shared::open(path, names.collect(), options, hooks)?);
-        let replicas = destinations.iter().map(|destination| destination.replica.clone()).collect();
         let sites = destinations.into_iter().enumerate().map(|(index, destination)| {
             Site::new(Arc::clone(&shared), index, destination.replica, runtime.clone())
         });
@@ -212,7 +210,7 @@ impl Shipper {
             .spawn(move || worker::run(&worked))
             .map_err(Error::io(path))?;
         let (worker, runtime) = (Mutex::new(Some(worker)), runtime.clone());
-        Ok(Arc::new(Self { shared, worker, sites, uploads, replicas, runtime }))
+        Ok(Arc::new(Self { shared, worker, sites, uploads, runtime }))
     }
 
     /// A transaction was committed. Costs next to nothing; anybody may call it at any time.
@@ -250,18 +248,15 @@ impl Shipper {
         name: &str,
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Txid, points::Error> {
-        const PATIENCE: Duration = Duration::from_millis(50);
         points::check_name(name)?;
-        let txid = loop {
-            match self.wait_stored(&[], Some(Instant::now() + PATIENCE)) {
-                Err(Error::Late) if cancelled() => return Err(points::Error::Cancelled),
-                Err(Error::Late) => {}
-                stored => break stored?,
-            }
-        };
+        let txid = until_cancelled(cancelled, |until| self.wait_logged(Some(until)))?;
+        // Before it is stored, and so before it can be merged with what comes later.
+        self.sites.iter().for_each(|site| site.cut(txid));
+        until_cancelled(cancelled, |until| self.shared.wait_has(&[], txid, Some(until)))?;
         let time_ms = self.shared.hooks.now_ms();
         let point = points::Point { name: name.to_owned(), txid, time_ms };
-        self.runtime.block_on(point.store_in_all(&self.replicas))?;
+        let replicas: Vec<_> = self.sites.iter().map(|site| site.replica.clone()).collect();
+        self.runtime.block_on(point.store_in_all(&replicas))?;
         Ok(txid)
     }
 
@@ -312,6 +307,21 @@ impl Shipper {
     fn end_tasks(&self) {
         self.uploads.iter().for_each(AbortHandle::abort);
         self.sites.iter().for_each(|site| site.stop());
+    }
+}
+
+/// Waits in short turns, between which it is asked whether somebody still waits.
+fn until_cancelled(
+    cancelled: &dyn Fn() -> bool,
+    wait: impl Fn(Instant) -> Result<Txid, Error>,
+) -> Result<Txid, points::Error> {
+    const TURN: Duration = Duration::from_millis(50);
+    loop {
+        match wait(Instant::now() + TURN) {
+            Err(Error::Late) if cancelled() => return Err(points::Error::Cancelled),
+            Err(Error::Late) => {}
+            done => return Ok(done?),
+        }
     }
 }
 

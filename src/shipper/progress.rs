@@ -481,6 +481,17 @@ impl Shared {
         deadline: Option<Instant>,
     ) -> Result<Txid, Error> {
         let txid = self.wait_logged(deadline)?;
+        self.wait_has(names, txid, deadline)
+    }
+
+    /// Waits until the destinations of these names, or all, have what is in the local log up to a
+    /// number.
+    pub(super) fn wait_has(
+        &self,
+        names: &[String],
+        txid: Txid,
+        deadline: Option<Instant>,
+    ) -> Result<Txid, Error> {
         self.wait(deadline, |state| {
             let mut required = state
                 .destinations

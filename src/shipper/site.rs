@@ -10,6 +10,7 @@ use super::schedule::{self, Due};
 use super::{Error, lease, maintenance};
 use crate::ltx::{Name, Txid};
 use crate::store::{Level, LtxFile, PutMode, Replica};
+use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -33,6 +34,8 @@ pub(super) struct Site {
     runtime: Handle,
     lease: tokio::sync::Mutex<Lease>,
     known: Mutex<Known>,
+    /// Transactions of restore points, known before the levels are.
+    cuts: Mutex<BTreeSet<Txid>>,
     /// Local files from this one on are known to be what the destination has.
     local_from: AtomicU64,
     scheduled: AtomicBool,
@@ -79,6 +82,7 @@ impl Site {
             runtime,
             lease: tokio::sync::Mutex::new(lease),
             known: Mutex::new(Known::Nothing),
+            cuts: Mutex::default(),
             local_from: AtomicU64::new(u64::MAX),
             scheduled: AtomicBool::new(false),
             failures: AtomicU32::new(0),
@@ -130,6 +134,12 @@ impl Site {
         self.schedule();
     }
 
+    /// The moment after a transaction has a name: it is not merged away.
+    pub(super) fn cut(&self, txid: Txid) {
+        self.cuts.lock().unwrap_or_else(PoisonError::into_inner).insert(txid);
+        self.with_rungs(|rungs, _| rungs.cut(txid));
+    }
+
     /// A local file is what the destination has under its name.
     pub(super) fn note_local(&self, txid: Txid) {
         self.local_from.fetch_min(txid.0, Ordering::AcqRel);
@@ -154,7 +164,9 @@ impl Site {
     pub(super) fn listed(&self, files: &[LtxFile], clock: StoreClock) {
         let mut hasher = DefaultHasher::new();
         self.shared.database.hash(&mut hasher);
-        let rungs = Rungs::new(&self.shared.options.ladder, hasher.finish(), files);
+        let mut rungs = Rungs::new(&self.shared.options.ladder, hasher.finish(), files);
+        let cuts = self.cuts.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        cuts.into_iter().for_each(|txid| rungs.cut(txid));
         *self.known() = Known::All(Box::new(rungs), clock);
     }
 

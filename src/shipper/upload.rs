@@ -12,7 +12,7 @@ use super::progress::Job;
 use super::proof::prove;
 use super::restore::list_all;
 use super::site::Site;
-use super::{Error, snapshot};
+use super::{Error, points, snapshot};
 use crate::ltx::{Header, Name, TRAILER_LEN, Txid};
 use crate::store::{self, Body, LtxFile, Put, PutMode, SNAPSHOT_LEVEL};
 use std::fs::{self, File};
@@ -118,6 +118,9 @@ impl Upload {
         let is_whole = files.is_empty() || plan(&files, None).is_ok();
         let is_sound = is_whole && self.is_ours(reach.stored).await?;
         let clock = self.site.store_clock().await?;
+        for point in points::list(&self.site.replica).await? {
+            self.site.cut(point.txid);
+        }
         self.site.listed(&files, clock);
         self.site.shared.contacted(self.site.index, reach.stored, reach.newest, is_sound);
         Ok(())

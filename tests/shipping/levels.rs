@@ -3,6 +3,7 @@
 use crate::ground::{Ground, PATIENCE, content, eventually, options, transfer};
 use crate::meddler::{Fate, Meddler};
 use egret::ltx::{Name, Txid};
+use egret::shipper::points;
 use egret::shipper::restore::{Target, list_all};
 use egret::shipper::{Destination, Ladder, Options, Shipper};
 use egret::store::{FileStore, LtxFile, SNAPSHOT_LEVEL, Store};
@@ -229,4 +230,32 @@ fn a_store_that_fails_now_and_then_loses_nothing() {
     store.set(|_, _| Fate::Done);
     ground.assert_stored(&shipper);
     assert!(shipper.status().destinations[0].failed_count > 0);
+}
+
+/// A point's moment is merged with nothing that comes later, and goes with the window.
+#[test]
+fn restore_points_stay_as_long_as_the_window_reaches() {
+    let ground = Ground::new().with_accounts(4096);
+    let shipper = ground.start_with(&["store"], quick());
+    let mut named = Vec::new();
+    for number in 0..4 {
+        work(&ground, &shipper, Duration::from_millis(300));
+        let txid = shipper.create_point(&format!("p{number}"), &|| false).unwrap();
+        named.push((txid, content(&ground.database())));
+    }
+    work(&ground, &shipper, Duration::from_millis(1500));
+    let files = listing(&ground, "store");
+    for (txid, expected) in &named {
+        let single = |file: &&LtxFile| file.level == 0 && file.name == Name::single(*txid);
+        assert!(!files.iter().any(|file| single(&file)), "{txid} is not merged yet");
+        assert!(content(&ground.restore("store", Target::Txid(*txid))) == *expected, "{txid}");
+    }
+    let left = || ground.runtime.block_on(points::list(&ground.replica("store"))).unwrap();
+    assert_eq!(left().len(), 4);
+    let until = Instant::now() + PATIENCE;
+    while left().iter().any(|point| point.name == "p0") {
+        assert!(Instant::now() < until, "a point outlives its window");
+        work(&ground, &shipper, Duration::from_millis(500));
+    }
+    ground.assert_stored(&shipper);
 }
