@@ -18,6 +18,7 @@ const PASSED_OVER: &[&str] = &[
     "busy-timeout",
     "checkpoint-interval",
     "concurrency",
+    "l0-retention",
     "l0-retention-check-interval",
     "logging",
     "max-sync-ltx-files",
@@ -53,8 +54,9 @@ const REPLICA: &[&str] = &[
     "type",
     "url",
 ];
-const TOP: &[&str] = &["dbs"];
-const DATABASE: &[&str] = &["path", "dir", "pattern", "recursive", "replica", "replicas"];
+const TOP: &[&str] = &["dbs", "levels", "snapshot"];
+const DATABASE: &[&str] =
+    &["path", "dir", "pattern", "recursive", "replica", "replicas", "snapshot"];
 /// Names of files that egret takes for databases in a directory.
 const PATTERNS: &[&str] = &["*.db", "*.sqlite", "*.sqlite3", "*.db3"];
 
@@ -142,7 +144,51 @@ fn layer(top: &Map<String, Value>, database: &Value, at: &str) -> Result<Layer, 
     for (index, replica) in replicas.iter().enumerate() {
         backup.push(url(top, replica, &format!("{at}.replicas[{index}]"))?);
     }
-    Ok(Layer { paths: Some(vec![path.into()]), backup: Some(backup), ..Layer::default() })
+    let snapshot = match database.get("snapshot").or_else(|| top.get("snapshot")) {
+        Some(snapshot) => object(snapshot, &format!("{at}.snapshot"))?,
+        None => &Map::new(),
+    };
+    check_keys(snapshot, "snapshot", &[&["interval", "retention"]])?;
+    Ok(Layer {
+        paths: Some(vec![path.into()]),
+        backup: Some(backup),
+        backup_levels: levels(top)?,
+        snapshot_interval: span(snapshot, "interval", "snapshot.interval")?,
+        backup_retention: span(snapshot, "retention", "snapshot.retention")?,
+        ..Layer::default()
+    })
+}
+
+fn levels(top: &Map<String, Value>) -> Result<Option<Vec<String>>, BadLitestream> {
+    let Some(levels) = top.get("levels") else { return Ok(None) };
+    let levels = levels.as_array().ok_or_else(|| bad("levels", "give a list"))?;
+    let level = |level: &Value| {
+        let level = object(level, "levels")?;
+        check_keys(level, "levels", &[&["interval"]])?;
+        let interval = span(level, "interval", "levels.interval")?;
+        interval.ok_or_else(|| bad("levels", "each has an interval"))
+    };
+    levels.iter().map(level).collect::<Result<_, _>>().map(Some)
+}
+
+/// A span of time as Go writes it, `1h30m`, as egret does.
+fn span(object: &Map<String, Value>, key: &str, at: &str) -> Result<Option<String>, BadLitestream> {
+    let Some(text) = text(object, key) else { return Ok(None) };
+    let ms = go_ms(&text).ok_or_else(|| bad(at, "give a span of time, as 24h or 1h30m"))?;
+    Ok(Some(format!("{ms}ms")))
+}
+
+fn go_ms(text: &str) -> Option<u64> {
+    const UNITS: [(&str, u64); 4] = [("ms", 1), ("h", 3_600_000), ("m", 60_000), ("s", 1000)];
+    let (mut ms, mut rest) = (0_u64, text);
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !c.is_ascii_digit())?;
+        let (number, after) = rest.split_at(end);
+        let (unit, left) = UNITS.iter().find_map(|u| Some((u.1, after.strip_prefix(u.0)?)))?;
+        ms = ms.checked_add(number.parse::<u64>().ok()?.checked_mul(unit)?)?;
+        rest = left;
+    }
+    (!text.is_empty()).then_some(ms)
 }
 
 fn check_directory(database: &Map<String, Value>, at: &str) -> Result<(), BadLitestream> {
@@ -315,6 +361,36 @@ dbs:
             assert!(shown(&text).contains(expected), "{text}: {}", shown(&text));
         }
         assert!(layers("dbs: [").is_err());
+    }
+
+    #[test]
+    fn how_long_it_is_kept() {
+        let text = "
+levels: [{interval: 1m}, {interval: 10m}]
+snapshot: {interval: 24h, retention: 168h}
+dbs:
+  - {path: a.db, replica: {url: 'file:///a'}}
+  - {path: b.db, replica: {url: 'file:///b'}, snapshot: {interval: 1h30m}}";
+        let layers = layers(text).unwrap();
+        let said = |layer: &Layer| {
+            let (every, kept) = (layer.snapshot_interval.clone(), layer.backup_retention.clone());
+            (layer.backup_levels.clone().unwrap().join(" "), every, kept)
+        };
+        let ms = |text: &str| Some(text.to_owned());
+        let levels = "60000ms 600000ms".to_owned();
+        assert_eq!(said(&layers[0]), (levels.clone(), ms("86400000ms"), ms("604800000ms")));
+        assert_eq!(said(&layers[1]), (levels, ms("5400000ms"), None));
+        for wrong in [
+            "snapshot: {interval: 1}",
+            "snapshot: {interval: 1d}",
+            "levels: [{}]",
+            "snapshot: {every: 1h}",
+            "levels: 1h",
+            "retention: {enabled: false}",
+        ] {
+            let text = format!("{wrong}\ndbs: [{{path: a.db, replica: {{url: 'file:///a'}}}}]");
+            assert!(super::layers(&text).is_err(), "{wrong}");
+        }
     }
 
     #[test]

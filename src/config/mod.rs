@@ -304,12 +304,17 @@ impl Layer {
     #[must_use]
     pub fn unserved(self) -> Self {
         Self {
-            paths: self.paths,
-            backup: self.backup,
-            backup_log_max: self.backup_log_max,
-            verify_interval: self.verify_interval,
-            copies: self.copies,
-            ..Self::default()
+            listen: None,
+            socket_dir: None,
+            tls_cert: None,
+            tls_key: None,
+            users: None,
+            insecure: None,
+            max_connections: None,
+            metrics: None,
+            read_only: None,
+            follow: None,
+            ..self
         }
     }
 
@@ -526,6 +531,15 @@ mod tests {
         assert_eq!(config.paths, [PathBuf::from("a.db")]);
         assert!(config.read_only);
         assert_eq!(config.listener.addresses, ["[::1]:0".parse().unwrap()]);
+    }
+
+    #[test]
+    fn what_is_shipped_without_being_served() {
+        let text = "paths = ['a']\nbackup = ['file:///x']\nbackup_retention = '9d'\n\
+                    listen = ['0.0.0.0:1']\nfollow = 'file:///y'";
+        let config = layer(text).unserved().check().unwrap();
+        assert_eq!(config.shipping.retention, Some(Duration::from_secs(9 * 86400)));
+        assert!(config.follow.is_none() && config.backups.len() == 1);
     }
 
     #[test]
