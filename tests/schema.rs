@@ -40,6 +40,22 @@ fn oids_are_the_same_after_unrelated_ddl() {
 }
 
 #[test]
+fn oids_stay_with_what_is_renamed() {
+    let connection = connection("CREATE TABLE a(x PRIMARY KEY, y CHECK (y > 0));");
+    let before = schema(&connection);
+    connection.execute("ALTER TABLE a RENAME TO b").unwrap();
+    let renamed = schema(&connection).with_oids_of(&before);
+    let oids = |r: &Relation| (r.oid, r.row_type, r.indexes[0].oid);
+    let kept = oids(before.relation("a").unwrap());
+    assert_eq!(oids(renamed.relation("b").unwrap()), kept);
+    connection.execute("CREATE TABLE a(x PRIMARY KEY)").unwrap();
+    let both = schema(&connection).with_oids_of(&renamed);
+    assert_eq!(oids(both.relation("b").unwrap()), kept);
+    let (oid, row_type, index) = oids(both.relation("a").unwrap());
+    assert!(oid != kept.0 && row_type != kept.1 && index != kept.2);
+}
+
+#[test]
 fn temporary_tables_have_a_schema_of_their_own() {
     let connection = connection("CREATE TABLE t(a);\n");
     connection.execute("CREATE TEMP TABLE t(b INTEGER PRIMARY KEY)").unwrap();

@@ -7,8 +7,7 @@
 use super::relation::TABLES;
 use super::rowset::RowSet;
 use crate::schema::{
-    Check, Column, ForeignKey, Index, IndexOrigin, Namespace, Oids, Relation, RelationKind, Schema,
-    Trigger,
+    Check, Column, ForeignKey, Index, IndexOrigin, Oids, Relation, RelationKind, Schema, Trigger,
 };
 use crate::types::Oid;
 use std::collections::HashMap;
@@ -221,10 +220,8 @@ impl Objects {
 
 impl RelationOids {
     fn new(relation: &Relation, oids: &mut Oids) -> Self {
-        let name = &match relation.namespace {
-            Namespace::Temp => format!("pg_temp.{}", relation.name),
-            _ => relation.name.clone(),
-        };
+        // What has no OID in the snapshot is known by its relation's.
+        let name = &relation.oid.to_string();
         let mut of_part = |kind, part: &str| oids.assign(kind, &format!("{name}.{part}"));
         let defaults = relation.columns.iter().enumerate().filter(|(_, c)| has_default(c));
         let defaults = defaults.map(|(i, c)| (i, of_part("default", &c.name))).collect();

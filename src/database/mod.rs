@@ -240,6 +240,7 @@ impl Database {
         }
         let mut loaded = schema::load(&mut &*connection, Namespace::Public)?;
         loaded.version = connection.version_of(loaded.version);
+        let loaded = loaded.with_oids_of(&known);
         let loaded = Arc::new(
             loaded.with_view_types(|schema, query| statement::column_types(query, schema)),
         );

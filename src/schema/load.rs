@@ -95,19 +95,22 @@ impl<R: Reader> Loader<'_, R> {
     /// Gives relations their SQL and triggers, and takes tables' DDL apart.
     fn statements(&mut self, namespace: Namespace) -> Result<Statements, R::Error> {
         let rows = self.reader.rows(&format!(
-            "SELECT type, name, tbl_name, sql FROM {}.sqlite_schema \
+            "SELECT type, name, tbl_name, sql, rowid FROM {}.sqlite_schema \
              WHERE sql IS NOT NULL ORDER BY lower(name)",
             self.database
         ))?;
         let mut statements = Statements { indexes: HashMap::new(), tables: HashMap::new() };
         for row in rows {
-            let [kind, name, table, sql] = row.as_slice() else { continue };
+            let [kind, name, table, sql, place] = row.as_slice() else { continue };
             let (kind, name, sql) = (text(kind), text(name), text(sql));
             if kind == "view" && self.relation(&name).is_none() {
                 // The pragma leaves out views whose tables are gone.
                 self.add(Relation::named(namespace, name.clone(), RelationKind::View));
             }
             let Some(relation) = self.relation(&text(table)) else { continue };
+            if matches!(kind.as_str(), "table" | "view") {
+                relation.place = integer(place);
+            }
             match kind.as_str() {
                 "index" => drop(statements.indexes.insert(name.to_ascii_lowercase(), sql)),
                 "trigger" => relation.triggers.push(Trigger { oid: 0, name, sql }),
@@ -273,6 +276,7 @@ impl Relation {
             triggers: Vec::new(),
             row_estimate: None,
             sql: String::new(),
+            place: 0,
         }
     }
 

@@ -6,6 +6,7 @@
 mod ddl;
 mod declared;
 mod edit;
+mod identity;
 mod load;
 mod naming;
 mod oid;
@@ -97,6 +98,8 @@ pub struct Relation {
     pub row_estimate: Option<u64>,
     /// The CREATE statement as stored.
     pub sql: String,
+    /// The rowid of its row in `sqlite_schema`, which a new name leaves as it is; 0 if unknown.
+    pub place: i64,
 }
 
 /// What counts the rowids of a table. SQLite keeps no object for it.

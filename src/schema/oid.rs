@@ -22,6 +22,12 @@ impl Oids {
         self.given.insert(oid);
     }
 
+    /// It was given, or taken out.
+    #[must_use]
+    pub fn is_given(&self, oid: Oid) -> bool {
+        self.given.contains(&oid)
+    }
+
     /// The OID of an object. Of two whose hashes meet, the one asked for first keeps its own and
     /// the other gets the next one that is free, so ask in an order that does not vary.
     pub fn assign(&mut self, kind: &str, name: &str) -> Oid {

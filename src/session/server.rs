@@ -110,6 +110,7 @@ impl Server {
     /// # Errors
     /// The system gives no threads or descriptors.
     pub fn new(files: Files, connections_max: usize) -> io::Result<Arc<Self>> {
+        crate::sqlite::function::note_start();
         Ok(Arc::new(Self {
             files,
             connections_max,

@@ -84,6 +84,22 @@ def link_file(folder):
     return servers.make_file(folder / "primary.db", servers.BROWSE)
 
 
+def test_oids_stay_with_what_is_renamed(serve):
+    """A table keeps its OIDs, and one that takes its old name gets others."""
+    link, _ = serve()
+    oids = "SELECT c.oid::int8, c.reltype::int8, i.indexrelid::int8 FROM pg_class c " \
+        "JOIN pg_index i ON i.indrelid = c.oid WHERE c.relname = %s ORDER BY 3"
+    before = ask(link, oids, "audit")
+    with psycopg.connect(**link.libpq, autocommit=True) as connection:
+        connection.execute("ALTER TABLE audit RENAME TO journal")
+        assert connection.execute(oids, ["journal"]).fetchall() == before
+        connection.execute("CREATE TABLE audit (id int PRIMARY KEY)")
+        new = connection.execute(oids, ["audit"]).fetchall()
+        assert len(new) == 1 and not set(new[0]) & set(before[0])
+        assert connection.execute(oids, ["journal"]).fetchall() == before
+    assert ask(link, oids, "journal") == before
+
+
 def test_ddl_of_another_process_is_seen_by_the_next_statement(serve, file):
     """In sessions that have read the catalog before."""
     link, _ = serve()

@@ -3,9 +3,10 @@
 
 use super::reference::class;
 use super::{boolean, text, yes};
+use crate::catalog::fixed::system_classes;
 use crate::sqlite::FunctionError;
 use crate::sqlite::function::{Args, Flags, Function, Outcome};
-use crate::types::ValueRef;
+use crate::types::Value;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     ("acldefault", 2, Flags::STABLE, default),
@@ -47,10 +48,9 @@ const TABLESPACE: Privileges = &[("CREATE", false)];
 /// The relation is the argument that many before the end.
 fn on_relation(args: &Args<'_>, from_end: usize, privileges: Privileges) -> Outcome {
     let relation = args.len().saturating_sub(from_end);
-    if let ValueRef::Text(_) = args.value(relation) {
-        class(args, relation)?;
-    }
-    allowed(args, privileges)
+    let oid = class(args, relation)?;
+    let known = system_classes().contains_key(&oid) || super::live(args)?.object(oid).is_some();
+    if known { allowed(args, privileges) } else { Ok(Value::Null) }
 }
 
 /// The last argument is a list of privileges, of which one is enough.
@@ -82,6 +82,8 @@ fn default(args: &Args<'_>) -> Outcome {
         "l" | "T" => ("U", "U"),
         "n" => ("UC", ""),
         "t" => ("C", ""),
+        "p" => ("sA", ""),
+        "L" => ("rw", ""),
         _ => ("U", ""),
     };
     let mut entries = Vec::new();

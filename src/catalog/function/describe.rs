@@ -1,6 +1,7 @@
 //! Comments, roles, encodings and properties.
 
 use super::{boolean, integer, live, null, oid, text, text_or_null};
+use crate::catalog::fixed::system_classes;
 use crate::catalog::live::description;
 use crate::catalog::objects::{OWNER, Object, PLPGSQL};
 use crate::catalog::relation::table;
@@ -31,7 +32,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ("pg_index_column_has_property", 3, Flags::STABLE, index_column_property),
     ("pg_index_has_property", 2, Flags::STABLE, index_property),
     ("pg_indexam_has_property", 2, Flags::STABLE, method_property),
-    ("pg_relation_filenode", 1, Flags::STABLE, |args| integer(oid(args, 0)?)),
+    ("pg_relation_filenode", 1, Flags::STABLE, file_node),
     ("pg_relation_filepath", 1, Flags::STABLE, null),
     ("pg_relation_is_publishable", 1, Flags::STABLE, |args| boolean(is_table(args)?)),
     ("pg_relation_is_updatable", 2, Flags::STABLE, |args| {
@@ -117,13 +118,28 @@ fn has_role(args: &Args<'_>) -> Outcome {
     boolean(own || host.may_write())
 }
 
+/// A relation that has a file has its OID as the number.
+fn file_node(args: &Args<'_>) -> Outcome {
+    let oid = oid(args, 0)?;
+    let known = system_classes().contains_key(&oid) || live(args)?.object(oid).is_some();
+    if known { integer(oid) } else { Ok(Value::Null) }
+}
+
 /// Of Postgres's own objects, functions, languages and relations are described.
 fn describe(args: &Args<'_>) -> Outcome {
     const PG_PROC: Oid = 1255;
     const PG_CLASS: Oid = 1259;
     const PG_LANGUAGE: Oid = 2612;
     const REGPROCEDURE: Oid = 2202;
-    let (live, class, oid) = (live(args)?, oid(args, 0)?, oid(args, 1)?);
+    let (live, class, oid, part) = (live(args)?, oid(args, 0)?, oid(args, 1)?, args.int(2)?);
+    if let Some(Object::Relation(relation)) = live.object(oid)
+        && let Some(column) = usize::try_from(part).ok().and_then(|part| part.checked_sub(1))
+    {
+        let found = relation.columns.get(column);
+        return text_or_null(
+            found.map(|c| format!("column {} of table {}", c.name, relation.name)),
+        );
+    }
     let named = |kind: &str, ty: Type| {
         Some(format!("{kind} {}", super::name_of(&*args.host().ok()?, ty, oid)?))
     };
@@ -131,6 +147,10 @@ fn describe(args: &Args<'_>) -> Outcome {
         PG_PROC => named("function", Type(REGPROCEDURE)),
         PG_CLASS => named("table", Type::REGCLASS),
         PG_LANGUAGE if oid == PLPGSQL => Some("language plpgsql".to_owned()),
+        1247 => named("type", Type::REGTYPE),
+        1260 => named("role", type_named("regrole")),
+        2615 => named("schema", type_named("regnamespace")),
+        3456 => named("collation", type_named("regcollation")),
         _ => None,
     };
     text_or_null(
@@ -162,6 +182,10 @@ fn describe(args: &Args<'_>) -> Outcome {
     )
 }
 
+fn type_named(name: &str) -> Type {
+    Type::from_name(name).unwrap_or(Type::OID)
+}
+
 fn index_column_property(args: &Args<'_>) -> Outcome {
     let (live, oid, position) = (live(args)?, oid(args, 0)?, args.int(1)?);
     let Some(Object::Index(_, index)) = live.object(oid) else { return Ok(Value::Null) };
@@ -184,12 +208,26 @@ fn index_property(args: &Args<'_>) -> Outcome {
     })
 }
 
+/// What each access method can do: order, unique, several columns, exclude, include.
+const METHODS: [(Oid, [bool; 5]); 6] = [
+    (403, [true, true, true, true, true]),
+    (405, [false, false, false, true, false]),
+    (783, [false, false, true, true, true]),
+    (2742, [false, false, true, false, false]),
+    (3580, [false, false, true, false, false]),
+    (4000, [false, false, false, true, true]),
+];
+
 fn method_property(args: &Args<'_>) -> Outcome {
-    boolean(match args.text(1)?.as_ref() {
-        "can_order" | "can_unique" | "can_multi_col" | "can_include" => true,
-        "can_exclude" => false,
-        _ => return Ok(Value::Null),
-    })
+    const PROPERTIES: [&str; 5] =
+        ["can_order", "can_unique", "can_multi_col", "can_exclude", "can_include"];
+    let (method, property) = (oid(args, 0)?, args.text(1)?);
+    let found = METHODS.iter().find(|(known, _)| *known == method);
+    let position = PROPERTIES.iter().position(|known| *known == property);
+    match found.zip(position) {
+        Some(((_, properties), position)) => boolean(properties[position]),
+        None => Ok(Value::Null),
+    }
 }
 
 /// The name of the role with that OID.

@@ -5,6 +5,7 @@
 //! that ANALYZE counted.
 
 use super::{integer, live, null, oid, text, zero};
+use crate::catalog::fixed::system_classes;
 use crate::catalog::objects::Object;
 use crate::schema::{Index, Relation};
 use crate::sqlite::FunctionError;
@@ -79,7 +80,10 @@ fn sized(args: &Args<'_>, caller: &Caller<'_>, measure: Measure) -> Outcome {
             Sized::Table(relation, rows(relation) / all.max(1.0))
         }
         Some(Object::Index(_, index)) => Sized::Index(index),
-        _ => Sized::None,
+        // Sequences and what Postgres itself has take no room here.
+        Some(_) => Sized::None,
+        None if system_classes().contains_key(&oid) => Sized::None,
+        None => return Ok(Value::Null),
     };
     integer(measure(&sized, caller)?)
 }

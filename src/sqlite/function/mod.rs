@@ -52,7 +52,7 @@ mod trigonometry;
 pub use args::Args;
 pub use lock::{release_all, release_transaction};
 pub use math::RandomState;
-pub use session::transaction_number;
+pub use session::{note_start, transaction_number};
 
 use super::host::{FunctionError, HostSlot};
 use super::table::Caller;

@@ -7,7 +7,7 @@ use super::{Args, Flags, Function, Outcome, boolean, integer, text};
 use crate::sqlite::host::{Ends, FunctionError};
 use crate::types::{Value, ValueRef};
 use std::net::SocketAddr;
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -212,11 +212,16 @@ fn random_uuid() -> Outcome {
     text(parts.join("-"))
 }
 
-/// When this process first asked.
+/// When the process began to serve.
+static STARTED: LazyLock<SystemTime> = LazyLock::new(SystemTime::now);
+
+/// The process begins to serve.
+pub fn note_start() {
+    LazyLock::force(&STARTED);
+}
+
 fn started() -> Outcome {
-    static STARTED: OnceLock<SystemTime> = OnceLock::new();
-    let at = STARTED.get_or_init(SystemTime::now);
-    let micros = at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
+    let micros = STARTED.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
     super::datetime::moment(i64::try_from(micros).unwrap_or(i64::MAX))
 }
 

@@ -175,6 +175,7 @@ impl Source {
                 let sql = format!("'(0,' || {} || ')'", self.sql_of("rowid"));
                 Some(Typed { level: Level::Operator, ..Typed::new(sql, Type(27)) })
             }
+            "ctid" if self.is_system => Some(Typed::new(self.sql_of(name), Type::TID)),
             "tableoid" if self.is_system => Some(Typed::new(self.sql_of(name), Type::OID)),
             "tableoid" if self.oid != 0 => Some(Typed::new(self.oid.to_string(), Type::OID)),
             "xmin" if self.is_system => {

@@ -1,0 +1,96 @@
+//! OIDs that stay with a relation when it is renamed.
+//!
+//! What enters: a new snapshot and the one before it. What leaves: the new one, in which relations that
+//! stood in the old one keep their OIDs. A file has no room for an OID, so a renamed relation keeps
+//! its own for as long as the process remembers; after that its new name decides.
+
+use super::{Oids, Relation, Schema};
+use crate::types::Oid;
+
+impl Schema {
+    /// Relations that stood in an earlier snapshot keep the OIDs they had there. Renaming leaves a
+    /// relation's row in `sqlite_schema` where it is, and its columns as they are.
+    #[must_use]
+    pub fn with_oids_of(mut self, earlier: &Self) -> Self {
+        let gone = |old: &&Relation| self.relation(&old.name).is_none();
+        let lost: Vec<&Relation> = earlier.relations.iter().filter(gone).collect();
+        let mut oids = Oids::default();
+        let mut others = Vec::new();
+        for relation in &mut self.relations {
+            let same = |old: &&&Relation| is_renamed(old, relation);
+            let old = earlier.relation(&relation.name).or_else(|| lost.iter().find(same).copied());
+            match old.filter(|old| old.kind == relation.kind) {
+                Some(old) => {
+                    relation.take_oids(old);
+                    relation.oids().into_iter().for_each(|oid| oids.reserve(*oid));
+                }
+                None => others.push(relation),
+            }
+        }
+        // A new relation of a renamed one's old name finds its OIDs taken.
+        for relation in others {
+            let name = relation.name.clone();
+            for oid in relation.oids() {
+                if oids.is_given(*oid) {
+                    *oid = oids.assign("again", &format!("{name}.{oid}"));
+                }
+            }
+        }
+        self
+    }
+}
+
+fn is_renamed(old: &Relation, new: &Relation) -> bool {
+    let columns = |r: &Relation| -> Vec<(String, String)> {
+        r.columns.iter().map(|c| (c.name.clone(), c.declared.clone())).collect()
+    };
+    let same_place = old.place != 0 && old.place == new.place;
+    same_place && old.kind == new.kind && columns(old) == columns(new)
+}
+
+impl Relation {
+    fn take_oids(&mut self, old: &Self) {
+        self.oid = old.oid;
+        self.row_type = old.row_type;
+        for index in &mut self.indexes {
+            let same = |other: &&super::Index| {
+                other.name == index.name
+                    || other.origin == index.origin
+                        && other
+                            .keys
+                            .iter()
+                            .map(|key| key.column)
+                            .eq(index.keys.iter().map(|key| key.column))
+            };
+            index.oid = old.indexes.iter().find(same).map_or(index.oid, |other| other.oid);
+        }
+        for key in &mut self.foreign_keys {
+            let same = |other: &&super::ForeignKey| {
+                other.name == key.name
+                    || other.columns == key.columns && other.references == key.references
+            };
+            key.oid = old.foreign_keys.iter().find(same).map_or(key.oid, |other| other.oid);
+        }
+        for check in &mut self.checks {
+            let same = |other: &&super::Check| other.name == check.name;
+            check.oid = old.checks.iter().find(same).map_or(check.oid, |other| other.oid);
+        }
+        for trigger in &mut self.triggers {
+            let same = |other: &&super::Trigger| other.name == trigger.name;
+            trigger.oid = old.triggers.iter().find(same).map_or(trigger.oid, |other| other.oid);
+        }
+        if let Some((new, old)) = self.sequence.as_mut().zip(old.sequence.as_ref()) {
+            new.oid = old.oid;
+        }
+    }
+
+    fn oids(&mut self) -> Vec<&mut Oid> {
+        let mut all = vec![&mut self.oid, &mut self.row_type];
+        all.extend(self.indexes.iter_mut().map(|index| &mut index.oid));
+        all.extend(self.foreign_keys.iter_mut().map(|key| &mut key.oid));
+        all.extend(self.checks.iter_mut().map(|check| &mut check.oid));
+        all.extend(self.triggers.iter_mut().map(|trigger| &mut trigger.oid));
+        all.extend(self.sequence.iter_mut().map(|sequence| &mut sequence.oid));
+        all
+    }
+}
