@@ -68,6 +68,12 @@ pub enum Error {
         /// The database.
         path: PathBuf,
     },
+    /// Another process ships the file.
+    #[error("ship {}: another process ships this file: stop one of the two", path.display())]
+    Shipped {
+        /// The database.
+        path: PathBuf,
+    },
     /// The destination has other content under a number that was about to be used.
     #[error("ship: another writer has stored transaction {0} in this place")]
     Conflict(Txid),

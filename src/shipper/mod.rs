@@ -32,6 +32,7 @@ mod glance;
 pub mod ladder;
 mod lease;
 mod locate;
+mod lock;
 mod log;
 mod maintenance;
 mod merge;
@@ -188,7 +189,8 @@ impl Shipper {
     /// and shown by [`Self::status`].
     ///
     /// # Errors
-    /// If the state directory cannot be made, or no thread can be started.
+    /// If the state directory cannot be made, another process ships the file, or no thread can be
+    /// started. One that is about to end is waited for, which blocks the thread.
     pub fn start(
         path: &Path,
         destinations: Vec<Destination>,

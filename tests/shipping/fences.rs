@@ -2,7 +2,7 @@
 
 use crate::ground::{Ground, PATIENCE, content, eventually, options, transfer};
 use egret::shipper::restore::{Target, list_all};
-use egret::shipper::{Destination, Options, Shipper};
+use egret::shipper::{Alone, Destination, Options, Shipper};
 use egret::store::{FileStore, Replica, Store};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -83,6 +83,21 @@ fn a_restart_needs_no_patience() {
         std::thread::sleep(Duration::from_millis(500));
         std::fs::remove_dir_all(ground.state()).unwrap();
     }
+}
+
+#[test]
+fn a_file_is_shipped_once_at_a_time() {
+    let ground = Ground::new().with_accounts(4096);
+    let shipper = ground.start();
+    let ship_again = || {
+        let (hooks, handle) = (Arc::new(Alone), ground.runtime.handle());
+        Shipper::start(&ground.database(), Vec::new(), options(), hooks, handle).map(drop)
+    };
+    let refused = ship_again().unwrap_err().to_string();
+    assert!(refused.contains("another process ships this file"), "{refused}");
+    assert!(shipper.stop(PATIENCE));
+    drop(shipper);
+    ship_again().unwrap();
 }
 
 #[test]

@@ -1,0 +1,46 @@
+//! One at a time ships a file: whoever has the lock of its state directory.
+//!
+//! Two would write over each other's local files. The system gives the lock back when its process
+//! ends, however that happens. It is a file of its own, so that closing it drops none of the locks
+//! that SQLite has on the database.
+
+use super::{Error, state_directory};
+use crate::store::make_directories;
+use std::fs::{File, TryLockError};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How long to wait for a shipper that is about to end.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often to look meanwhile.
+const RETRY: Duration = Duration::from_millis(20);
+
+/// Held as long as a file is shipped.
+#[derive(Debug)]
+pub(super) struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Locks the state directory of a database, which is created if there is none.
+    pub(super) fn take(database: &Path) -> Result<Self, Error> {
+        let directory = state_directory(database);
+        make_directories(&directory).map_err(Error::io(&directory))?;
+        let path = directory.join("lock");
+        let file = File::options().create(true).truncate(false).write(true).open(&path);
+        let file = file.map_err(Error::io(&path))?;
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Self { _file: file }),
+                Err(TryLockError::Error(error)) => return Err(Error::io(&path)(error)),
+                Err(TryLockError::WouldBlock) if Instant::now() < until => {
+                    std::thread::sleep(RETRY);
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(Error::Shipped { path: database.to_owned() });
+                }
+            }
+        }
+    }
+}
