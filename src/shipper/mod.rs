@@ -64,6 +64,7 @@ pub use status::{DestinationStatus, Failure, Status};
 
 use crate::ltx::{PageEncoding, Txid};
 use crate::store::Replica;
+use lock::Lock;
 use progress::Shared;
 use site::Site;
 use std::path::Path;
@@ -198,6 +199,7 @@ impl Shipper {
         hooks: Arc<dyn Hooks>,
         runtime: &Handle,
     ) -> Result<Arc<Self>, Error> {
+        let lock = Lock::take(path)?;
         let names = destinations.iter().map(|destination| destination.name.clone());
         let shared = Arc::new(Shared::open(path, names.collect(), options, hooks)?);
         let sites = destinations.into_iter().enumerate().map(|(index, destination)| {
@@ -209,7 +211,10 @@ impl Shipper {
         let worked = Arc::clone(&shared);
         let worker = std::thread::Builder::new()
             .name("shipper".to_owned())
-            .spawn(move || worker::run(&worked))
+            .spawn(move || {
+                worker::run(&worked);
+                drop(lock);
+            })
             .map_err(Error::io(path))?;
         let (worker, runtime) = (Mutex::new(Some(worker)), runtime.clone());
         Ok(Arc::new(Self { shared, worker, sites, uploads, runtime }))

@@ -1,7 +1,6 @@
 //! What the worker, the uploads and those who wait for them tell each other.
 
 use super::bell::Bell;
-use super::lock::Lock;
 use super::log::Log;
 use super::proven::{self, Proven};
 use super::snapshot::Pinned;
@@ -22,7 +21,6 @@ pub(super) struct Shared {
     pub(super) database: PathBuf,
     pub(super) options: Options,
     pub(super) log: Log,
-    _lock: Lock,
     pub(super) hooks: Arc<dyn Hooks>,
     pub(super) bell: Arc<Bell>,
     state: Mutex<State>,
@@ -97,7 +95,6 @@ impl Shared {
         options: Options,
         hooks: Arc<dyn Hooks>,
     ) -> Result<Self, Error> {
-        let lock = Lock::take(database)?;
         let log = Log::open(database, options.encoding)?;
         let newest = log.names()?.last().map_or(Txid(0), |name| name.max);
         let proven = proven::read(database);
@@ -113,7 +110,6 @@ impl Shared {
             database: database.to_owned(),
             options,
             log,
-            _lock: lock,
             hooks,
             bell: Arc::default(),
             state: Mutex::new(state),
