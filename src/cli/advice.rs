@@ -15,7 +15,9 @@ use std::io;
 pub(super) fn advice(error: &Error) -> Option<&'static str> {
     match error {
         Error::Serve(error) => serve(error),
-        Error::Restore(restore::Error::Restore { source, .. }) => restoring(source),
+        Error::Restore(restore::Error::Output(source) | restore::Error::Restore { source, .. }) => {
+            restoring(source)
+        }
         Error::Restore(restore::Error::Moment(error)) => moment(error),
         Error::List(list::Error::Survey { source, .. }) => restoring(source),
         Error::Verify(error) => verifying(error),

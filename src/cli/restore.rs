@@ -69,6 +69,9 @@ enum Check {
 /// Why a restore failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The output is in the way.
+    #[error("restore: {0}")]
+    Output(#[source] restore::Error),
     /// The backup does not have the moment.
     #[error("restore {0}")]
     Moment(#[from] moment::Error),
@@ -104,6 +107,9 @@ pub async fn run(args: Args) -> Result<(), Error> {
 }
 
 async fn restore(args: &Args) -> Result<(), Error> {
+    if !args.dry_run {
+        restore::refuse_in_the_way(&args.output, args.force).map_err(Error::Output)?;
+    }
     let found = args.moment.find(&args.urls).await?;
     if args.dry_run {
         return args.print_plan(&found);

@@ -90,10 +90,14 @@ def test_numbers(serve, tmp_path):
     assert 0 <= age < 40
     assert value(after, "egret_store_bytes_total", destination="near", direction="up") > 0
 
-    time.sleep(2)
-    idle = read(port)
-    requests = {key: count for key, count in idle.items() if key[0].startswith("egret_store_")}
-    assert requests and requests == {key: after[key] for key in requests}
+    # What follows a commit, as a merge, comes to its end, and then nothing is asked any more.
+    assert servers.wait_until(lambda: requests(port) == (time.sleep(2), requests(port))[1], 30)
+    assert requests(port)
+
+
+def requests(port):
+    """What was asked of stores so far."""
+    return {key: n for key, n in read(port).items() if key[0].startswith("egret_store_")}
 
 
 def test_health(serve, tmp_path):

@@ -287,8 +287,12 @@ impl Error {
     }
 }
 
-/// A journal under the output's name would be replayed into the restored database.
-fn refuse_in_the_way(output: &Path, force: bool) -> Result<(), Error> {
+/// Refuses an output that is there, unless it may be replaced, or that belongs to a database in
+/// use: a journal under its name would be replayed into what is restored.
+///
+/// # Errors
+/// [`Error::Exists`], [`Error::InUse`]
+pub fn refuse_in_the_way(output: &Path, force: bool) -> Result<(), Error> {
     for suffix in ["-wal", "-shm", "-journal"] {
         let path = with_suffix(output, suffix);
         if path.symlink_metadata().is_ok() {
