@@ -56,6 +56,20 @@ fn oids_stay_with_what_is_renamed() {
 }
 
 #[test]
+fn what_is_new_has_an_oid_of_its_own() {
+    let connection = connection("CREATE TABLE a(x, y REFERENCES a); CREATE INDEX a_x ON a(x);");
+    let before = schema(&connection);
+    connection.execute("CREATE INDEX a_first ON a(x)").unwrap();
+    let after = schema(&connection).with_oids_of(&before);
+    let oid = |schema: &Schema, name: &str| {
+        let mut indexes = schema.relation("a").unwrap().indexes.iter();
+        indexes.find(|index| index.name == name).map(|index| index.oid).unwrap()
+    };
+    assert_eq!(oid(&after, "a_x"), oid(&before, "a_x"));
+    assert_ne!(oid(&after, "a_first"), oid(&after, "a_x"));
+}
+
+#[test]
 fn temporary_tables_have_a_schema_of_their_own() {
     let connection = connection("CREATE TABLE t(a);\n");
     connection.execute("CREATE TEMP TABLE t(b INTEGER PRIMARY KEY)").unwrap();

@@ -4,7 +4,7 @@
 //! stood in the old one keep their OIDs. A file has no room for an OID, so a renamed relation keeps
 //! its own for as long as the process remembers; after that its new name decides.
 
-use super::{Oids, Relation, Schema};
+use super::{Check, ForeignKey, Index, Oids, Relation, Schema, Trigger};
 use crate::types::Oid;
 
 impl Schema {
@@ -52,33 +52,16 @@ impl Relation {
     fn take_oids(&mut self, old: &Self) {
         self.oid = old.oid;
         self.row_type = old.row_type;
-        for index in &mut self.indexes {
-            let same = |other: &&super::Index| {
-                other.name == index.name
-                    || other.origin == index.origin
-                        && other
-                            .keys
-                            .iter()
-                            .map(|key| key.column)
-                            .eq(index.keys.iter().map(|key| key.column))
-            };
-            index.oid = old.indexes.iter().find(same).map_or(index.oid, |other| other.oid);
-        }
-        for key in &mut self.foreign_keys {
-            let same = |other: &&super::ForeignKey| {
-                other.name == key.name
-                    || other.columns == key.columns && other.references == key.references
-            };
-            key.oid = old.foreign_keys.iter().find(same).map_or(key.oid, |other| other.oid);
-        }
-        for check in &mut self.checks {
-            let same = |other: &&super::Check| other.name == check.name;
-            check.oid = old.checks.iter().find(same).map_or(check.oid, |other| other.oid);
-        }
-        for trigger in &mut self.triggers {
-            let same = |other: &&super::Trigger| other.name == trigger.name;
-            trigger.oid = old.triggers.iter().find(same).map_or(trigger.oid, |other| other.oid);
-        }
+        keep_oids(&mut self.indexes, &old.indexes, |new, old| {
+            let columns =
+                |index: &Index| -> Vec<_> { index.keys.iter().map(|k| k.column).collect() };
+            new.origin == old.origin && columns(new) == columns(old)
+        });
+        keep_oids(&mut self.foreign_keys, &old.foreign_keys, |new, old| {
+            new.columns == old.columns && new.references == old.references
+        });
+        keep_oids(&mut self.checks, &old.checks, |_, _| false);
+        keep_oids(&mut self.triggers, &old.triggers, |_, _| false);
         if let Some((new, old)) = self.sequence.as_mut().zip(old.sequence.as_ref()) {
             new.oid = old.oid;
         }
@@ -92,5 +75,46 @@ impl Relation {
         all.extend(self.triggers.iter_mut().map(|trigger| &mut trigger.oid));
         all.extend(self.sequence.iter_mut().map(|sequence| &mut sequence.oid));
         all
+    }
+}
+
+/// What belongs to a relation and has an OID.
+trait Part {
+    fn name(&self) -> &str;
+    fn oid(&self) -> Oid;
+    fn set_oid(&mut self, oid: Oid);
+}
+
+macro_rules! parts {
+    ($($part:ty),*) => {$(
+        impl Part for $part {
+            fn name(&self) -> &str {
+                &self.name
+            }
+
+            fn oid(&self) -> Oid {
+                self.oid
+            }
+
+            fn set_oid(&mut self, oid: Oid) {
+                self.oid = oid;
+            }
+        }
+    )*};
+}
+
+parts!(Check, ForeignKey, Index, Trigger);
+
+/// Parts keep the OIDs of those that had their names; one whose name is new takes that of one whose
+/// name is gone, if they are alike.
+fn keep_oids<T: Part>(new: &mut [T], old: &[T], alike: impl Fn(&T, &T) -> bool) {
+    let is_gone = |old: &&T| new.iter().all(|new| new.name() != old.name());
+    let mut gone: Vec<&T> = old.iter().filter(is_gone).collect();
+    for part in new {
+        let named = old.iter().find(|old| old.name() == part.name());
+        let renamed = || Some(gone.remove(gone.iter().position(|old| alike(part, old))?));
+        if let Some(old) = named.or_else(renamed) {
+            part.set_oid(old.oid());
+        }
     }
 }
