@@ -1,8 +1,9 @@
 //! The relations of `pg_catalog` and `information_schema`, as PostgreSQL 15 has them.
 //!
-//! What enters: `catalog/relations.txt`, exported from a PostgreSQL 15. What leaves: relations with
-//! their columns, OIDs and types, for the translator to resolve names with and for the catalog to
-//! make rows for. <https://www.postgresql.org/docs/15/catalogs.html>
+//! What enters: `catalog/relations.txt`, exported from a PostgreSQL 15, and `catalog/own_columns.txt`,
+//! what egret has to say beyond it, behind PostgreSQL's own columns. What leaves: relations with their
+//! columns, OIDs and types, for the translator to resolve names with and for the catalog to make rows
+//! for. <https://www.postgresql.org/docs/15/catalogs.html>
 
 use super::{Column, Namespace, Relation, RelationKind};
 use crate::types::{ColumnType, Oid, Storage, Type};
@@ -42,8 +43,11 @@ pub fn relations() -> &'static [SystemRelation] {
     &RELATIONS
 }
 
-static RELATIONS: LazyLock<Vec<SystemRelation>> =
-    LazyLock::new(|| read(include_str!("../../catalog/relations.txt")));
+static RELATIONS: LazyLock<Vec<SystemRelation>> = LazyLock::new(|| {
+    let mut relations = read(include_str!("../../catalog/relations.txt"));
+    add_columns(&mut relations, include_str!("../../catalog/own_columns.txt"));
+    relations
+});
 
 static BY_NAME: LazyLock<HashMap<(Namespace, &str), usize>> = LazyLock::new(|| {
     let key = |r: &'static SystemRelation| (r.relation.namespace, r.relation.name.as_str());
@@ -54,18 +58,39 @@ fn read(text: &'static str) -> Vec<SystemRelation> {
     let mut relations: Vec<SystemRelation> = Vec::new();
     for line in text.lines() {
         if let Some(column) = line.strip_prefix('\t') {
-            if let Some((last, (column, ty, collation))) =
-                relations.last_mut().zip(read_column(column))
-            {
-                last.relation.columns.push(column);
-                last.attribute_types.push(ty);
-                last.attribute_collations.push(collation);
+            if let Some(last) = relations.last_mut() {
+                last.add_column(column);
             }
         } else {
             relations.extend(read_relation(line));
         }
     }
     relations
+}
+
+/// Namespace and name of a relation, then its further columns.
+fn add_columns(relations: &mut [SystemRelation], text: &str) {
+    let mut extended = None;
+    for line in text.lines() {
+        if let Some(column) = line.strip_prefix('\t') {
+            if let Some(relation) = extended.and_then(|index| relations.get_mut(index)) {
+                relation.add_column(column);
+            }
+        } else {
+            let name = line.replace('\t', ".");
+            extended = relations.iter().position(|relation| relation.qualified_name == name);
+        }
+    }
+}
+
+impl SystemRelation {
+    fn add_column(&mut self, line: &str) {
+        if let Some((column, ty, collation)) = read_column(line) {
+            self.relation.columns.push(column);
+            self.attribute_types.push(ty);
+            self.attribute_collations.push(collation);
+        }
+    }
 }
 
 /// Namespace, name, OID, relkind, row type, tablespace.

@@ -46,7 +46,7 @@ class Metadata {
             String name = method.getName();
             // What is different because the servers are.
             if (method.getParameterCount() > 0 || name.equals("getConnection") || name.equals("getURL")
-                || name.equals("getDatabaseProductVersion")) {
+                || name.equals("getDatabaseProductVersion") || name.equals("getDatabaseMinorVersion")) {
                 continue;
             }
             try {

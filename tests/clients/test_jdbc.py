@@ -13,8 +13,6 @@ def said(link, classes):
                           env=link.environment, capture_output=True, text=True, timeout=50)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr
     text = re.sub(r"(?i)(?<=specific_name=)(\w+?)_\d+", r"\1", done.stdout)
-    # Which 15 it is.
-    text = re.sub(r"(?m)^(getDatabase(MinorVersion|ProductVersion): ).*", r"\1", text)
     return bare(text.replace(link.database, "DATABASE")).splitlines()
 
 
