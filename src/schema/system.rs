@@ -70,7 +70,7 @@ fn read(text: &'static str) -> Vec<SystemRelation> {
 
 /// Namespace and name of a relation, then its further columns.
 fn add_columns(relations: &mut [SystemRelation], text: &str) {
-    let mut extended = None;
+    let mut extended: Option<usize> = None;
     for line in text.lines() {
         if let Some(column) = line.strip_prefix('\t') {
             if let Some(relation) = extended.and_then(|index| relations.get_mut(index)) {
