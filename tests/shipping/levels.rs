@@ -51,6 +51,11 @@ fn every_level_is_filled_and_what_is_old_goes() {
     let ground = Ground::new().with_accounts(4096);
     let shipper = ground.start_with(&["store"], quick());
     let moments = work(&ground, &shipper, Duration::from_secs(10));
+    ground.assert_stored(&shipper);
+    // From here on nothing gets too old.
+    let status = shipper.status();
+    assert!(shipper.stop(PATIENCE));
+    let stopped = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
     let files = listing(&ground, "store");
     for level in 0..=3 {
         assert!(!of_level(&files, level).is_empty(), "level {level}");
@@ -67,10 +72,9 @@ fn every_level_is_filled_and_what_is_old_goes() {
         assert!(file.name.min > Txid(1), "{file:?}");
     }
     // Every moment of the window, by its time: to the end of a file of level 1.
-    let now = moments.last().unwrap().1;
     let mut checked = 0;
     for (index, asked) in moments.iter().enumerate().skip(11).step_by(6) {
-        if asked.1 < now - 3500 {
+        if asked.1 < stopped as i64 - 3500 {
             continue;
         }
         let restored = content(&ground.restore("store", Target::Timestamp(asked.1)));
@@ -79,10 +83,8 @@ fn every_level_is_filled_and_what_is_old_goes() {
         checked += 1;
     }
     assert!(checked > 2, "{checked}");
-    let status = shipper.status();
     assert_eq!(status.fulls, 1);
     assert!(status.destinations[0].maintenance_failure.is_none(), "{status:?}");
-    ground.assert_stored(&shipper);
 }
 
 #[test]
@@ -236,18 +238,21 @@ fn a_store_that_fails_now_and_then_loses_nothing() {
 #[test]
 fn restore_points_stay_as_long_as_the_window_reaches() {
     let ground = Ground::new().with_accounts(4096);
-    let shipper = ground.start_with(&["store"], quick());
+    let ladder = Ladder { retention: Duration::from_secs(15), ..quick().ladder };
+    let shipper = ground.start_with(&["store"], Options { ladder, ..options() });
     let mut named = Vec::new();
     for number in 0..4 {
         work(&ground, &shipper, Duration::from_millis(300));
         let txid = shipper.create_point(&format!("p{number}"), &|| false).unwrap();
         named.push((txid, content(&ground.database())));
     }
-    work(&ground, &shipper, Duration::from_millis(1500));
-    let files = listing(&ground, "store");
     for (txid, expected) in &named {
-        let single = |file: &&LtxFile| file.level == 0 && file.name == Name::single(*txid);
-        assert!(!files.iter().any(|file| single(&file)), "{txid} is not merged yet");
+        let single = |file: &LtxFile| file.level == 0 && file.name == Name::single(*txid);
+        let until = Instant::now() + PATIENCE;
+        while listing(&ground, "store").iter().any(single) {
+            assert!(Instant::now() < until, "{txid} is not merged");
+            work(&ground, &shipper, Duration::from_millis(300));
+        }
         assert!(content(&ground.restore("store", Target::Txid(*txid))) == *expected, "{txid}");
     }
     let left = || ground.runtime.block_on(points::list(&ground.replica("store"))).unwrap();

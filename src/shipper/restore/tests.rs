@@ -267,13 +267,14 @@ async fn ship_noise(bench: &Bench) -> Vec<u8> {
 async fn an_interrupted_restore_goes_on() {
     let bench = Bench::new();
     let content = ship_noise(&bench).await;
-    let (failed, first) = restore_with(&bench, 3).await;
+    let (failed, _) = restore_with(&bench, 3).await;
     assert!(matches!(&failed, Err(Error::Ltx(ltx::Error::Io(_)))), "{failed:?}");
     bench.left(&["out.db.restore"]);
     let (restored, second) = restore_with(&bench, u64::MAX).await;
     let restored = restored.unwrap();
     assert_eq!(fs::read(bench.output()).unwrap(), content);
-    assert_eq!(first + second, restored.bytes, "something was fetched twice");
+    // A piece that was on its way when another failed may come again.
+    assert!(second < restored.bytes, "everything was fetched again");
     bench.left(&["out.db"]);
 }
 
