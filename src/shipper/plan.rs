@@ -53,6 +53,21 @@ pub fn plan(files: &[LtxFile], target: Option<Txid>) -> Result<Vec<LtxFile>, Err
     Ok(snapshot.into_iter().cloned().chain(chain).collect())
 }
 
+/// The files that make the newest database of those that were `taken` by some moment, which are some
+/// of `all`. What lies between two of them may be merged with what came later: then the moment is the
+/// one before.
+///
+/// # Errors
+/// [`Error::Gap`] if what lies between is nowhere.
+pub fn plan_taken(all: &[LtxFile], taken: &[LtxFile]) -> Result<Vec<LtxFile>, Error> {
+    let whole = taken.iter().filter(|file| file.name.is_snapshot());
+    let snapshot = whole.filter(|file| file.level == SNAPSHOT_LEVEL).max_by_key(|f| f.name.max);
+    let start = snapshot.map_or(Txid(0), |file| file.name.max);
+    let bridged = chain(all, start, None).last().map_or(start, |file| file.name.max);
+    no_gap_after(taken, bridged)?;
+    Ok(snapshot.into_iter().cloned().chain(chain(taken, start, None)).collect())
+}
+
 /// The files that make these transactions, as far as they can be made: what retention has to leave
 /// for restore points.
 #[must_use]
@@ -209,6 +224,23 @@ mod tests {
         assert_eq!(needed(&[5]), [(0, 4, 4), (0, 5, 5), (9, 1, 3)]);
         assert_eq!(needed(&[9, 8]), [(0, 9, 9), (9, 1, 8)]);
         assert_eq!(needed(&[7]), []);
+    }
+
+    #[test]
+    fn what_was_taken_by_a_moment() {
+        let words = |all: &str, taken: &str| match plan_taken(&files(all), &files(taken)) {
+            Ok(files) => {
+                let word = |f: &LtxFile| format!("{}:{}-{}", f.level, f.name.min.0, f.name.max.0);
+                files.iter().map(word).collect::<Vec<_>>().join(" ")
+            }
+            Err(error) => error.to_string(),
+        };
+        // Level 0 is deleted from its beginning on, while what was deleted is merged with later ones.
+        let taken = "9:1-3 1:4-6 0:9-9 0:10-10";
+        assert_eq!(words(&format!("{taken} 1:7-12 0:11-11"), taken), "9:1-3 1:4-6");
+        assert!(words(taken, taken).contains("gap"));
+        assert_eq!(words("9:1-3 0:4-4 0:5-5 9:1-5", "9:1-3 0:4-4"), "9:1-3 0:4-4");
+        assert_eq!(words("0:2-2 9:1-5", "0:2-2"), "");
     }
 
     #[test]

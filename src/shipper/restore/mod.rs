@@ -16,7 +16,7 @@ mod tests;
 pub use preview::{Preview, preview};
 pub use scratch::directory as scratch_directory;
 
-use super::plan::{self, plan};
+use super::plan::{self, plan, plan_taken};
 use crate::ltx::{self, Txid};
 use crate::sqlite::{self, Integrity};
 use crate::store::{self, LtxFile, Replica, SNAPSHOT_LEVEL};
@@ -207,11 +207,13 @@ pub async fn plan_restore(replica: &Replica, target: Target) -> Result<Vec<LtxFi
         Target::Latest => Ok(plan(&files, None)?),
         Target::Txid(txid) => Ok(plan(&files, Some(txid))?),
         Target::Timestamp(time_ms) => {
-            let (some, files) = (!files.is_empty(), taken_by(replica, files, time_ms).await?);
-            if some && files.is_empty() {
-                return Err(Error::NothingThen);
+            let taken = taken_by(replica, files.clone(), time_ms).await?;
+            let planned = plan_taken(&files, &taken)?;
+            match planned.is_empty() {
+                true if files.is_empty() => Err(plan::Error::Empty.into()),
+                true => Err(Error::NothingThen),
+                false => Ok(planned),
             }
-            Ok(plan(&files, None)?)
         }
     }
 }
