@@ -55,7 +55,7 @@ pub fn plan(files: &[LtxFile], target: Option<Txid>) -> Result<Vec<LtxFile>, Err
 
 /// The files that make the newest database of those that were `taken` by some moment, which are some
 /// of `all`. What lies between two of them may be merged with what came later: then the moment is the
-/// one before.
+/// one before. None if they hold no whole database.
 ///
 /// # Errors
 /// [`Error::Gap`] if what lies between is nowhere.
@@ -63,9 +63,12 @@ pub fn plan_taken(all: &[LtxFile], taken: &[LtxFile]) -> Result<Vec<LtxFile>, Er
     let whole = taken.iter().filter(|file| file.name.is_snapshot());
     let snapshot = whole.filter(|file| file.level == SNAPSHOT_LEVEL).max_by_key(|f| f.name.max);
     let start = snapshot.map_or(Txid(0), |file| file.name.max);
-    let bridged = chain(all, start, None).last().map_or(start, |file| file.name.max);
-    no_gap_after(taken, bridged)?;
-    Ok(snapshot.into_iter().cloned().chain(chain(taken, start, None)).collect())
+    let planned: Vec<_> = snapshot.into_iter().cloned().chain(chain(taken, start, None)).collect();
+    if !planned.is_empty() {
+        let bridged = chain(all, start, None).last().map_or(start, |file| file.name.max);
+        no_gap_after(taken, bridged)?;
+    }
+    Ok(planned)
 }
 
 /// The files that make these transactions, as far as they can be made: what retention has to leave
