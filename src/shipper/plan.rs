@@ -37,10 +37,7 @@ pub enum Error {
 /// # Errors
 /// If they do not reach it.
 pub fn plan(files: &[LtxFile], target: Option<Txid>) -> Result<Vec<LtxFile>, Error> {
-    let within = |file: &&LtxFile| target.is_none_or(|target| file.name.max <= target);
-    let snapshots = files.iter().filter(|file| file.level == SNAPSHOT_LEVEL);
-    let whole = snapshots.filter(within).filter(|file| file.name.is_snapshot());
-    let snapshot = whole.max_by_key(|file| file.name.max);
+    let snapshot = newest_snapshot(files, target);
     let start = snapshot.map_or(Txid(0), |file| file.name.max);
     let chain = chain(files, start, target);
     let reached = chain.last().map_or(start, |file| file.name.max);
@@ -53,6 +50,14 @@ pub fn plan(files: &[LtxFile], target: Option<Txid>) -> Result<Vec<LtxFile>, Err
     Ok(snapshot.into_iter().cloned().chain(chain).collect())
 }
 
+/// The newest file that holds a whole database, of those up to `limit`.
+fn newest_snapshot(files: &[LtxFile], limit: Option<Txid>) -> Option<&LtxFile> {
+    let within = |file: &&LtxFile| limit.is_none_or(|limit| file.name.max <= limit);
+    let snapshots = files.iter().filter(|file| file.level == SNAPSHOT_LEVEL);
+    let whole = snapshots.filter(within).filter(|file| file.name.is_snapshot());
+    whole.max_by_key(|file| file.name.max)
+}
+
 /// The files that make the newest database of those that were `taken` by some moment, which are some
 /// of `all`. What lies between two of them may be merged with what came later: then the moment is the
 /// one before. None if they hold no whole database.
@@ -60,8 +65,7 @@ pub fn plan(files: &[LtxFile], target: Option<Txid>) -> Result<Vec<LtxFile>, Err
 /// # Errors
 /// [`Error::Gap`] if what lies between is nowhere.
 pub fn plan_taken(all: &[LtxFile], taken: &[LtxFile]) -> Result<Vec<LtxFile>, Error> {
-    let whole = taken.iter().filter(|file| file.name.is_snapshot());
-    let snapshot = whole.filter(|file| file.level == SNAPSHOT_LEVEL).max_by_key(|f| f.name.max);
+    let snapshot = newest_snapshot(taken, None);
     let start = snapshot.map_or(Txid(0), |file| file.name.max);
     let planned: Vec<_> = snapshot.into_iter().cloned().chain(chain(taken, start, None)).collect();
     if !planned.is_empty() {
