@@ -172,6 +172,8 @@ class Tree:
         objects = self.ask(trail, "nodes", f"/browser/{kind}/nodes/{path}/")
         if kind == "database":
             objects = [o for o in objects if str(o["_id"]) == str(self.database)]
+        # pgAdmin orders them by name alone, and some have the same.
+        objects = sorted(objects, key=lambda o: str(o["label"]))
         for child in objects[:self.limit(kind, trail)]:
             self.node(child, parents, trail)
 

@@ -538,6 +538,8 @@ def test_levels_on_s3(store, tmp_path, restore):
     server = servers.Egret(file, arguments=["--backup", url, *levels], env=s3.environment())
     app = subprocess.Popen([sys.executable, HERE / "writer.py", file, "6"],
                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # It listens before it has asked the bucket whether it is the only one.
+    assert servers.wait_until(lambda: stored_levels(url), 30, 0.5), server.text
     second = servers.Egret(other, arguments=["--backup", url], env=s3.environment())
     _, err = app.communicate(timeout=60)
     assert app.returncode == 0, err
