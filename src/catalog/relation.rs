@@ -2,7 +2,7 @@
 //!
 //! What enters: the parts its rows are made of (see [`super::contents`]). What leaves: the rows
 //! asked for. Parts that are the same for all are made once per process, those that mirror the
-//! schema once per snapshot, those that mirror the server each time.
+//! schema once per snapshot, those that mirror the server once per statement.
 
 use super::contents::{Part, parts_of};
 use super::objects::Live;
@@ -116,17 +116,19 @@ impl SystemTable {
         self.parts.iter().any(|part| matches!(part, Part::Live(_) | Part::LiveKeyed { .. }))
     }
 
-    /// The rows that may have these values.
+    /// The rows that may have these values, and whether those of all other values are among them.
     pub(super) fn sets(
         &self,
         caller: &Caller<'_>,
         equals: &[(usize, Value)],
-    ) -> Result<Vec<Arc<RowSet>>, FunctionError> {
-        let mut sets = vec![self.fixed()];
-        let Some(host) = caller.slot().host() else { return Ok(sets) };
+    ) -> Result<(Vec<Arc<RowSet>>, bool), FunctionError> {
+        let (mut sets, mut complete) = (vec![self.fixed()], true);
+        let Some(host) = caller.slot().host() else { return Ok((sets, complete)) };
         if self.is_live() {
             let live = Live::new(host.schema());
-            sets.extend(self.keyed(&live, equals).or_else(|| self.live(&live)));
+            let keyed = self.keyed(&live, equals);
+            complete = keyed.is_none();
+            sets.extend(keyed.or_else(|| self.live(&live)));
         }
         for part in self.parts {
             let mut fill = Fill::new(self);
@@ -135,12 +137,25 @@ impl SystemTable {
                     Some(rows) => fill.cells = self.checked(rows),
                     None => make(&*host, &mut fill),
                 },
-                Part::View(sql) => self.run_view(sql, caller, equals, &mut fill)?,
+                Part::View(sql) => {
+                    let pushed = self.pushed(sql, equals);
+                    complete &= pushed.is_empty();
+                    self.run_view(sql, caller, &pushed, &mut fill)?;
+                }
                 _ => continue,
             }
             sets.push(Arc::new(fill.finish()));
         }
-        Ok(sets)
+        Ok((sets, complete))
+    }
+
+    /// What of these values a view takes.
+    fn pushed<'e>(&self, sql: &str, equals: &'e [(usize, Value)]) -> Vec<(&str, &'e Value)> {
+        let keys = view_keys(sql);
+        let named = equals.iter().filter_map(|(column, value)| {
+            Some((self.system.relation.columns.get(*column)?.name.as_str(), value))
+        });
+        named.filter(|(name, _)| keys.clone().any(|key| key == *name)).collect()
     }
 
     /// Rows of the host, each as wide as the relation.
@@ -156,17 +171,12 @@ impl SystemTable {
         &self,
         sql: &str,
         caller: &Caller<'_>,
-        equals: &[(usize, Value)],
+        pushed: &[(&str, &Value)],
         fill: &mut Fill<'_>,
     ) -> Result<(), FunctionError> {
         let columns = &self.system.relation.columns;
-        let keys = view_keys(sql);
-        let pushed = equals.iter().filter(|(c, _)| {
-            columns.get(*c).is_some_and(|column| keys.clone().any(|key| key == column.name))
-        });
-        let conditions: Vec<_> =
-            pushed.clone().map(|(c, _)| format!("\"{}\" = ?", columns[*c].name)).collect();
-        let values: Vec<_> = pushed.map(|(_, value)| value.clone()).collect();
+        let conditions: Vec<_> = pushed.iter().map(|(name, _)| format!("\"{name}\" = ?")).collect();
+        let values: Vec<_> = pushed.iter().map(|(_, value)| (*value).clone()).collect();
         let condition = conditions.join(" AND ");
         let condition = if condition.is_empty() { "1" } else { &condition };
         let (names, rows) =
@@ -231,8 +241,9 @@ impl Source for Arc<SystemTable> {
         caller: &Caller<'_>,
         equals: &[(usize, Value)],
     ) -> Result<Box<dyn Rows>, FunctionError> {
-        let sets = self.sets(caller, equals)?;
-        Ok(Box::new(Scan::new(sets, equals, Arc::clone(&self.constants))))
+        let (sets, complete) = self.sets(caller, equals)?;
+        let scan = Scan::new(sets, equals, Arc::clone(&self.constants));
+        Ok(Box::new(scan.complete(complete)))
     }
 }
 

@@ -186,6 +186,8 @@ pub(super) struct Scan {
     /// The row's number in its set.
     number: usize,
     constants: Arc<[Cell]>,
+    /// The sets have the rows of all keys, so that another can be looked for in them.
+    complete: bool,
 }
 
 struct Part {
@@ -201,15 +203,22 @@ enum Chosen {
     Indexed(usize, Range<u32>),
 }
 
+impl Chosen {
+    /// Those that may have all of the values: columns and hashes.
+    fn of(set: &RowSet, equals: &[(usize, u64)]) -> Self {
+        let candidates =
+            equals.iter().map(|&(column, hash)| (column, set.candidates(column, hash)));
+        match candidates.min_by_key(|(_, places)| places.len()) {
+            Some((column, places)) => Self::Indexed(column, places),
+            None => Self::Before(set.len()),
+        }
+    }
+}
+
 impl Part {
     /// The rows that may have all of the values: columns and hashes.
     fn new(set: Arc<RowSet>, equals: &[(usize, u64)]) -> Self {
-        let candidates =
-            equals.iter().map(|&(column, hash)| (column, set.candidates(column, hash)));
-        let rows = match candidates.min_by_key(|(_, places)| places.len()) {
-            Some((column, places)) => Chosen::Indexed(column, places),
-            None => Chosen::Before(set.len()),
-        };
+        let rows = Chosen::of(&set, equals);
         Self { set, rows }
     }
 
@@ -232,11 +241,19 @@ impl Scan {
         equals: &[(usize, Value)],
         constants: Arc<[Cell]>,
     ) -> Self {
-        let equals: Vec<_> =
-            equals.iter().map(|(column, value)| (*column, hash(value.borrow()))).collect();
+        let equals = hashes(equals);
         let parts = sets.into_iter().map(|set| Part::new(set, &equals)).collect();
-        Self { parts, part: 0, position: 0, number: 0, constants }
+        Self { parts, part: 0, position: 0, number: 0, constants, complete: false }
     }
+
+    /// The sets have the rows of all keys, not only of the one asked for.
+    pub(super) fn complete(self, complete: bool) -> Self {
+        Self { complete, ..self }
+    }
+}
+
+fn hashes(equals: &[(usize, Value)]) -> Vec<(usize, u64)> {
+    equals.iter().map(|(column, value)| (*column, hash(value.borrow()))).collect()
 }
 
 impl Rows for Scan {
@@ -269,6 +286,15 @@ impl Rows for Scan {
         }
         Some(hasher.finish().cast_signed())
     }
+
+    fn restart(&mut self, equals: &[(usize, Value)]) -> bool {
+        let equals = hashes(equals);
+        for part in self.parts.iter_mut().filter(|_| self.complete) {
+            part.rows = Chosen::of(&part.set, &equals);
+        }
+        (self.part, self.position, self.number) = (0, 0, 0);
+        self.complete
+    }
 }
 
 #[cfg(test)]
@@ -292,5 +318,20 @@ mod tests {
         assert_eq!(count(&[(1, Value::Text("b".into()))]), 4);
         assert_eq!(count(&[(1, Value::Text("b".into())), (0, Value::Integer(3))]), 2);
         assert_eq!(count(&[(0, Value::Text("1".into()))]), 0);
+    }
+
+    #[test]
+    fn complete_rows_are_searched_again() {
+        let set = Arc::new(RowSet::new(1, [row![1], row![2]].into_iter().flatten().collect()));
+        let scan = |complete| {
+            let scan = Scan::new(vec![set.clone()], &[(0, Value::Integer(1))], Arc::default());
+            scan.complete(complete)
+        };
+        let next = [(0, Value::Integer(2))];
+        let mut all = scan(true);
+        assert!(all.advance().unwrap() && all.restart(&next) && all.advance().unwrap());
+        assert_eq!(all.value(0), ValueRef::Integer(2));
+        assert!(!all.advance().unwrap());
+        assert!(!scan(false).restart(&next));
     }
 }

@@ -242,21 +242,22 @@ impl Host for Shared {
     }
 
     fn server_rows(&self, relation: &str) -> Option<Vec<Vec<Value>>> {
+        let rows = match relation {
+            "pg_stat_activity" => self.activity(),
+            "pg_database" => self.databases(),
+            "pg_locks" => self.locks(),
+            "pg_stat_archiver" => vec![self.archiver()],
+            _ => return None,
+        };
         let columns = &system::relation(Namespace::Catalog, relation)?.columns;
-        let row = |named: Vec<(&'static str, Value)>| -> Vec<Value> {
+        let row = |named: Named| -> Vec<Value> {
             let value = |column: &Column| {
                 let found = named.iter().find(|(name, _)| *name == column.name);
                 found.map_or(Value::Null, |(_, value)| value.clone())
             };
             columns.iter().map(value).collect()
         };
-        match relation {
-            "pg_stat_activity" => Some(self.activity().into_iter().map(row).collect()),
-            "pg_database" => Some(self.databases().into_iter().map(row).collect()),
-            "pg_locks" => Some(self.locks().into_iter().map(row).collect()),
-            "pg_stat_archiver" => Some(vec![row(self.archiver())]),
-            _ => None,
-        }
+        Some(rows.into_iter().map(row).collect())
     }
 }
 

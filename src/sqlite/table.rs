@@ -93,6 +93,12 @@ pub trait Rows {
     fn identity(&self) -> Option<i64> {
         None
     }
+
+    /// Begins anew with these values fixed, before the first row: a join asks for the rows of one
+    /// key after the other. False when the source must be opened again for that.
+    fn restart(&mut self, _equals: &[(usize, Value)]) -> bool {
+        false
+    }
 }
 
 /// The connection that opens a table.
@@ -251,6 +257,7 @@ unsafe impl<'vtab> VTab<'vtab> for SourceTable {
             columns: Arc::clone(&self.columns),
             db: self.db,
             rows: None,
+            ended: true,
             number: 0,
         })
     }
@@ -310,8 +317,9 @@ struct SourceCursor {
     registered: Registered,
     columns: Arc<[SourceColumn]>,
     db: *mut ffi::sqlite3,
-    /// `None` at the end.
+    /// Those of the last key, kept for the next one.
     rows: Option<Box<dyn Rows>>,
+    ended: bool,
     number: i64,
 }
 
@@ -323,7 +331,7 @@ unsafe impl VTabCursor for SourceCursor {
         passed: Option<&str>,
         values: &Filters<'_>,
     ) -> rusqlite::Result<()> {
-        (self.rows, self.number) = (None, 0);
+        (self.ended, self.number) = (true, 0);
         let passed = passed.unwrap_or_default().split_ascii_whitespace();
         let mut equals = Vec::new();
         for (column, value) in passed.filter_map(|c| c.parse().ok()).zip(values.iter()) {
@@ -338,8 +346,13 @@ unsafe impl VTabCursor for SourceCursor {
                 equals.push((column, declared.affinity.applied(value)));
             }
         }
+        let mut kept = self.rows.take();
+        let restarted = kept.as_mut().is_some_and(|rows| rows.restart(&equals));
         let caller = Caller::new(self.db, &self.registered.slot);
-        let rows = self.registered.guard(|| self.registered.source.open(&caller, &equals))?;
+        let rows = self.registered.guard(|| match kept {
+            Some(rows) if restarted => Ok(rows),
+            _ => self.registered.source.open(&caller, &equals),
+        })?;
         self.rows = Some(rows);
         self.next()
     }
@@ -347,14 +360,12 @@ unsafe impl VTabCursor for SourceCursor {
     fn next(&mut self) -> rusqlite::Result<()> {
         let Some(rows) = &mut self.rows else { return Ok(()) };
         self.number += 1;
-        if !self.registered.guard(|| rows.advance())? {
-            self.rows = None;
-        }
+        self.ended = !self.registered.guard(|| rows.advance())?;
         Ok(())
     }
 
     fn eof(&self) -> bool {
-        self.rows.is_none()
+        self.ended
     }
 
     fn column(&self, context: &mut Context, column: c_int) -> rusqlite::Result<()> {

@@ -285,6 +285,6 @@ fn keywords(_: &Caller<'_>, _: &[Value]) -> Result<Vec<Cell>, FunctionError> {
 /// All rows of a relation, whether or not a statement names it.
 fn relation_rows(caller: &Caller<'_>, name: &str) -> Result<Vec<Cell>, FunctionError> {
     let Some(table) = table(name) else { return Ok(Vec::new()) };
-    let sets = table.sets(caller, &[])?;
+    let (sets, _) = table.sets(caller, &[])?;
     Ok(sets.iter().flat_map(|set| set.rows().flatten().cloned()).collect())
 }
