@@ -38,6 +38,20 @@ def cpu_seconds(pid):
     return total
 
 
+def split_seconds(pid, name):
+    """The CPU of a process in two parts: of its threads of that name, also those that have ended,
+    and of all others, which must last."""
+    total, others = cpu_seconds(pid), 0
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        try:
+            if (task / "comm").read_text().strip() != name:
+                # Nanoseconds on a processor come first.
+                others += int((task / "schedstat").read_text().split()[0]) / 1e9
+        except OSError:
+            continue
+    return total - others, others
+
+
 def private_kb(pid):
     """Private memory of the tree."""
     total = 0
