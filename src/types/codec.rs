@@ -111,15 +111,44 @@ impl Codec {
         value: ValueRef<'_>,
         style: &Style,
     ) -> Result<(), Error> {
-        let start = out.len();
-        out.extend_from_slice(&[0xFF; 4]);
-        if value == ValueRef::Null {
-            return Ok(());
+        match (self.class, self.format, value) {
+            (_, _, ValueRef::Null) => out.extend_from_slice(&NULL_FIELD),
+            // What most fields are has a length that is known before it is written.
+            (Class::Int8, Format::Binary, ValueRef::Integer(i)) => {
+                write_sized(out, &i.to_be_bytes())
+            }
+            (Class::Int4, Format::Binary, ValueRef::Integer(i)) if is_int4(i) => {
+                write_sized(out, &(i as i32).to_be_bytes());
+            }
+            (Class::Float8, Format::Binary, ValueRef::Real(r)) => {
+                write_sized(out, &r.to_be_bytes())
+            }
+            (Class::Int8 | Class::Int4, Format::Text, ValueRef::Integer(i))
+                if self.class == Class::Int8 || is_int4(i) =>
+            {
+                write_sized(out, itoa::Buffer::new().format(i).as_bytes());
+            }
+            (Class::Text, _, ValueRef::Text(text)) if is_plain(text) => {
+                write_sized(out, text);
+            }
+            _ => return self.write_measured(out, value, style),
         }
+        Ok(())
+    }
+
+    /// Appends a field whose length is known only once it is written.
+    fn write_measured(
+        &self,
+        out: &mut Vec<u8>,
+        value: ValueRef<'_>,
+        style: &Style,
+    ) -> Result<(), Error> {
+        let start = out.len();
+        out.extend_from_slice(&NULL_FIELD);
         match self.encode(out, value, style) {
             Ok(()) => {}
             Err(Error::Mismatch { .. }) if style.mismatch == Mismatch::Null => {
-                out.truncate(start + 4);
+                out.truncate(start + NULL_FIELD.len());
                 return Ok(());
             }
             Err(error) => {
@@ -128,9 +157,9 @@ impl Codec {
             }
         }
         // SQLite's own limit of a value is 2 GB less a byte; its text form may be longer.
-        let length = i32::try_from(out.len() - start - 4)
+        let length = i32::try_from(out.len() - start - NULL_FIELD.len())
             .map_err(|_too_long| Error::TooLarge { ty: self.column.ty.sql_name() })?;
-        if let Some(field) = out.get_mut(start..start + 4) {
+        if let Some(field) = out.get_mut(start..start + NULL_FIELD.len()) {
             field.copy_from_slice(&length.to_be_bytes());
         }
         Ok(())
@@ -153,24 +182,12 @@ impl Codec {
                 out.extend_from_slice(itoa::Buffer::new().format(i).as_bytes());
                 Ok(())
             }
-            (Class::Int8, Format::Binary, ValueRef::Integer(i)) => {
-                out.extend_from_slice(&i.to_be_bytes());
+            (Class::Int4, Format::Text, ValueRef::Integer(i)) if is_int4(i) => {
+                out.extend_from_slice(itoa::Buffer::new().format(i).as_bytes());
                 Ok(())
             }
             (Class::Float8, Format::Text, ValueRef::Real(r)) => {
                 float::write_f64(out, r, style.extra_float_digits);
-                Ok(())
-            }
-            (Class::Float8, Format::Binary, ValueRef::Real(r)) => {
-                out.extend_from_slice(&r.to_be_bytes());
-                Ok(())
-            }
-            (Class::Int4, Format::Text, ValueRef::Integer(i)) if i == i64::from(i as i32) => {
-                out.extend_from_slice(itoa::Buffer::new().format(i as i32).as_bytes());
-                Ok(())
-            }
-            (Class::Int4, Format::Binary, ValueRef::Integer(i)) if i == i64::from(i as i32) => {
-                out.extend_from_slice(&(i as i32).to_be_bytes());
                 Ok(())
             }
             (Class::Bool, Format::Text, ValueRef::Integer(i @ (0 | 1))) => {
@@ -250,6 +267,22 @@ impl Class {
             },
         }
     }
+}
+
+/// The length that stands for NULL.
+const NULL_FIELD: [u8; 4] = (-1_i32).to_be_bytes();
+
+/// Appends a payload behind its length, which SQLite limits to 2 GB less a byte.
+#[inline]
+fn write_sized(out: &mut Vec<u8>, payload: &[u8]) {
+    out.reserve(NULL_FIELD.len() + payload.len());
+    out.extend_from_slice(&(payload.len() as i32).to_be_bytes());
+    out.extend_from_slice(payload);
+}
+
+/// Whether a number is an `int4`.
+fn is_int4(number: i64) -> bool {
+    number == i64::from(number as i32)
 }
 
 /// Appends text that must be UTF-8 without zero bytes.
