@@ -22,7 +22,7 @@ pub use crate::shipper::points::Error as PointError;
 use crate::replica::Follower;
 use crate::schema::{self, Namespace, Schema};
 use crate::shipper::{self, Shipper};
-use crate::sqlite::{self, Connection, IdleConnection, OpenOptions};
+use crate::sqlite::{self, Connection, Hold, IdleConnection, OpenOptions};
 use crate::{catalog, statement};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -46,6 +46,12 @@ pub struct Options {
     pub follower: bool,
 }
 
+impl Options {
+    fn for_opening(&self, replacements: u32) -> OpenOptions {
+        OpenOptions { checkpoints_elsewhere: self.shipped || self.follower, replacements }
+    }
+}
+
 /// One served file.
 pub struct Database {
     name: String,
@@ -64,10 +70,9 @@ pub struct Database {
     follower: OnceLock<Arc<Follower>>,
 }
 
-/// A connection that is never used: as long as it is open, no other one is the last to close. And it
-/// is one to the file that is served now, whatever was there before.
+/// Keeps hold of the file that is served now.
 struct Keeper {
-    connection: IdleConnection,
+    hold: Hold,
     replacements: u32,
 }
 
@@ -170,10 +175,10 @@ impl Database {
     /// one then.
     fn was_replaced(&self) -> Result<bool, sqlite::Error> {
         let mut keeper = self.lock_keeper();
-        let moved = keeper.connection.has_moved();
+        let moved = keeper.hold.has_moved();
         if moved {
             // SQLite finds a log by its name: that of the old file must not be taken for the new one's.
-            keeper.connection.empty_log()?;
+            keeper.hold.empty_log()?;
             *keeper = Keeper::open(&self.path, &self.options, keeper.replacements + 1)?;
             tracing::warn!(file = %self.path.display(), "the file was replaced: serving the new one");
         }
@@ -298,25 +303,17 @@ impl Database {
 
 impl Keeper {
     fn open(path: &Path, options: &Options, replacements: u32) -> Result<Self, sqlite::Error> {
-        let connection = open(path, options, replacements)?;
-        connection.patience().set_limit(Some(OPEN_PATIENCE));
-        // Reads the schema: what is no SQLite file, or a broken one, is found out here.
-        match connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1") {
+        let (hold, was_read) = Hold::open(path, options.for_opening(replacements), OPEN_PATIENCE)?;
+        if !was_read {
             // Nothing else is locked, and sessions wait for locks.
-            Err(error) if error.is_busy() => {
-                tracing::warn!(file = %path.display(), "another process holds the file locked");
-            }
-            read => read?,
+            tracing::warn!(file = %path.display(), "another process holds the file locked");
         }
-        let connection = connection.idle().map_err(|_used| sqlite::Error::in_use())?;
-        Ok(Self { connection, replacements })
+        Ok(Self { hold, replacements })
     }
 }
 
 fn open(path: &Path, options: &Options, replacements: u32) -> Result<Connection, sqlite::Error> {
-    let checkpoints_elsewhere = options.shipped || options.follower;
-    let options = OpenOptions { checkpoints_elsewhere, replacements };
-    let connection = Connection::open(path, options)?;
+    let connection = Connection::open(path, options.for_opening(replacements))?;
     catalog::register_functions(&connection)?;
     connection.settle();
     Ok(connection)

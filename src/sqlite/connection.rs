@@ -2,6 +2,7 @@
 
 use super::authorize::{CurrentRole, Role, authorize};
 use super::busy::Patience;
+use super::handle::{SMALL_MEMORY, has_moved, set_small_memory};
 use super::statement::{RawStatement, Statement, Step};
 use super::{Error, HostSlot};
 use crate::types::Value;
@@ -9,7 +10,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{InterruptHandle, OpenFlags, ffi};
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, c_int};
 use std::path::Path;
 use std::ptr;
 use std::rc::Rc;
@@ -18,11 +19,6 @@ use std::time::{Duration, Instant};
 
 /// How often a reader looks whether the file is still in its place.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
-
-/// Pieces of small memory that a connection keeps for itself: SQLite's own default.
-const SMALL_MEMORY: c_int = 40;
-/// The length of such a piece in bytes: SQLite's own default.
-const SMALL_MEMORY_PIECE: c_int = 1200;
 
 /// Statements a connection keeps prepared.
 const CACHED_STATEMENTS_MAX: usize = 64;
@@ -63,18 +59,6 @@ impl IdleConnection {
     #[must_use]
     pub fn has_moved(&self) -> bool {
         self.shared.has_moved()
-    }
-
-    /// Copies the log into the file and cuts it to nothing, whatever has the file's name by now.
-    ///
-    /// # Errors
-    /// `SQLITE_BUSY` when somebody still reads from the log, `SQLITE_IOERR`, `SQLITE_FULL` ...
-    pub fn empty_log(&self) -> Result<(), Error> {
-        let sql = "PRAGMA main.wal_checkpoint(TRUNCATE)";
-        match self.shared.raw.query_row(sql, (), |row| row.get(0))? {
-            0 => Ok(()),
-            _busy => Err(self.shared.error(ffi::SQLITE_BUSY)),
-        }
     }
 }
 
@@ -459,31 +443,10 @@ impl Connection {
     }
 }
 
-/// Gives a connection so many pieces of small memory, unless some are in use.
-/// <https://www.sqlite.org/malloc.html#lookaside>
-fn set_small_memory(raw: &rusqlite::Connection, pieces: c_int) {
-    // SAFETY: the handle is live, and these are the arguments this option takes. A refusal changes
-    // nothing, and costs no more than speed.
-    unsafe {
-        let (option, place) = (ffi::SQLITE_DBCONFIG_LOOKASIDE, ptr::null_mut::<c_void>());
-        ffi::sqlite3_db_config(raw.handle(), option, place, SMALL_MEMORY_PIECE, pieces);
-    }
-}
-
 impl Shared {
     fn has_moved(&self) -> bool {
         self.seen_in_place.set(Instant::now());
-        let mut moved: c_int = 0;
-        // SAFETY: the handle is live, and this control writes an int.
-        unsafe {
-            ffi::sqlite3_file_control(
-                self.handle(),
-                c"main".as_ptr(),
-                ffi::SQLITE_FCNTL_HAS_MOVED,
-                ptr::from_mut(&mut moved).cast(),
-            );
-        }
-        moved != 0
+        has_moved(&self.raw)
     }
 
     /// The result code of a sync of the log, through the descriptor that wrote it.

@@ -6,6 +6,7 @@
 //! (<https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_>).
 
 use super::Error;
+use super::handle::save_memory;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use std::path::Path;
@@ -79,10 +80,12 @@ impl Keeper {
             to_wal(&gate)?;
         }
         quiet(&gate)?;
+        save_memory(&gate)?;
         let mark = || {
             let connection = open(path)?;
             connection.busy_timeout(BUSY_TIMEOUT)?;
             quiet(&connection)?;
+            save_memory(&connection)?;
             Ok::<_, Error>(connection)
         };
         Ok(Self { marks: [mark()?, mark()?], held: None, gate, converted })
