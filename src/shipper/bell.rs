@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::Thread;
-use std::time::Instant;
+use tokio::time::Instant;
 
 /// Wakes the worker.
 #[derive(Debug, Default)]

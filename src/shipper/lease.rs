@@ -21,7 +21,8 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::Path;
 use std::str::FromStr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// A lease that was not renewed for so long may be taken over.
 pub(super) const TERM: Duration = Duration::from_secs(60);

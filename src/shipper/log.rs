@@ -4,20 +4,22 @@
 //! they have their name, and the newest of them read back and checked. The directory may be
 //! deleted at any moment.
 
-use super::Error;
+use super::{DiskAct, Error, Hooks};
 use crate::ltx::{
     Decoder, Encoder, HEADER_LEN, Header, Name, PageEncoding, Pgno, TRAILER_LEN, Txid,
 };
 use crate::store::{make_directories, sync_directory};
 use std::fs::{self, File};
-use std::io::{BufReader, BufWriter, ErrorKind, Read as _, Seek as _, SeekFrom};
+use std::io::{self, BufReader, BufWriter, ErrorKind, Read as _, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The directory of one database's local LTX files.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Log {
     directory: PathBuf,
     encoding: PageEncoding,
+    hooks: Arc<dyn Hooks>,
 }
 
 /// A file being written.
@@ -25,7 +27,14 @@ pub(super) struct Draft<'a> {
     log: &'a Log,
     name: Name,
     temporary: PathBuf,
-    encoder: Encoder<BufWriter<File>>,
+    encoder: Encoder<BufWriter<DraftFile<'a>>>,
+}
+
+/// Says what it is about to do.
+struct DraftFile<'a> {
+    log: &'a Log,
+    path: PathBuf,
+    file: File,
 }
 
 /// The newest file of the log.
@@ -39,12 +48,17 @@ pub(super) enum Newest {
 
 impl Log {
     /// The log of a database, created if there is none. What a crash left half-written goes.
-    pub(super) fn open(database: &Path, encoding: PageEncoding) -> Result<Self, Error> {
-        let log = Self { directory: state_directory(database).join("ltx").join("0"), encoding };
+    pub(super) fn open(
+        database: &Path,
+        encoding: PageEncoding,
+        hooks: Arc<dyn Hooks>,
+    ) -> Result<Self, Error> {
+        let directory = state_directory(database).join("ltx").join("0");
+        let log = Self { directory, encoding, hooks };
         log.create()?;
         for entry in log.entries()? {
             if entry.extension().is_some_and(|extension| extension == "tmp") {
-                fs::remove_file(&entry).map_err(Error::io(&entry))?;
+                log.remove_path(&entry)?;
             }
         }
         Ok(log)
@@ -97,7 +111,9 @@ impl Log {
         let name = header.name();
         self.create()?;
         let temporary = self.directory.join(format!("{name}.tmp"));
+        self.before(DiskAct::Write(&temporary), &temporary)?;
         let file = File::create(&temporary).map_err(Error::io(&temporary))?;
+        let file = DraftFile { log: self, path: temporary.clone(), file };
         let encoder = Encoder::new(BufWriter::with_capacity(1 << 16, file), header, self.encoding)?;
         Ok(Draft { log: self, name, temporary, encoder })
     }
@@ -138,7 +154,16 @@ impl Log {
 
     /// Deletes a file; it is no error if it is gone.
     pub(super) fn remove(&self, name: Name) -> Result<(), Error> {
-        remove(&self.path(name))
+        self.remove_path(&self.path(name))
+    }
+
+    fn remove_path(&self, path: &Path) -> Result<(), Error> {
+        self.before(DiskAct::Remove(path), path)?;
+        remove(path)
+    }
+
+    fn before(&self, act: DiskAct<'_>, path: &Path) -> Result<(), Error> {
+        self.hooks.before(act).map_err(Error::io(path))
     }
 
     fn create(&self) -> Result<(), Error> {
@@ -166,13 +191,27 @@ impl Draft<'_> {
     pub(super) fn finish(self) -> Result<Name, Error> {
         let (writer, _) = self.encoder.finish()?;
         let failed = Error::io(&self.temporary);
-        let file = writer.into_inner().map_err(|error| failed(error.into_error()))?;
-        file.sync_all().map_err(Error::io(&self.temporary))?;
+        let draft = writer.into_inner().map_err(|error| failed(error.into_error()))?;
+        self.log.before(DiskAct::Sync(&self.temporary), &self.temporary)?;
+        draft.file.sync_all().map_err(Error::io(&self.temporary))?;
         let path = self.log.path(self.name);
+        self.log.before(DiskAct::Rename(&self.temporary, &path), &path)?;
         fs::rename(&self.temporary, &path).map_err(Error::io(&path))?;
         let directory = &self.log.directory;
+        self.log.before(DiskAct::SyncDirectory(directory), directory)?;
         sync_directory(directory).map_err(Error::io(directory))?;
         Ok(self.name)
+    }
+}
+
+impl Write for DraftFile<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.log.hooks.before(DiskAct::Write(&self.path))?;
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
 }
 

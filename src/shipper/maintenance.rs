@@ -10,10 +10,21 @@ use super::site::Site;
 use super::{Error, ladder, merge, plan, points, retention, snapshot};
 use crate::store::{self, LtxFile, SNAPSHOT_LEVEL};
 use std::time::Duration;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// How long it may take until what a snapshot holds is stored transaction by transaction, too.
 const CATCH_UP_POLLS: u32 = 600;
 const CATCH_UP_POLL: Duration = Duration::from_millis(100);
+
+/// So much maintenance runs at once in the process.
+const TURNS: usize = 4;
+
+/// Waits for one's turn.
+pub(super) async fn turn() -> Option<SemaphorePermit<'static>> {
+    static TURN: Semaphore = Semaphore::const_new(TURNS);
+    // It is never closed.
+    TURN.acquire().await.ok()
+}
 
 /// Does what is due.
 pub(super) async fn run(site: &Site) -> Result<(), Error> {

@@ -29,6 +29,7 @@
 mod bell;
 mod error;
 mod glance;
+mod hooks;
 pub mod ladder;
 mod lease;
 mod locate;
@@ -45,10 +46,10 @@ mod prune;
 pub mod restore;
 pub mod retention;
 pub mod rolling;
-mod schedule;
 mod site;
 mod snapshot;
 mod status;
+mod stepped;
 mod sums;
 pub mod survey;
 mod tail;
@@ -58,9 +59,11 @@ mod watch;
 mod worker;
 
 pub use error::Error;
+pub use hooks::{Alone, DiskAct, Guard, Hooks};
 pub use ladder::Ladder;
 pub use log::state_directory;
 pub use status::{DestinationStatus, Failure, Status};
+pub use stepped::{Asked, Stepped};
 
 use crate::ltx::{PageEncoding, Txid};
 use crate::store::Replica;
@@ -70,7 +73,7 @@ use site::Site;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
@@ -88,34 +91,6 @@ const CHECKPOINT_PAGES: u64 = 4000;
 
 /// What local files may take in bytes unless something else is said: 4 GiB.
 pub const LOG_BYTES_MAX: u64 = 4 << 30;
-
-/// What the shipper asks of whoever serves the file.
-pub trait Hooks: Send + Sync {
-    /// Makes writers of this process queue until the guard is dropped, so that they wait in their
-    /// own queue rather than for SQLite's lock. Foreign writers wait by their busy timeouts.
-    fn hold_writers(&self) -> Box<dyn Guard + '_>;
-
-    /// The time, in milliseconds since 1970.
-    fn now_ms(&self) -> i64 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-    }
-}
-
-/// Something that lasts until it is dropped.
-pub trait Guard {}
-
-impl<T> Guard for T {}
-
-/// The hooks of a file that nobody else in this process writes to.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Alone;
-
-impl Hooks for Alone {
-    fn hold_writers(&self) -> Box<dyn Guard + '_> {
-        Box::new(())
-    }
-}
 
 /// One place a file is shipped to.
 #[derive(Clone, Debug)]
@@ -199,20 +174,13 @@ impl Shipper {
         hooks: Arc<dyn Hooks>,
         runtime: &Handle,
     ) -> Result<Arc<Self>, Error> {
-        let lock = Lock::take(path)?;
-        let names = destinations.iter().map(|destination| destination.name.clone());
-        let shared = Arc::new(Shared::open(path, names.collect(), options, hooks)?);
-        let sites = destinations.into_iter().enumerate().map(|(index, destination)| {
-            Site::new(Arc::clone(&shared), index, destination.replica, runtime.clone())
-        });
-        let sites: Vec<_> = sites.collect();
-        let upload = |site: &Arc<Site>| runtime.spawn(upload::run(Arc::clone(site))).abort_handle();
-        let uploads = sites.iter().map(upload).collect();
+        let Parts { lock, shared, sites, uploads } =
+            Parts::open(path, destinations, options, hooks, runtime)?;
         let worked = Arc::clone(&shared);
         let worker = std::thread::Builder::new()
             .name("shipper".to_owned())
             .spawn(move || {
-                worker::run(&worked);
+                worker::run(worked);
                 drop(lock);
             })
             .map_err(Error::io(path))?;
@@ -299,8 +267,7 @@ impl Shipper {
     /// Takes what was committed and stores it in every destination, then stops; gives up at the
     /// deadline. True if all was stored. Blocks the thread.
     pub fn stop(&self, deadline: Duration) -> bool {
-        let until = Instant::now() + deadline;
-        self.shared.stop(Some(until));
+        self.shared.stop(Some(tokio::time::Instant::now() + deadline));
         let worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner).take();
         let ended = worker.is_none_or(|worker| worker.join().is_ok());
         let stored = ended && self.shared.is_stored();
@@ -314,6 +281,36 @@ impl Shipper {
     fn end_tasks(&self) {
         self.uploads.iter().for_each(AbortHandle::abort);
         self.sites.iter().for_each(|site| site.stop());
+    }
+}
+
+/// What ships one file, but for who looks at it.
+struct Parts {
+    lock: Lock,
+    shared: Arc<Shared>,
+    sites: Vec<Arc<Site>>,
+    uploads: Vec<AbortHandle>,
+}
+
+impl Parts {
+    /// Uploads begin to run.
+    fn open(
+        path: &Path,
+        destinations: Vec<Destination>,
+        options: Options,
+        hooks: Arc<dyn Hooks>,
+        runtime: &Handle,
+    ) -> Result<Self, Error> {
+        let lock = Lock::take(path)?;
+        let names = destinations.iter().map(|destination| destination.name.clone());
+        let shared = Arc::new(Shared::open(path, names.collect(), options, hooks)?);
+        let sites = destinations.into_iter().enumerate().map(|(index, destination)| {
+            Site::new(Arc::clone(&shared), index, destination.replica, runtime.clone())
+        });
+        let sites: Vec<_> = sites.collect();
+        let upload = |site: &Arc<Site>| runtime.spawn(upload::run(Arc::clone(site))).abort_handle();
+        let uploads = sites.iter().map(upload).collect();
+        Ok(Self { lock, shared, sites, uploads })
     }
 }
 

@@ -57,7 +57,7 @@ struct DestinationState {
     /// Another writer has it.
     fenced: bool,
     /// Since when something is on its way to it.
-    busy: Option<Instant>,
+    busy: Option<tokio::time::Instant>,
     /// Local files up to here are of no use to it; only a full one above is.
     full_above: Option<Txid>,
     status: DestinationStatus,
@@ -95,7 +95,7 @@ impl Shared {
         options: Options,
         hooks: Arc<dyn Hooks>,
     ) -> Result<Self, Error> {
-        let log = Log::open(database, options.encoding)?;
+        let log = Log::open(database, options.encoding, Arc::clone(&hooks))?;
         let newest = log.names()?.last().map_or(Txid(0), |name| name.max);
         let proven = proven::read(database);
         let destination = |name: String| {
@@ -120,7 +120,7 @@ impl Shared {
 
     /// Asks the worker to stop when everything is stored, at the latest at the deadline; without
     /// one, after a last look.
-    pub(super) fn stop(&self, until: Option<Instant>) {
+    pub(super) fn stop(&self, until: Option<tokio::time::Instant>) {
         self.bell.stop(until);
     }
 
@@ -247,7 +247,7 @@ impl Shared {
 
     /// Since when something is on its way to every destination: what is committed meanwhile gathers
     /// for the next file.
-    pub(super) fn busy_since(&self) -> Option<Instant> {
+    pub(super) fn busy_since(&self) -> Option<tokio::time::Instant> {
         let state = self.lock();
         let live = state.destinations.iter().filter(|d| !d.cut && !d.fenced);
         let since: Option<Vec<_>> = live.map(|d| d.busy).collect();
@@ -301,7 +301,7 @@ impl Shared {
     pub(super) fn next_job(&self, index: usize) -> Option<Job> {
         let job = self.find_job(index);
         if let Some(destination) = self.lock().destinations.get_mut(index) {
-            destination.busy = job.map(|_| Instant::now());
+            destination.busy = job.map(|_| tokio::time::Instant::now());
         }
         job
     }
@@ -467,11 +467,21 @@ impl Shared {
     // The side of those who wait.
 
     pub(super) fn wait_logged(&self, deadline: Option<Instant>) -> Result<Txid, Error> {
+        self.wait_looked(self.ask_look(), deadline)
+    }
+
+    /// Asks for a look; its number.
+    pub(super) fn ask_look(&self) -> u64 {
         let mut state = self.lock();
         state.looks_asked += 1;
         let asked = state.looks_asked;
         drop(state);
         self.bell.ring_urgently();
+        asked
+    }
+
+    /// Waits until a look that was asked for has ended, and returns the newest number then.
+    pub(super) fn wait_looked(&self, asked: u64, deadline: Option<Instant>) -> Result<Txid, Error> {
         self.wait(deadline, |state| (state.looks_done >= asked).then_some(state.newest))
     }
 

@@ -6,7 +6,6 @@
 use super::ladder::Rungs;
 use super::lease::{Holder, Lease};
 use super::progress::Shared;
-use super::schedule::{self, Due};
 use super::{Error, lease, maintenance};
 use crate::ltx::{Name, Txid};
 use crate::store::{Level, LtxFile, PutMode, Replica};
@@ -14,9 +13,10 @@ use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 /// The wait after failed maintenance; doubled after each further failure.
 const RETRY_MIN: Duration = Duration::from_secs(15);
@@ -212,12 +212,31 @@ impl Site {
             let failures = self.failures.load(Ordering::Acquire);
             let retry = RETRY_MIN.saturating_mul(1 << failures.min(RETRY_DOUBLINGS_MAX));
             let wait = if failures > 0 { wait.max(retry) } else { wait };
-            schedule::at(Instant::now() + wait, Weak::clone(&self.this) as Weak<dyn Due>);
+            let site = Weak::clone(&self.this);
+            self.work_on(async move {
+                tokio::time::sleep(wait).await;
+                if let Some(site) = site.upgrade() {
+                    site.begin();
+                }
+            });
         }
     }
 
+    /// In a task of its own: one that only waits is small.
+    fn begin(self: Arc<Self>) {
+        if !self.shared.bell.is_stopped() {
+            let site = Arc::clone(&self);
+            self.work_on(async move { site.maintain().await });
+        }
+    }
+
+    fn work_on(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let task = self.runtime.spawn(work).abort_handle();
+        *self.work.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
+    }
+
     async fn maintain(&self) {
-        let _turn = schedule::turn().await;
+        let _turn = maintenance::turn().await;
         match maintenance::run(self).await {
             Ok(()) => self.failures.store(0, Ordering::Release),
             Err(Error::Fenced { .. } | Error::Stopped) => return,
@@ -241,16 +260,5 @@ impl Site {
         if let Some(work) = work {
             work.abort();
         }
-    }
-}
-
-impl Due for Site {
-    fn run(self: Arc<Self>) {
-        if self.shared.bell.is_stopped() {
-            return;
-        }
-        let site = Arc::clone(&self);
-        let task = self.runtime.spawn(async move { site.maintain().await });
-        *self.work.lock().unwrap_or_else(PoisonError::into_inner) = Some(task.abort_handle());
     }
 }

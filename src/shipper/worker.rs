@@ -13,7 +13,8 @@ use super::tail::{Lost, Synced, Tail};
 use super::watch::Watch;
 use super::{Error, prune};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// The wait after a first failed look; doubled after each further one.
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
@@ -25,23 +26,9 @@ const VAIN_PART: u32 = 16;
 const CHECKPOINT_RETRY: Duration = Duration::from_secs(1);
 
 /// Serves one file until the shipper is stopped.
-pub(super) fn run(shared: &Arc<Shared>) {
+pub(super) fn run(shared: Arc<Shared>) {
     shared.bell.hang();
-    let mut worker = Worker {
-        shared,
-        tail: None,
-        watch: None,
-        seen: None,
-        writing: true,
-        copying: false,
-        failures: 0,
-        looked: Instant::now(),
-        wrote: None,
-        not_before: None,
-        pruned: None,
-        checkpoint_not_before: None,
-        warned: false,
-    };
+    let mut worker = Worker::new(Arc::clone(&shared));
     worker.look();
     while worker.wait() {
         worker.look();
@@ -51,8 +38,9 @@ pub(super) fn run(shared: &Arc<Shared>) {
     shared.worker_ended();
 }
 
-struct Worker<'a> {
-    shared: &'a Arc<Shared>,
+/// Looks at one file.
+pub(super) struct Worker {
+    shared: Arc<Shared>,
     tail: Option<Tail>,
     watch: Option<Watch>,
     /// What the files looked like before the last look.
@@ -71,7 +59,25 @@ struct Worker<'a> {
     warned: bool,
 }
 
-impl Worker<'_> {
+impl Worker {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            tail: None,
+            watch: None,
+            seen: None,
+            writing: true,
+            copying: false,
+            failures: 0,
+            looked: Instant::now(),
+            wrote: None,
+            not_before: None,
+            pruned: None,
+            checkpoint_not_before: None,
+            warned: false,
+        }
+    }
+
     /// Sleeps until it is time to look; false if it is time to stop.
     fn wait(&mut self) -> bool {
         loop {
@@ -139,7 +145,8 @@ impl Worker<'_> {
         self.tail.as_ref().map(Tail::glance) == self.seen && self.seen.is_some()
     }
 
-    fn look(&mut self) {
+    /// Takes what was committed, and does what is due.
+    pub(super) fn look(&mut self) {
         let asked = self.shared.begin_look();
         self.looked = Instant::now();
         self.seen = self.tail.as_ref().map(Tail::glance);
@@ -205,7 +212,7 @@ impl Worker<'_> {
 
     /// Begins the read transactions that are waited for; true if that wrote something.
     fn pin(&mut self) -> Result<bool, Error> {
-        let (shared, mut wrote) = (self.shared, false);
+        let (shared, mut wrote) = (&self.shared, false);
         let Some(tail) = &mut self.tail else { return Ok(false) };
         for pin in shared.take_pins() {
             if pin.is_closed() {
@@ -229,17 +236,17 @@ impl Worker<'_> {
 
     /// Takes everything committed to the local log; true if there was anything.
     fn take_all(&mut self) -> Result<bool, Error> {
-        let shared = self.shared;
+        let shared = Arc::clone(&self.shared);
         if shared.is_paused() {
             return self.rest();
         }
         let mut wrote = self.attach()?;
         let Some(tail) = &mut self.tail else { return Ok(wrote) };
         if tail.raise(shared.floor()) || shared.full_wanted() {
-            write_full(shared, tail, Lost::Asked)?;
+            write_full(&shared, tail, Lost::Asked)?;
             wrote = true;
         }
-        wrote |= drain(shared, tail)?;
+        wrote |= drain(&shared, tail)?;
         self.copying = tail.settle()?;
         Ok(wrote)
     }
@@ -258,7 +265,7 @@ impl Worker<'_> {
         if self.tail.is_some() {
             return Ok(false);
         }
-        let shared = self.shared;
+        let shared = &self.shared;
         let Some(base) = shared.base() else {
             return Err(Error::Unnumbered { path: shared.database.clone() });
         };
@@ -284,7 +291,7 @@ impl Worker<'_> {
     /// The log is long. Whoever waits for a look has not to wait for a checkpoint, too, while that
     /// can wait.
     fn is_checkpoint_due(&self) -> bool {
-        let shared = self.shared;
+        let shared = &self.shared;
         let patience = 1 + u64::from(shared.is_awaited());
         let long = shared.options.checkpoint_pages.saturating_mul(patience);
         let too_early = self.checkpoint_not_before.is_some_and(|at| Instant::now() < at);
@@ -295,7 +302,7 @@ impl Worker<'_> {
     /// Copies the log into the database; whether that took anything to the local log, or none if a
     /// writer was in the way.
     fn checkpoint(&mut self) -> Result<Option<bool>, Error> {
-        let shared = self.shared;
+        let shared = &self.shared;
         let Some(tail) = &mut self.tail else { return Ok(None) };
         let mut wrote = false;
         let done = tail.checkpoint(shared.options.truncate_bytes, &mut |name| {
@@ -323,7 +330,7 @@ impl Worker<'_> {
             return Ok(());
         }
         self.pruned = Some(Instant::now());
-        prune::prune(self.shared)
+        prune::prune(&self.shared)
     }
 }
 

@@ -1,0 +1,56 @@
+//! What the shipper asks of whoever serves the file.
+
+use std::io;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// What the shipper asks of whoever serves the file.
+pub trait Hooks: Send + Sync {
+    /// Makes writers of this process queue until the guard is dropped, so that they wait in their
+    /// own queue rather than for SQLite's lock. Foreign writers wait by their busy timeouts.
+    fn hold_writers(&self) -> Box<dyn Guard + '_>;
+
+    /// The time, in milliseconds since 1970.
+    fn now_ms(&self) -> i64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// Is told before each change of the local log.
+    ///
+    /// # Errors
+    /// Taken for the disk's: the change is not made then.
+    fn before(&self, _act: DiskAct<'_>) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A change of the local log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiskAct<'a> {
+    /// Bytes are added to a file, which may be new.
+    Write(&'a Path),
+    /// What was written to a file is put on the disk.
+    Sync(&'a Path),
+    /// A file gets its name.
+    Rename(&'a Path, &'a Path),
+    /// The names in a directory are put on the disk.
+    SyncDirectory(&'a Path),
+    /// A file is deleted.
+    Remove(&'a Path),
+}
+
+/// Something that lasts until it is dropped.
+pub trait Guard {}
+
+impl<T> Guard for T {}
+
+/// The hooks of a file that nobody else in this process writes to.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Alone;
+
+impl Hooks for Alone {
+    fn hold_writers(&self) -> Box<dyn Guard + '_> {
+        Box::new(())
+    }
+}
