@@ -135,6 +135,11 @@ impl Shared {
         state.base
     }
 
+    /// The newest local file, of those that were ever there.
+    pub(super) fn newest(&self) -> Txid {
+        self.lock().newest
+    }
+
     /// The highest number any destination has shown.
     pub(super) fn floor(&self) -> Txid {
         self.lock().floor.unwrap_or_default()

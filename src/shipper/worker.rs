@@ -271,7 +271,8 @@ impl Worker {
         };
         let hooks = Arc::clone(&shared.hooks);
         let mut tail = Tail::open(&shared.database, shared.log.clone(), hooks, &shared.options)?;
-        tail.raise(base);
+        // Numbers that were given are not given again, though the local log be deleted meanwhile.
+        tail.raise(base.max(shared.newest()));
         let mut wrote = false;
         let lost = tail.attach(&mut |name| {
             shared.wrote(name, false);

@@ -2,12 +2,13 @@
 
 use crate::ground::{Ground, PATIENCE, options, transfer};
 use egret::ltx::Txid;
-use egret::shipper::{Alone, Destination, Options, Shipper};
+use egret::shipper::{Alone, Destination, DiskAct, Guard, Hooks, Options, Shipper};
 use egret::store::{FileStore, Replica};
 use rusqlite::Connection;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 #[test]
@@ -70,6 +71,43 @@ fn the_state_may_be_deleted() {
     transfer(&connection, 50);
     shipper.committed();
     ground.assert_stored(&shipper);
+}
+
+/// A disk that is full for a moment.
+#[derive(Default)]
+struct Full(AtomicBool);
+
+impl Hooks for Full {
+    fn hold_writers(&self) -> Box<dyn Guard + '_> {
+        Box::new(())
+    }
+
+    fn before(&self, _act: DiskAct<'_>) -> std::io::Result<()> {
+        let is_full = self.0.swap(false, Ordering::AcqRel);
+        if is_full { Err(std::io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+    }
+}
+
+/// Nothing tells where the numbers were any more, but the process itself.
+#[test]
+fn numbers_are_not_given_again_after_the_local_log_is_gone() {
+    let ground = Ground::new().with_accounts(4096);
+    let connection = ground.connect();
+    let destinations = vec![Destination { name: "store".into(), replica: ground.replica("store") }];
+    let (hooks, handle) = (Arc::new(Full::default()), ground.runtime.handle());
+    let disk: Arc<dyn Hooks> = hooks.clone();
+    let shipper =
+        Shipper::start(&ground.database(), destinations, options(), disk, handle).unwrap();
+    for _ in 0..5 {
+        transfer(&connection, 10);
+        ground.assert_stored(&shipper);
+    }
+    let before = shipper.status().txid;
+    std::fs::remove_dir_all(ground.state()).unwrap();
+    hooks.0.store(true, Ordering::Release);
+    transfer(&connection, 10);
+    ground.assert_stored(&shipper);
+    assert!(shipper.status().txid > before);
 }
 
 #[test]
