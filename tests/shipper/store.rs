@@ -1,0 +1,272 @@
+//! A store as bad as stores are.
+//!
+//! What is drawn for a request depends on the seed, the request and how often it was made, not on
+//! what else goes on. What a real store cannot do it does not do: an object is there whole or not at
+//! all, and a condition is looked at when the put has its effect.
+
+use crate::dice::Dice;
+use bytes::Bytes;
+use egret::store::{
+    Body, BoxFuture, Error, Etag, Layout, MemoryStore, Object, Put, Replica, Store,
+};
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Requests of a store that fails, delays, repeats, forgets to answer and lists what was.
+pub struct BadStore {
+    seed: (u64, u64),
+    inner: Arc<MemoryStore>,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// One request in so many goes wrong; none if 0.
+    one_in: u64,
+    is_down: bool,
+    counts: HashMap<(&'static str, String), u64>,
+    /// What became of each object, and when.
+    journal: Vec<(Instant, String, Option<Object>)>,
+    /// What is still under way to the store while nobody waits for it.
+    late: Vec<Late>,
+    changes: u64,
+}
+
+enum Late {
+    Put(String, Bytes, Put),
+    Delete(String),
+}
+
+/// What becomes of a request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Done,
+    /// Nothing happens.
+    Failed,
+    /// It is done and nobody is told.
+    Unanswered,
+    /// It is done later and nobody is told.
+    Late,
+    /// It is done, and done again later.
+    Repeated,
+    /// Somewhere in the midst of a body.
+    Torn,
+    /// A listing of some time ago.
+    Stale,
+}
+
+impl BadStore {
+    pub fn new(seed: u64, index: u64, one_in: u64) -> Arc<Self> {
+        let state = State {
+            one_in,
+            is_down: false,
+            counts: HashMap::new(),
+            journal: Vec::new(),
+            late: Vec::new(),
+            changes: 0,
+        };
+        let inner = Arc::new(MemoryStore::new());
+        Arc::new(Self { seed: (seed, index), inner, state: Mutex::new(state) })
+    }
+
+    /// What is really there.
+    pub fn truth(&self) -> Replica {
+        Replica::new(Arc::clone(&self.inner) as Arc<dyn Store>, "")
+    }
+
+    /// A number that differs whenever something else is there.
+    pub fn changes(&self) -> u64 {
+        self.state().changes
+    }
+
+    pub fn set_down(&self, is_down: bool) {
+        self.state().is_down = is_down;
+    }
+
+    pub fn is_down(&self) -> bool {
+        self.state().is_down
+    }
+
+    /// Nothing goes wrong from now on.
+    pub fn heal(&self) {
+        let mut state = self.state();
+        (state.one_in, state.is_down) = (0, false);
+    }
+
+    /// What was under way arrives.
+    pub async fn deliver(&self) {
+        let late = std::mem::take(&mut self.state().late);
+        for late in late {
+            // Its condition may be true no longer.
+            drop(match late {
+                Late::Put(key, bytes, put) => self.put_now(&key, bytes, put).await.map(drop),
+                Late::Delete(key) => self.delete_now(&key).await,
+            });
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// What becomes of a request, and how long that takes.
+    fn draw(&self, what: &'static str, key: &str, fates: &[Fate]) -> (Fate, Duration) {
+        let mut state = self.state();
+        let count = state.counts.entry((what, key.to_owned())).or_default();
+        *count += 1;
+        let mut dice = Dice::new((self.seed, what, key, *count));
+        if state.is_down {
+            return (Fate::Failed, Duration::from_millis(10));
+        }
+        if state.one_in == 0 || !dice.one_in(state.one_in) {
+            return (Fate::Done, Duration::from_millis(dice.below(30)));
+        }
+        (dice.pick(fates), Duration::from_millis(dice.pick(&[0, 20, 900, 7000])))
+    }
+
+    /// The same where no time can pass: a thread waits for the answer.
+    fn draw_at_once(&self, what: &'static str, key: &str) -> Result<(), Error> {
+        match self.draw(what, key, &[Fate::Failed]).0 {
+            Fate::Done => Ok(()),
+            _ => Err(unavailable(key)),
+        }
+    }
+
+    async fn put_now(&self, key: &str, bytes: Bytes, put: Put) -> Result<Etag, Error> {
+        let etag = self.inner.put(key, Body::Bytes(bytes), put).await?;
+        let object = self.inner.head(key).await?;
+        let mut state = self.state();
+        state.changes += 1;
+        state.journal.push((Instant::now(), key.to_owned(), Some(object)));
+        Ok(etag)
+    }
+
+    async fn delete_now(&self, key: &str) -> Result<(), Error> {
+        self.inner.delete(key).await?;
+        let mut state = self.state();
+        state.changes += 1;
+        state.journal.push((Instant::now(), key.to_owned(), None));
+        Ok(())
+    }
+
+    /// What was there some time ago.
+    fn list_before(&self, prefix: &str, after: Option<&str>, age: Duration) -> Vec<Object> {
+        let mut objects = BTreeMap::new();
+        for (at, key, object) in &self.state().journal {
+            if at.elapsed() >= age && key.starts_with(prefix) && after.is_none_or(|a| &**key > a) {
+                match object {
+                    Some(object) => objects.insert(key.clone(), object.clone()),
+                    None => objects.remove(key),
+                };
+            }
+        }
+        objects.into_values().collect()
+    }
+}
+
+impl Store for BadStore {
+    fn put<'a>(&'a self, key: &'a str, body: Body, put: Put) -> BoxFuture<'a, Etag> {
+        use Fate::{Done, Failed, Late, Repeated, Torn, Unanswered};
+        Box::pin(async move {
+            let (fate, delay) = self.draw("put", key, &[Failed, Unanswered, Late, Repeated, Torn]);
+            let bytes = match body {
+                Body::Bytes(bytes) => bytes,
+                Body::File(path) => std::fs::read(path).unwrap().into(),
+                Body::Stream(mut stream) if fate == Torn => {
+                    stream.next().await?;
+                    return Err(unavailable(key));
+                }
+                Body::Stream(mut stream) => stream.read(usize::MAX).await?,
+            };
+            tokio::time::sleep(delay).await;
+            match fate {
+                Failed | Torn | Fate::Stale => return Err(unavailable(key)),
+                Late => {
+                    let late = self::Late::Put(key.to_owned(), bytes, put);
+                    self.state().late.push(late);
+                    return Err(unavailable(key));
+                }
+                Repeated => {
+                    let again = self::Late::Put(key.to_owned(), bytes.clone(), put.clone());
+                    self.state().late.push(again);
+                }
+                Done | Unanswered => {}
+            }
+            let etag = self.put_now(key, bytes, put).await;
+            tokio::time::sleep(delay).await;
+            if fate == Unanswered { Err(unavailable(key)) } else { etag }
+        })
+    }
+
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, (Object, Bytes)> {
+        Box::pin(async move {
+            self.draw_at_once("get", key)?;
+            self.inner.get(key).await
+        })
+    }
+
+    fn get_range<'a>(&'a self, key: &'a str, range: Range<u64>) -> BoxFuture<'a, Bytes> {
+        Box::pin(async move {
+            self.draw_at_once("get", key)?;
+            self.inner.get_range(key, range).await
+        })
+    }
+
+    fn head<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Object> {
+        Box::pin(async move {
+            self.draw_at_once("head", key)?;
+            self.inner.head(key).await
+        })
+    }
+
+    fn list<'a>(&'a self, prefix: &'a str, after: Option<&'a str>) -> BoxFuture<'a, Vec<Object>> {
+        Box::pin(async move {
+            let (fate, delay) = self.draw("list", prefix, &[Fate::Failed, Fate::Stale]);
+            let listed = match fate {
+                Fate::Failed => Err(unavailable(prefix)),
+                Fate::Stale => Ok(self.list_before(prefix, after, delay)),
+                _ => self.inner.list(prefix, after).await,
+            };
+            tokio::time::sleep(delay).await;
+            listed
+        })
+    }
+
+    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            let fates = [Fate::Failed, Fate::Unanswered, Fate::Late];
+            let (fate, delay) = self.draw("delete", key, &fates);
+            tokio::time::sleep(delay).await;
+            match fate {
+                Fate::Done => self.delete_now(key).await,
+                Fate::Unanswered => {
+                    self.delete_now(key).await?;
+                    Err(unavailable(key))
+                }
+                Fate::Late => {
+                    // It says it is gone, and it is there.
+                    self.state().late.push(Late::Delete(key.to_owned()));
+                    Ok(())
+                }
+                _ => Err(unavailable(key)),
+            }
+        })
+    }
+
+    fn layout(&self) -> Layout {
+        Layout::Decimal
+    }
+}
+
+impl fmt::Debug for BadStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BadStore").finish_non_exhaustive()
+    }
+}
+
+fn unavailable(key: &str) -> Error {
+    Error::Unavailable { key: key.to_owned(), source: "as drawn".into() }
+}
