@@ -115,13 +115,13 @@ impl Codec {
             (_, _, ValueRef::Null) => out.extend_from_slice(&NULL_FIELD),
             // What most fields are has a length that is known before it is written.
             (Class::Int8, Format::Binary, ValueRef::Integer(i)) => {
-                write_sized(out, &i.to_be_bytes())
+                write_sized(out, &i.to_be_bytes());
             }
             (Class::Int4, Format::Binary, ValueRef::Integer(i)) if is_int4(i) => {
                 write_sized(out, &(i as i32).to_be_bytes());
             }
             (Class::Float8, Format::Binary, ValueRef::Real(r)) => {
-                write_sized(out, &r.to_be_bytes())
+                write_sized(out, &r.to_be_bytes());
             }
             (Class::Int8 | Class::Int4, Format::Text, ValueRef::Integer(i))
                 if self.class == Class::Int8 || is_int4(i) =>
