@@ -8,7 +8,8 @@
 //! [`SNAPSHOT_LEVEL`] whole databases. A file of level 0 that holds the whole database (the first,
 //! and any after something was missed) has a snapshot beside it and is never merged: no level above
 //! carries a copy of the database. The chain of merged files has a gap there, over which that
-//! snapshot leads.
+//! snapshot leads. What lies before such a gap is merged up to the top at once, so that all levels
+//! have it in the same place: Litestream, should it go on here, merges nothing across a gap.
 //!
 //! Boundaries are those of the wall clock, moved by a little that differs between databases.
 
@@ -71,6 +72,8 @@ pub struct Rungs {
     waiting: Vec<VecDeque<LtxFile>>,
     /// Files of level 0 that are merged, not deleted yet, in the order they were stored.
     merged: VecDeque<LtxFile>,
+    /// What ends before this transaction is merged with nothing after it: it is in no level.
+    gap: Txid,
     /// Transactions that a merged file ends with, so that their moments stay: restore points.
     cuts: BTreeSet<Txid>,
     /// The newest transaction stored.
@@ -104,8 +107,8 @@ impl Rungs {
             VecDeque::from(waiting)
         });
         let waiting = waiting.collect();
-        let (merged, cuts) = (VecDeque::new(), BTreeSet::new());
-        Self { ladder: ladder.clone(), seed, waiting, merged, cuts, newest, snapshot }
+        let (merged, cuts, gap) = (VecDeque::new(), BTreeSet::new(), newest_gap(files));
+        Self { ladder: ladder.clone(), seed, waiting, merged, gap, cuts, newest, snapshot }
     }
 
     /// A file was stored. One of level 0 that holds the whole database comes after its snapshot.
@@ -116,6 +119,7 @@ impl Rungs {
                 self.snapshot = Some(file);
             }
         } else if file.level == 0 && retention::is_copy(&file, self.snapshot.as_slice()) {
+            self.gap = file.name.max;
             self.merged.push_back(file);
         } else if let Some(waiting) = self.waiting.get_mut(usize::from(file.level)) {
             waiting.push_back(file);
@@ -190,7 +194,11 @@ impl Rungs {
     fn merge_due_ms(&self, level: usize) -> Option<i64> {
         let interval = self.ladder.levels.get(level.checked_sub(1)?)?;
         let oldest = self.waiting.get(level - 1)?.front()?;
-        self.snapshot.is_some().then(|| self.boundary_after(stored_ms(oldest), *interval))
+        let due = match oldest.name.max < self.gap {
+            true => i64::MIN,
+            false => self.boundary_after(stored_ms(oldest), *interval),
+        };
+        self.snapshot.is_some().then_some(due)
     }
 
     fn snapshot_due_ms(&self) -> Option<i64> {
@@ -223,6 +231,22 @@ impl Rungs {
         let since = (time_ms - stagger).rem_euclid(interval);
         time_ms.saturating_sub(since).saturating_add(interval)
     }
+}
+
+/// The newest transaction that is missing between two files of a level, or is a whole copy.
+fn newest_gap(files: &[LtxFile]) -> Txid {
+    let copies = files.iter().filter(|file| file.level == 0 && retention::is_copy(file, files));
+    let mut gap = copies.map(|file| file.name.max).max().unwrap_or_default();
+    for level in 0..SNAPSHOT_LEVEL {
+        let mut of: Vec<_> = files.iter().filter(|file| file.level == level).collect();
+        of.sort_by_key(|file| file.name);
+        for (before, after) in of.iter().zip(of.iter().skip(1)) {
+            if after.name.min > before.name.max.next() {
+                gap = gap.max(Txid(after.name.min.0 - 1));
+            }
+        }
+    }
+    gap
 }
 
 /// When a file was stored. Of one that nobody knows the time of it is long ago.
@@ -306,7 +330,19 @@ mod tests {
         rungs.stored(file(SNAPSHOT_LEVEL, 1, 5, 1000, 0));
         rungs.stored(file(0, 5, 5, 990, 0));
         rungs.stored(file(0, 6, 6, 10, 0));
-        assert_eq!(run(&mut rungs, 30_000), ["L1 2-4", "L1 6-6"]);
+        // At once, so that the gap is in the same place in all levels.
+        assert_eq!(run(&mut rungs, 1), ["L1 2-4", "L2 2-4", "L3 2-4"]);
+        assert_eq!(run(&mut rungs, 30_000), ["L1 6-6"]);
+    }
+
+    #[test]
+    fn a_gap_that_is_there_goes_up_to_the_top() {
+        let mut files: Vec<_> = (5..=6).map(|txid| file(0, txid, txid, 10, 1000)).collect();
+        files.extend((8..=9).map(|txid| file(0, txid, txid, 10, 1000)));
+        files.extend([file(SNAPSHOT_LEVEL, 1, 7, 1000, 1000), file(1, 3, 4, 10, 1000)]);
+        let mut rungs = Rungs::new(&Ladder::default(), 0, &files);
+        assert_eq!(run(&mut rungs, 1), ["L1 5-6", "L2 3-6", "L3 3-6"]);
+        assert_eq!(run(&mut rungs, 30_000), ["L1 8-9"]);
     }
 
     #[test]
