@@ -1,6 +1,6 @@
 """Drivers that are not Python's: each is one program that prints `ok NAME` or `not ok NAME: why`.
 
-Their cases appear in unsupported.txt as `suite.js::NAME` and `Suite.java::NAME`.
+Their cases appear in unsupported.txt as `suite.js::NAME` and so on.
 """
 
 import os
@@ -13,6 +13,7 @@ import servers
 HERE = pathlib.Path(__file__).parent
 CACHE = pathlib.Path(os.environ.get("EGRET_CACHE", servers.ROOT / ".cache"))
 JDBC = os.environ.get("PGJDBC_JAR", "/usr/share/java/postgresql.jar")
+GOPATH = "/usr/share/gocode"
 
 
 def results(argv, environment):
@@ -49,3 +50,14 @@ def test_java(link, tmp_path_factory):
         subprocess.run(["javac", "-cp", JDBC, "-d", classes, HERE / "Suite.java"], check=True)
     argv = ["java", "-Duser.timezone=UTC", "-cp", f"{JDBC}:{classes}", "Suite"]
     check("Suite.java", argv, link.environment)
+
+
+def test_go(link, tmp_path_factory):
+    """pgx and lib/pq, as Debian packages them."""
+    program = tmp_path_factory.getbasetemp() / "suite-go"
+    if not program.exists():
+        environment = os.environ | {"GO111MODULE": "off", "GOPATH": GOPATH, "GOFLAGS": "",
+                                    "GOCACHE": str(CACHE / "go")}
+        subprocess.run(["go", "build", "-o", program, HERE / "suite.go"], check=True,
+                       env=environment)
+    check("suite.go", [program], link.environment | {"TZ": "UTC"})
