@@ -9,7 +9,7 @@ use super::{End, Session};
 use crate::catalog;
 use crate::schema::{self, Schema};
 use crate::session::cancel::Timer;
-use crate::sqlite::{self, Connection, Step};
+use crate::sqlite::{self, Connection, Host, Step};
 use crate::statement::{self, Access, Bound, Env, OutputColumn, Plan, Statement, Verb};
 use crate::types::{Codec, ColumnType, Format, Type, Value};
 use std::sync::Arc;
@@ -262,6 +262,7 @@ impl Session {
                 if plan.access == Access::Schema {
                     self.reload_temp()?;
                 }
+                self.note_number(plan)?;
                 Ok(Ending::Complete(Tag::of(plan.verb, rows)))
             }
             Err(failure) => {
@@ -269,6 +270,16 @@ impl Session {
                 Err(failure)
             }
         }
+    }
+
+    /// The key that an INSERT left to SQLite is the next number of its sequence.
+    fn note_number(&mut self, plan: &Plan) -> Result<(), Failure> {
+        let Some(sequence) = plan.numbers else { return Ok(()) };
+        let number = self.connection()?.last_rowid();
+        if number != 0 {
+            self.shared.numbers().into_iter().for_each(|numbers| numbers.give(sequence, number));
+        }
+        Ok(())
     }
 
     /// Tells the client the columns, if it has not been told: they may have changed while the query
@@ -318,6 +329,9 @@ impl Session {
         let Some(mut statement) = self.prepare_fresh(plan)? else { return Ok(None) };
         let values = parameters.iter().chain(literals);
         statement.bind_all(values).map_err(|error| self.failure(error))?;
+        if plan.numbers.is_some() {
+            self.connection()?.forget_rowid();
+        }
         let prepared_before = statement.reprepared();
         let step = statement.step().map_err(|error| self.failure_of(error, plan))?;
         // A write has happened by now, and did what its text says; a read can start over. A plan

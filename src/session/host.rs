@@ -6,7 +6,7 @@ use crate::catalog;
 use crate::database::{self, PointError};
 use crate::schema::{Column, Namespace, Schema, system};
 use crate::sqlite::function::{RandomState, transaction_number};
-use crate::sqlite::{Ends, FunctionError, Host};
+use crate::sqlite::{Ends, FunctionError, Host, Numbers};
 use crate::types::{Names, Oid, Storage, Type, Value, datetime};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,6 +27,7 @@ pub(super) struct Shared {
     both: Mutex<Option<[Arc<Schema>; 3]>>,
     notifications: Mutex<Vec<(String, String)>>,
     random: RandomState,
+    numbers: Numbers,
     /// The role, or the server, only reads.
     read_only: AtomicBool,
 }
@@ -51,6 +52,7 @@ impl Shared {
             both: Mutex::default(),
             notifications: Mutex::default(),
             random: RandomState::default(),
+            numbers: Numbers::default(),
             read_only: AtomicBool::new(false),
         })
     }
@@ -217,6 +219,10 @@ impl Host for Shared {
 
     fn random_state(&self) -> Option<&RandomState> {
         Some(&self.random)
+    }
+
+    fn numbers(&self) -> Option<&Numbers> {
+        Some(&self.numbers)
     }
 
     fn in_recovery(&self) -> bool {

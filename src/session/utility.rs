@@ -6,7 +6,7 @@ use super::execute::{Ending, Tag};
 use super::extended::{no_prepared, parameter_types};
 use super::portal::{self, Portal, Prepared, Progress, Rows};
 use crate::catalog;
-use crate::sqlite::Host;
+use crate::sqlite::{Host, Numbers};
 use crate::statement::{
     self, Access, Notification, OutputColumn, Script, ScriptStep, Setting, Statement,
 };
@@ -377,6 +377,9 @@ impl Session {
             self.prepared.clear();
             self.backend.unlisten(None);
             self.shared.settings().reset_all(false);
+        }
+        if ["all", "sequences"].iter().any(|word| what.eq_ignore_ascii_case(word)) {
+            self.shared.numbers().into_iter().for_each(Numbers::forget);
         }
         if ["all", "temp", "temporary"].iter().any(|word| what.eq_ignore_ascii_case(word)) {
             self.temp = None;

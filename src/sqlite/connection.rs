@@ -381,6 +381,18 @@ impl Connection {
         self.shared.raw.changes()
     }
 
+    /// The rowid inserted last on this connection since [`Self::forget_rowid`]; 0 for none.
+    #[must_use]
+    pub fn last_rowid(&self) -> i64 {
+        self.shared.raw.last_insert_rowid()
+    }
+
+    /// No rowid was inserted, see [`Self::last_rowid`].
+    pub fn forget_rowid(&self) {
+        // SAFETY: the handle is that of a live connection, which this thread uses.
+        unsafe { ffi::sqlite3_set_last_insert_rowid(self.shared.raw.handle(), 0) }
+    }
+
     /// No transaction is open.
     #[must_use]
     pub fn is_autocommit(&self) -> bool {

@@ -6,9 +6,10 @@
 
 use super::function::RandomState;
 use crate::schema::Schema;
-use crate::types::Value;
+use crate::types::{Oid, Value};
+use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// The session behind a connection, as far as SQL functions need it.
 pub trait Host: Send + Sync {
@@ -49,6 +50,10 @@ pub trait Host: Send + Sync {
     fn random_state(&self) -> Option<&RandomState> {
         None
     }
+    /// What sequences gave the session: `currval()`, `lastval()`.
+    fn numbers(&self) -> Option<&Numbers> {
+        None
+    }
     /// `pg_is_in_recovery()`: a follower.
     fn in_recovery(&self) -> bool;
     /// `pg_create_restore_point(name)`: the position it stands for, once that is stored.
@@ -70,6 +75,50 @@ pub trait Host: Send + Sync {
     /// `pg_database`, `pg_roles`, `pg_settings`, `pg_stat_archiver` ... in the column order of
     /// `catalog/relations.txt`. `None` when the host knows nothing of it.
     fn server_rows(&self, relation: &str) -> Option<Vec<Vec<Value>>>;
+}
+
+/// The numbers that sequences gave to a session, by the sequences' OIDs.
+#[derive(Debug, Default)]
+pub struct Numbers(Mutex<Given>);
+
+#[derive(Debug, Default)]
+struct Given {
+    newest: HashMap<Oid, i64>,
+    last: Option<Oid>,
+}
+
+impl Numbers {
+    /// A sequence gave its next number.
+    pub fn give(&self, sequence: Oid, number: i64) {
+        let mut given = self.given();
+        given.last = Some(sequence);
+        given.newest.insert(sequence, number);
+    }
+
+    /// The session set a sequence.
+    pub fn set(&self, sequence: Oid, number: i64) {
+        self.given().newest.insert(sequence, number);
+    }
+
+    /// `currval(sequence)`; `None` before the first.
+    pub fn newest(&self, sequence: Oid) -> Option<i64> {
+        self.given().newest.get(&sequence).copied()
+    }
+
+    /// `lastval()`: that of the sequence which gave one last.
+    pub fn last(&self) -> Option<i64> {
+        let given = self.given();
+        given.newest.get(&given.last?).copied()
+    }
+
+    /// `DISCARD SEQUENCES`
+    pub fn forget(&self) {
+        *self.given() = Given::default();
+    }
+
+    fn given(&self) -> MutexGuard<'_, Given> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The addresses of a connection.

@@ -26,7 +26,7 @@ pub use connection::{Connection, IdleConnection, OpenOptions, Synchronous};
 pub use error::Error;
 pub use file::{Applier, Checkpoint, Checkpointed, Keeper, Pin};
 pub use hold::Hold;
-pub use host::{Ends, FunctionError, Host, HostSlot};
+pub use host::{Ends, FunctionError, Host, HostSlot, Numbers};
 pub use integrity::{Integrity, integrity_check};
 pub use rusqlite::InterruptHandle;
 pub use statement::{Statement, Step};

@@ -121,6 +121,8 @@ pub struct Plan {
     pub catalog: Vec<&'static str>,
     /// The relation whose rows it changes.
     pub target: Option<Oid>,
+    /// The sequence that gives the rows it inserts their keys, unless the statement does.
+    pub numbers: Option<Oid>,
     /// The schema version it was made for.
     pub schema_version: u64,
 }

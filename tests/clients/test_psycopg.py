@@ -561,6 +561,37 @@ def test_identifiers(conn):
     assert conn.execute(query, ("AX",)).fetchone() == ("Åland Islands",)
 
 
+def test_numbers_of_sequences(link, conn):
+    """currval and lastval tell what this session was given, and no other."""
+    conn.execute("DROP TABLE IF EXISTS p3_a, p3_b")
+    conn.execute("CREATE TABLE p3_a (id bigserial PRIMARY KEY, t text UNIQUE)")
+    conn.execute("CREATE TABLE p3_b (id bigserial PRIMARY KEY)")
+    one = "SELECT currval('p3_a_id_seq'), currval(pg_get_serial_sequence('p3_b', 'id')), lastval()"
+    for query in ("SELECT lastval()", "SELECT currval('p3_a_id_seq')"):
+        with pytest.raises(errors.ObjectNotInPrerequisiteState):
+            conn.execute(query)
+    conn.execute("INSERT INTO p3_a (t) VALUES ('x'), ('y')")
+    conn.execute("INSERT INTO p3_b DEFAULT VALUES")
+    assert conn.execute(one).fetchone() == (2, 1, 1)
+    with psycopg.connect(**link.libpq, autocommit=True) as other:
+        other.execute("INSERT INTO p3_a (t) SELECT 'z'")
+        assert other.execute("SELECT lastval()").fetchone() == (3,)
+    assert conn.execute(one).fetchone() == (2, 1, 1)
+    # A key that the statement gives is no number of the sequence.
+    conn.execute("INSERT INTO p3_a VALUES (50, 'w')")
+    assert conn.execute(one).fetchone() == (2, 1, 1)
+    conn.execute("SELECT setval('p3_a_id_seq', 60)")
+    assert conn.execute(one).fetchone() == (60, 1, 1)
+    conn.execute("INSERT INTO p3_a VALUES (DEFAULT, 'v') RETURNING id")
+    assert conn.execute(one).fetchone() == (61, 1, 61)
+    assert conn.execute("SELECT nextval('p3_b_id_seq')").fetchone() == (2,)
+    assert conn.execute(one).fetchone() == (61, 2, 2)
+    conn.execute("DISCARD SEQUENCES")
+    with pytest.raises(errors.ObjectNotInPrerequisiteState):
+        conn.execute("SELECT lastval()")
+    conn.execute("DROP TABLE p3_a, p3_b")
+
+
 def test_discard(conn):
     """DISCARD ALL forgets settings, statements and temporary tables."""
     conn.execute("SET application_name = 'x'")

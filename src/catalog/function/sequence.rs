@@ -8,14 +8,17 @@
 use super::{integer, live};
 use crate::catalog::objects::Object;
 use crate::schema::{Relation, Sequence};
-use crate::sqlite::FunctionError;
 use crate::sqlite::function::{Args, Asking, Flags, Function, Outcome};
 use crate::sqlite::table::Caller;
+use crate::sqlite::{FunctionError, Numbers};
 use crate::types::Value;
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    ("pg_currval", 1, Flags::STABLE, |_| unsupported("currval")),
-    ("pg_lastval", 0, Flags::STABLE, |_| unsupported("lastval")),
+    ("pg_currval", 1, Flags::STABLE, current),
+    ("pg_lastval", 0, Flags::STABLE, |args| {
+        let last = args.host()?.numbers().and_then(Numbers::last);
+        last.map(Value::Integer).ok_or_else(|| undefined("lastval"))
+    }),
 ];
 
 pub(super) const ASKING: &[Asking] = &[
@@ -25,9 +28,18 @@ pub(super) const ASKING: &[Asking] = &[
     ("pg_sequence_last_value", 1, last_value),
 ];
 
-fn unsupported(function: &str) -> Outcome {
-    let message = format!("{function} is not supported; use INSERT ... RETURNING");
-    Err(FunctionError::new("0A000", message))
+fn undefined(what: &str) -> FunctionError {
+    FunctionError::new("55000", format!("{what} is not yet defined in this session"))
+}
+
+/// `currval(sequence)`
+fn current(args: &Args<'_>) -> Outcome {
+    let host = args.host()?;
+    with_sequence(args, |_, sequence| {
+        let newest = host.numbers().and_then(|numbers| numbers.newest(sequence.oid));
+        let undefined = || undefined(&format!("currval of sequence \"{}\"", sequence.name));
+        newest.map(Value::Integer).ok_or_else(undefined)
+    })
 }
 
 /// `nextval(sequence)`
@@ -50,6 +62,9 @@ fn next(args: &Args<'_>, caller: &Caller<'_>) -> Outcome {
             FunctionError::new("2200H", message)
         })?;
         keep(table, next, caller)?;
+        if let Some(numbers) = args.host()?.numbers() {
+            numbers.give(sequence.oid, next);
+        }
         integer(next)
     })
 }
@@ -76,6 +91,9 @@ fn set(args: &Args<'_>, caller: &Caller<'_>, is_called: bool) -> Outcome {
                 sequence.name
             );
             return Err(FunctionError::new("0A000", message));
+        }
+        if let (true, Some(numbers)) = (is_called, args.host()?.numbers()) {
+            numbers.set(sequence.oid, value);
         }
         integer(value)
     })

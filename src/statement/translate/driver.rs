@@ -116,6 +116,7 @@ fn pass_through(text: &str, env: &Env<'_>) -> Result<Translation, Error> {
         access,
         catalog: Vec::new(),
         target: None,
+        numbers: None,
         schema_version: env.schema.version,
     };
     Ok(fixed(Statement::Query(Arc::new(plan))))

@@ -26,8 +26,8 @@ impl Translator<'_> {
         let columns = self.insert_columns(insert, target.relation)?;
         let replace = insert.replace_into.then_some(SqliteOnConflict::Replace);
         let or = conflict_word(insert.or.or(replace));
-        let source = match &insert.source {
-            None => "DEFAULT VALUES".to_owned(),
+        let (source, written) = match &insert.source {
+            None => ("DEFAULT VALUES".to_owned(), Vec::new()),
             Some(query) => self.source(query, columns, listed, insert.on.is_some())?,
         };
         let mut sql = format!("INSERT {or}INTO {} {source}", target.sql);
@@ -42,7 +42,11 @@ impl Translator<'_> {
             }
         }
         let columns = self.returning(insert.returning.as_deref(), &target, &mut sql)?;
-        Ok(self.write_plan(sql, columns, Verb::Insert, target.relation))
+        let sequence = target.relation.sequence.as_ref();
+        let key = target.relation.rowid_alias.and_then(|i| target.relation.columns.get(i));
+        let given = key.is_some_and(|key| written.iter().any(|column| column.name == key.name));
+        let numbers = sequence.filter(|_| !given).map(|sequence| sequence.oid);
+        Ok(Plan { numbers, ..self.write_plan(sql, columns, Verb::Insert, target.relation) })
     }
 
     fn insert_columns<'r>(
@@ -64,18 +68,18 @@ impl Translator<'_> {
         Ok(columns)
     }
 
-    /// The columns written and the rows written into them.
-    fn source(
+    /// The columns written and the rows written into them, as text, and the columns again.
+    fn source<'c>(
         &mut self,
         query: &Query,
-        columns: Vec<&Column>,
+        columns: Vec<&'c Column>,
         listed: bool,
         before_on: bool,
-    ) -> Result<String, Error> {
+    ) -> Result<(String, Vec<&'c Column>), Error> {
         if let (Some(values), None) = (as_values(query), &query.with) {
             return self.value_rows(values, columns, listed);
         }
-        let columns: Vec<&Column> =
+        let columns: Vec<_> =
             columns.into_iter().filter(|c| listed || c.generated.is_none()).collect();
         let in_sight = self.ctes.len();
         let with = match &query.with {
@@ -96,15 +100,15 @@ impl Translator<'_> {
         } else {
             format!("{with}{}", rows.sql)
         };
-        Ok(format!("({}) {sql}", names(&columns)))
+        Ok((format!("({}) {sql}", names(&columns)), columns))
     }
 
-    fn value_rows(
+    fn value_rows<'c>(
         &mut self,
         values: &Values,
-        columns: Vec<&Column>,
+        columns: Vec<&'c Column>,
         listed: bool,
-    ) -> Result<String, Error> {
+    ) -> Result<(String, Vec<&'c Column>), Error> {
         let width = values.rows.iter().map(|row| row.content.len()).max().unwrap_or(0);
         let columns = fitted(columns, width, listed)?;
         if values.rows.iter().any(|row| row.content.len() != width) {
@@ -208,11 +212,14 @@ impl Translator<'_> {
 
 /// SQLite has no DEFAULT inside VALUES: a column that is DEFAULT in every row is left out, and in
 /// the other columns its expression takes the word's place.
-fn spell_rows(columns: &[&Column], rows: Vec<Vec<Option<Typed>>>) -> String {
+fn spell_rows<'c>(
+    columns: &[&'c Column],
+    rows: Vec<Vec<Option<Typed>>>,
+) -> (String, Vec<&'c Column>) {
     let given = |i: usize| rows.iter().any(|row| row[i].is_some());
     let mut kept: Vec<usize> = (0..columns.len()).filter(|&i| given(i)).collect();
     if kept.is_empty() && rows.len() == 1 {
-        return "DEFAULT VALUES".to_owned();
+        return ("DEFAULT VALUES".to_owned(), Vec::new());
     }
     if kept.is_empty() {
         kept.extend((0..columns.len()).find(|&i| columns[i].generated.is_none()));
@@ -225,8 +232,8 @@ fn spell_rows(columns: &[&Column], rows: Vec<Vec<Option<Typed>>>) -> String {
         format!("({})", kept.iter().map(value).collect::<Vec<_>>().join(", "))
     };
     let rows: Vec<String> = rows.iter().map(row).collect();
-    let kept: Vec<&Column> = kept.iter().map(|&i| columns[i]).collect();
-    format!("({}) VALUES {}", names(&kept), rows.join(", "))
+    let kept: Vec<_> = kept.iter().map(|&i| columns[i]).collect();
+    (format!("({}) VALUES {}", names(&kept), rows.join(", ")), kept)
 }
 
 /// The columns that get a value: without a list, the first ones.

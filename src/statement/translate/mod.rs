@@ -223,6 +223,7 @@ impl<'a> Translator<'a> {
             access,
             catalog: self.catalog.iter().copied().collect(),
             target: None,
+            numbers: None,
             schema_version: self.env.schema.version,
         }
     }
