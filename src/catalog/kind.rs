@@ -48,8 +48,9 @@ pub(super) fn format_type(ty: Type, typmod: Option<i32>) -> String {
     let is_array = facts.element != 0 && facts.name.starts_with('_');
     let (ty, brackets) = if is_array { (Type(facts.element), "[]") } else { (ty, "") };
     match (ty, typmod) {
-        // Without a modifier `character` would mean character(1).
+        // Without a modifier `character` would mean character(1), and `bit` bit(1).
         (Type::BPCHAR, Some(..4)) => format!("bpchar{brackets}"),
+        (Type(1560), Some(..0)) => format!("\"bit\"{brackets}"),
         (ty, typmod) => format!("{}{brackets}", scalar_name(ty, typmod.unwrap_or(-1))),
     }
 }
@@ -76,8 +77,9 @@ fn scalar_name(ty: Type, typmod: i32) -> String {
         Type::TIMESTAMP => format!("timestamp{seconds} without time zone"),
         Type::TIMESTAMPTZ => format!("timestamp{seconds} with time zone"),
         Type(2276) => "\"any\"".to_owned(),
-        Type(1560) => "bit".to_owned(),
-        Type(1562) => "bit varying".to_owned(),
+        // The modifier of these is the length itself.
+        Type(1560) => format!("bit{seconds}"),
+        Type(1562) => format!("bit varying{seconds}"),
         ty => qualified_name(facts(ty)),
     }
 }

@@ -13,6 +13,8 @@ pub(super) fn settings(startup: &Startup) -> Settings {
     if startup.read_only || startup.database.is_read_only() {
         settings.start("default_transaction_read_only", "on");
         settings.start("transaction_read_only", "on");
+    } else {
+        settings.start("is_superuser", "on");
     }
     settings
 }

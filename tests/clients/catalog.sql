@@ -197,3 +197,19 @@ SELECT table_name, column_name, privilege_type FROM information_schema.column_pr
 SELECT character_set_name, character_repertoire, form_of_use, default_collate_catalog FROM information_schema.character_sets
 
 SELECT * FROM information_schema.sql_features WHERE feature_id LIKE 'E0%'
+
+SELECT a.attrelid::regclass, a.attname, a.attnum, a.atttypid::regtype, a.attlen, a.attnotnull, a.attbyval, a.attalign, a.attstorage, a.attcollation, a.attcacheoff, a.attislocal, a.atthasdef FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid WHERE a.attnum < 0 AND c.relkind IN ('r', 'v', 'S') AND (c.relnamespace = 'public'::regnamespace OR c.relname IN ('pg_class', 'pg_tables'))
+
+SELECT format_type(1560, 8), format_type(1562, 8), format_type(1562, -1), format_type(1560, -1), format_type(1560, NULL), format_type(1561, 8)
+
+SELECT r.rolname, t.p, has_table_privilege(r.rolname, '"Artist"', t.p), has_table_privilege(r.oid, 'pg_class'::regclass, t.p) FROM pg_roles r, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) t(p) WHERE r.rolname LIKE 'pg%'
+
+SELECT r.rolname, has_schema_privilege(r.rolname, 'public', 'USAGE'), has_schema_privilege(r.rolname, 'public', 'CREATE'), has_database_privilege(r.rolname, current_database(), 'CONNECT'), has_database_privilege(r.rolname, current_database(), 'TEMP'), has_database_privilege(r.rolname, current_database(), 'CREATE') FROM pg_roles r WHERE r.rolname LIKE 'pg%'
+
+SELECT relname FROM pg_class WHERE relnamespace = 11 AND relkind IN ('r', 'v') AND NOT has_table_privilege('pg_monitor', oid, 'SELECT')
+
+SELECT has_table_privilege('public', '"Artist"', 'SELECT'), has_schema_privilege('public', 'public', 'USAGE'), has_table_privilege(current_user, '"Artist"', 'DELETE'), current_setting('is_superuser')
+
+SELECT (pg_get_keywords()).* LIMIT 1
+
+SELECT (aclexplode(nspacl)).privilege_type, (aclexplode(nspacl)).* FROM pg_namespace WHERE oid = 2200

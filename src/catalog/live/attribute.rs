@@ -7,6 +7,7 @@ use crate::catalog::relation::Fill;
 use crate::catalog::rowset::row;
 use crate::schema::{Column, Index, IndexKey, Relation, RelationKind, system};
 use crate::types::{Oid, Type};
+use std::sync::OnceLock;
 
 const COLUMNS: [&str; 18] = [
     "attrelid",
@@ -29,11 +30,15 @@ const COLUMNS: [&str; 18] = [
     "attcollation",
 ];
 
+/// Where they stand, for one row after the other.
+static POSITIONS: OnceLock<[usize; COLUMNS.len()]> = OnceLock::new();
+
 /// What varies between attributes.
 struct Attribute<'a> {
     relation: Oid,
     name: &'a str,
-    number: usize,
+    /// From 1; a system column's is negative.
+    number: i32,
     ty: Oid,
     typmod: i32,
     not_null: bool,
@@ -44,8 +49,29 @@ struct Attribute<'a> {
     collation: Option<Oid>,
 }
 
+/// The columns every table has, with their types.
+const SYSTEM: [(i32, &str, Type); 6] = [
+    (-1, "ctid", Type(27)),
+    (-2, "xmin", Type(28)),
+    (-3, "cmin", Type(29)),
+    (-4, "xmax", Type(28)),
+    (-5, "cmax", Type(29)),
+    (-6, "tableoid", Type::OID),
+];
+
+/// The system columns of a table.
+fn of_every_table(relation: Oid, fill: &mut Fill<'_>) {
+    for (number, name, ty) in SYSTEM {
+        Attribute { ty: ty.0, not_null: true, ..Attribute::plain(relation, number, name) }
+            .push(fill);
+    }
+}
+
 pub(in crate::catalog) fn system(fill: &mut Fill<'_>) {
     for system in system::relations() {
+        if system.relation.kind == RelationKind::Table {
+            of_every_table(system.relation.oid, fill);
+        }
         let types = system.attribute_types.iter().zip(&system.attribute_collations);
         let columns = system.relation.columns.iter().zip(types);
         for (number, (column, (&ty, &collation))) in (1..).zip(columns) {
@@ -81,7 +107,10 @@ pub(in crate::catalog) fn of(live: &Live, oid: Oid, fill: &mut Fill<'_>) {
 }
 
 fn of_relation(relation: &Relation, fill: &mut Fill<'_>) {
-    for (i, column) in relation.columns.iter().enumerate() {
+    if relation.kind != RelationKind::View {
+        of_every_table(relation.oid, fill);
+    }
+    for (i, (number, column)) in (1..).zip(&relation.columns).enumerate() {
         Attribute {
             ty: column.ty.ty.0,
             typmod: column.ty.typmod,
@@ -89,7 +118,7 @@ fn of_relation(relation: &Relation, fill: &mut Fill<'_>) {
             has_default: has_default(column),
             identity: if is_identity(relation, i) { "d" } else { "" },
             generated: if column.generated.is_some() { "s" } else { "" },
-            ..Attribute::plain(relation.oid, i + 1, &column.name)
+            ..Attribute::plain(relation.oid, number, &column.name)
         }
         .push(fill);
     }
@@ -101,14 +130,14 @@ pub(crate) fn is_identity(relation: &Relation, column: usize) -> bool {
 }
 
 fn of_index(relation: &Relation, index: &Index, fill: &mut Fill<'_>) {
-    for (i, key) in index.keys.iter().enumerate() {
+    for (i, (number, key)) in (1..).zip(&index.keys).enumerate() {
         let column = key.column.and_then(|c| relation.columns.get(c));
         let name = column.map_or_else(|| key_name(key, i), |column| column.name.clone());
         let ty = column.map_or(Type::TEXT, |column| column.ty.ty);
         Attribute {
             ty: ty.0,
             typmod: column.map_or(-1, |column: &Column| column.ty.typmod),
-            ..Attribute::plain(index.oid, i + 1, &name)
+            ..Attribute::plain(index.oid, number, &name)
         }
         .push(fill);
     }
@@ -127,6 +156,7 @@ fn key_name(key: &IndexKey, position: usize) -> String {
 }
 
 fn of_sequence(oid: Oid, fill: &mut Fill<'_>) {
+    of_every_table(oid, fill);
     let columns = [("last_value", Type::INT8), ("log_cnt", Type::INT8), ("is_called", Type::BOOL)];
     for (number, (name, ty)) in (1..).zip(columns) {
         Attribute { ty: ty.0, not_null: true, ..Attribute::plain(oid, number, name) }.push(fill);
@@ -134,7 +164,7 @@ fn of_sequence(oid: Oid, fill: &mut Fill<'_>) {
 }
 
 impl<'a> Attribute<'a> {
-    fn plain(relation: Oid, number: usize, name: &'a str) -> Self {
+    fn plain(relation: Oid, number: i32, name: &'a str) -> Self {
         Self {
             relation,
             name,
@@ -153,7 +183,7 @@ impl<'a> Attribute<'a> {
         let facts = facts(Type(self.ty));
         let dimensions = i32::from(facts.category == "A");
         fill.push(
-            fill.positions(COLUMNS),
+            *POSITIONS.get_or_init(|| fill.positions(COLUMNS)),
             row![
                 self.relation,
                 self.name.to_owned(),
