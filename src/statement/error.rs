@@ -80,6 +80,9 @@ pub enum ErrorKind {
         /// `table`, `view`, `index`.
         wanted: &'static str,
     },
+    /// The fields are asked for of what has none: its type.
+    #[error("type {0} is not composite")]
+    NotComposite(String),
     /// A view and suchlike cannot be written.
     #[error("cannot {action} view \"{name}\"")]
     NotUpdatable {
@@ -278,7 +281,7 @@ impl ErrorKind {
             Self::UndefinedSchema(_) => "3F000",
             Self::UndefinedTable(_) | Self::MissingFrom(_) => "42P01",
             Self::DuplicateTable(_) => "42P07",
-            Self::WrongObjectType { .. } => "42809",
+            Self::WrongObjectType { .. } | Self::NotComposite(_) => "42809",
             Self::NotUpdatable { .. } => "55000",
             Self::DuplicateAlias(_) => "42712",
             Self::UndefinedColumn { .. } | Self::UndefinedColumnOf { .. } => "42703",

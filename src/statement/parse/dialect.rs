@@ -275,10 +275,6 @@ impl Dialect for Postgres {
         true
     }
 
-    fn supports_notnull_operator(&self) -> bool {
-        true
-    }
-
     fn supports_interval_options(&self) -> bool {
         true
     }

@@ -8,11 +8,13 @@ mod dialect;
 mod left_out;
 mod limits;
 mod operators;
+mod put_in;
 mod tokens;
 
 use super::error::{Error, ErrorKind};
 use super::lexer::{self, Token};
 use dialect::Postgres;
+pub use put_in::{all_fields, is_nothing};
 use sqlparser::ast::Statement;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Span, Token as Parsed};

@@ -3,6 +3,7 @@
 use super::dialect::begins_nothing;
 use super::left_out::Around;
 use super::limits::Limits;
+use super::put_in::PutIn;
 use super::{operators, syntax_error};
 use crate::statement::error::Error;
 use crate::statement::lexer::{Kind, Token};
@@ -23,11 +24,16 @@ pub(super) fn convert(tokens: &[Token], text: &str) -> Result<Vec<TokenWithSpan>
         deny_adjacent(tokens, at, text)?;
         deny_reserved(tokens, at, text)?;
         limits.pass(*token, text)?;
-        let converted_one = match token.kind {
-            Kind::Word if follows_dot(tokens, at) => name(*token, text),
-            _ => convert_one(*token, text)?,
-        };
-        converted.push(TokenWithSpan { token: converted_one, span: span(*token) });
+        let place = |token_of| TokenWithSpan { token: token_of, span: span(*token) };
+        let put_in = PutIn::at(tokens, at, text);
+        match put_in.instead {
+            Some(words) => converted.extend(words.into_iter().map(place)),
+            None if token.kind == Kind::Word && follows_dot(tokens, at) => {
+                converted.push(place(name(*token, text)));
+            }
+            None => converted.push(place(convert_one(*token, text)?)),
+        }
+        converted.extend(put_in.behind.map(place));
         at += 1;
     }
     Ok(converted)
@@ -72,7 +78,6 @@ fn convert_one(token: Token, text: &str) -> Result<Parsed, Error> {
         Kind::QuotedName | Kind::UnicodeName => {
             Parsed::make_word(&literal::name(token, text)?, Some('"'))
         }
-        Kind::HexString => Parsed::HexStringLiteral(hex_digits(spelling)),
         kind if kind.is_literal() => match Literal::decode(token, text)? {
             Literal::Integer(integer) => Parsed::Number(integer.to_string(), false),
             Literal::Numeric(number) => Parsed::Number(number, false),
@@ -86,11 +91,6 @@ fn convert_one(token: Token, text: &str) -> Result<Parsed, Error> {
         Kind::Symbol(symbol) => symbol_token(symbol),
         _ => return Err(syntax_error(token, text)),
     })
-}
-
-/// The digits of `X'...'`, which may be continued over lines.
-fn hex_digits(spelling: &str) -> String {
-    spelling.split('\'').skip(1).step_by(2).collect()
 }
 
 fn symbol_token(symbol: u8) -> Parsed {

@@ -349,7 +349,7 @@ impl<'a> Translator<'a> {
         Ok(format!("{sql} AS {}", quote::name(&shown)))
     }
 
-    /// `unnest(a, b)` walks along both arrays at a time.
+    /// `unnest(a, b)` walks along both arrays at a time; the shorter one goes on with NULLs.
     fn unnest_several(
         &mut self,
         shown: &str,
@@ -357,33 +357,28 @@ impl<'a> Translator<'a> {
         ordinality: bool,
         (alias, scope): (Option<&TableAlias>, &mut Scope<'_>),
     ) -> Result<String, Error> {
-        let (mut sql, mut columns) = (String::new(), Vec::new());
-        let first = format!("{shown}:1");
-        for (i, array) in arrays.into_iter().enumerate() {
+        /// What SQLite's table has, one for each array.
+        const STORED: [&str; 8] =
+            ["value", "value2", "value3", "value4", "value5", "value6", "value7", "value8"];
+        if arrays.len() > STORED.len() {
+            let what = format!("unnest of more than {} arrays", STORED.len());
+            return Err(ErrorKind::Unsupported(what).at(None));
+        }
+        let (mut given, mut columns) = (Vec::new(), Vec::new());
+        for (array, stored) in arrays.into_iter().zip(STORED) {
             let at = array.at;
-            let set = self.set_function("unnest", vec![array], false, at)?;
-            let part = format!("{shown}:{}", i + 1);
-            let own = quote::name(&part);
-            sql.push_str(&match i {
-                0 => format!("{} AS {own}", set.sql),
-                _ => format!(
-                    " LEFT JOIN {} AS {own} ON {own}.\"ordinality\" = {}.\"ordinality\"",
-                    set.sql,
-                    quote::name(&first)
-                ),
-            });
-            for (stored, ty, _) in set.columns {
-                let (name, part) = ("unnest".to_owned(), Some(part.clone()));
+            let resolved = self.overload("unnest", std::slice::from_ref(&array), false, at)?;
+            given.extend(self.arguments(&resolved, vec![array])?);
+            for (_, ty, _) in set_call(&resolved, &[], false).columns {
                 let column = SourceColumn::computed(stored, ty, false);
-                columns.push(SourceColumn { name, part, ..column });
+                columns.push(SourceColumn { name: "unnest".to_owned(), ..column });
             }
         }
         if ordinality {
-            let column = SourceColumn::computed("ordinality", ColumnType::new(Type::INT8), true);
-            columns.push(SourceColumn { part: Some(first), ..column });
+            columns.push(SourceColumn::computed("ordinality", ColumnType::new(Type::INT8), true));
         }
         self.push_source(Source::derived(shown, columns), alias, scope)?;
-        Ok(sql)
+        Ok(format!("pg_unnest({}) AS {}", super::typed::list(&given), quote::name(shown)))
     }
 
     /// A call of a function that returns rows, and the columns it returns.

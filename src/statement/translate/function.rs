@@ -339,6 +339,11 @@ impl Translator<'_> {
     ) -> Result<Typed, Error> {
         let signature = resolved.signature;
         let arguments = self.arguments(resolved, arguments)?;
+        if matches!(signature.kind, Kind::Aggregate | Kind::Within)
+            && arguments.iter().any(|a| matches!(a.form, Form::Row(_) | Form::WholeRow(_)))
+        {
+            return Err(ErrorKind::Unsupported("this aggregate of records".to_owned()).at(at));
+        }
         let (arguments, ty) = self.shown(signature.sqlite, arguments, resolved.result);
         if signature.kind == Kind::Set {
             return Ok(self.set_in_select(resolved, &arguments).at(at));

@@ -18,10 +18,6 @@ impl Translator<'_> {
             Value::Boolean(false) => Typed { not_null: true, ..Typed::new("FALSE", Type::BOOL) },
             Value::Number(digits, _) => number(digits, literal),
             Value::Placeholder(name) => self.parameter(name, at)?,
-            Value::HexStringLiteral(digits) => {
-                let text = format!("x{digits}");
-                Typed { not_null: true, ..Typed::new(quote::string(&text), Type(1560)) }
-            }
             Value::SingleQuotedString(text)
             | Value::EscapedStringLiteral(text)
             | Value::UnicodeStringLiteral(text)

@@ -61,8 +61,6 @@ pub(super) struct SourceColumn {
     pub(super) merged: bool,
     /// The fields of a record, which is kept as a JSON array of them.
     pub(super) fields: Vec<(String, ColumnType)>,
-    /// The name of its part of the FROM item in SQLite, where that has several.
-    pub(super) part: Option<String>,
     /// Its place in a row that is a JSON array, where the FROM item's rows are such.
     pub(super) place: Option<usize>,
 }
@@ -71,9 +69,8 @@ impl SourceColumn {
     /// A column of something computed.
     pub(super) fn computed(name: &str, ty: ColumnType, not_null: bool) -> Self {
         let (name, stored) = (name.to_owned(), name.to_owned());
-        let (origin, merged, fields, part, place) = (None, false, Vec::new(), None, None);
-        let number = false;
-        Self { name, stored, ty, not_null, number, origin, merged, fields, part, place }
+        let (number, origin, merged, fields, place) = (false, None, false, Vec::new(), None);
+        Self { name, stored, ty, not_null, number, origin, merged, fields, place }
     }
 }
 
@@ -133,10 +130,9 @@ impl Source {
 
     /// A column's value.
     pub(super) fn value(&self, column: &SourceColumn) -> Typed {
-        let sql = match (&column.part, column.place) {
-            (_, Some(place)) => format!("({} ->> {place})", self.sql_of("value")),
-            (Some(part), None) => format!("{}.{}", quote::name(part), quote::name(&column.stored)),
-            (None, None) => self.sql_of(&column.stored),
+        let sql = match column.place {
+            Some(place) => format!("({} ->> {place})", self.sql_of("value")),
+            None => self.sql_of(&column.stored),
         };
         let field = |(i, (name, ty)): (usize, &(String, ColumnType))| {
             let value = Typed::operator(format!("{sql} ->> {i}"), ty.ty).with_type(*ty);

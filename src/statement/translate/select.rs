@@ -10,11 +10,12 @@ use super::scope::Scope;
 use super::signature::CastContext;
 use super::typed::{Form, Typed};
 use super::{Translator, quote};
-use crate::statement::{Error, ErrorKind};
+use crate::statement::{Error, ErrorKind, parse};
 use crate::types::{ColumnType, Type};
 use sqlparser::ast::{
-    Distinct, Expr, GroupByExpr, NamedWindowExpr, ObjectName, Query, Select, SelectItem,
-    SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Spanned, Value, Values,
+    AccessExpr, Distinct, Expr, GroupByExpr, NamedWindowExpr, ObjectName, Query, Select,
+    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Spanned,
+    Value, Values,
 };
 
 impl Translator<'_> {
@@ -158,6 +159,11 @@ impl Translator<'_> {
                 SelectItem::QualifiedWildcard(kind, _) => {
                     out.extend(self.qualified_star(kind, scope)?.into_iter().map(Output::from));
                 }
+                SelectItem::UnnamedExpr(expr) if parse::is_nothing(expr) => {}
+                SelectItem::UnnamedExpr(Expr::CompoundFieldAccess { root, access_chain }) if matches!(&access_chain[..], [AccessExpr::Dot(f)] if parse::all_fields(f)) =>
+                {
+                    out.extend(self.all_fields(root, scope)?.into_iter().map(Output::from));
+                }
                 SelectItem::UnnamedExpr(expr) => {
                     let value = self.expr(expr, scope)?;
                     out.push(Output { name: column_name(expr, scope), value });
@@ -190,13 +196,24 @@ impl Translator<'_> {
                 let missing = || ErrorKind::MissingFrom(parts.join(".")).at(at);
                 Ok(scope.source(&parts).ok_or_else(missing)?.row())
             }
-            SelectItemQualifiedWildcardKind::Expr(expr) => {
-                let typed = self.expr(expr, scope)?;
-                match typed.form {
-                    Form::WholeRow(fields) => Ok(fields),
-                    _ => Err(ErrorKind::Unsupported("(value).*".to_owned()).at(typed.at)),
-                }
+            SelectItemQualifiedWildcardKind::Expr(expr) => self.all_fields(expr, scope),
+        }
+    }
+
+    /// `(value).*`
+    fn all_fields(
+        &mut self,
+        value: &Expr,
+        scope: &Scope<'_>,
+    ) -> Result<Vec<(String, Typed)>, Error> {
+        let typed = self.expr(value, scope)?;
+        match typed.form {
+            Form::WholeRow(fields) => Ok(fields),
+            Form::Row(fields) => {
+                let name = |(i, field)| (format!("f{i}"), field);
+                Ok((1..).zip(fields).map(name).collect())
             }
+            _ => Err(ErrorKind::NotComposite(typed.ty.ty.sql_name().into_owned()).at(typed.at)),
         }
     }
 
@@ -427,7 +444,7 @@ pub(super) fn ordinal(
     match usize::try_from(ordinal) {
         Ok(i) if (1..=width).contains(&i) => Ok(Some(i - 1)),
         _ => {
-            let at = crate::statement::parse::offset(value.span);
+            let at = parse::offset(value.span);
             Err(ErrorKind::BadOrdinal { clause, ordinal }.at(at))
         }
     }

@@ -110,3 +110,9 @@ WITH rawindex AS (SELECT indrelid, indexrelid, indisunique, indisprimary, unnest
 
 -- Drizzle Studio, Supabase-like inspection
 SELECT c.relname, json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'default', a.atthasdef) ORDER BY a.attnum) FILTER (WHERE a.attnum > 0) AS columns, count(*) FILTER (WHERE a.attnotnull) > 0 AS required FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'v') AND a.attnum > 0 GROUP BY c.oid, c.relname
+
+SELECT (aclexplode(nspacl)).* FROM pg_namespace WHERE oid = 2200
+
+SELECT a ISNULL FROM (VALUES (1), (NULL)) v(a)
+
+SELECT a, b FROM unnest(ARRAY[1], ARRAY['x', 'y']) AS t(a, b)
