@@ -69,9 +69,6 @@ fn of_every_table(relation: Oid, fill: &mut Fill<'_>) {
 
 pub(in crate::catalog) fn system(fill: &mut Fill<'_>) {
     for system in system::relations() {
-        if system.relation.kind == RelationKind::Table {
-            of_every_table(system.relation.oid, fill);
-        }
         let types = system.attribute_types.iter().zip(&system.attribute_collations);
         let columns = system.relation.columns.iter().zip(types);
         for (number, (column, (&ty, &collation))) in (1..).zip(columns) {
@@ -84,6 +81,9 @@ pub(in crate::catalog) fn system(fill: &mut Fill<'_>) {
                 ..Attribute::plain(system.relation.oid, number, &column.name)
             }
             .push(fill);
+        }
+        if system.relation.kind == RelationKind::Table {
+            of_every_table(system.relation.oid, fill);
         }
     }
 }
@@ -107,9 +107,6 @@ pub(in crate::catalog) fn of(live: &Live, oid: Oid, fill: &mut Fill<'_>) {
 }
 
 fn of_relation(relation: &Relation, fill: &mut Fill<'_>) {
-    if relation.kind != RelationKind::View {
-        of_every_table(relation.oid, fill);
-    }
     for (i, (number, column)) in (1..).zip(&relation.columns).enumerate() {
         Attribute {
             ty: column.ty.ty.0,
@@ -121,6 +118,9 @@ fn of_relation(relation: &Relation, fill: &mut Fill<'_>) {
             ..Attribute::plain(relation.oid, number, &column.name)
         }
         .push(fill);
+    }
+    if relation.kind != RelationKind::View {
+        of_every_table(relation.oid, fill);
     }
 }
 
@@ -156,11 +156,11 @@ fn key_name(key: &IndexKey, position: usize) -> String {
 }
 
 fn of_sequence(oid: Oid, fill: &mut Fill<'_>) {
-    of_every_table(oid, fill);
     let columns = [("last_value", Type::INT8), ("log_cnt", Type::INT8), ("is_called", Type::BOOL)];
     for (number, (name, ty)) in (1..).zip(columns) {
         Attribute { ty: ty.0, not_null: true, ..Attribute::plain(oid, number, name) }.push(fill);
     }
+    of_every_table(oid, fill);
 }
 
 impl<'a> Attribute<'a> {
