@@ -259,6 +259,7 @@ unsafe impl<'vtab> VTab<'vtab> for SourceTable {
             rows: None,
             ended: true,
             number: 0,
+            opened: 0,
         })
     }
 }
@@ -321,6 +322,8 @@ struct SourceCursor {
     rows: Option<Box<dyn Rows>>,
     ended: bool,
     number: i64,
+    /// How often the source was opened.
+    opened: u32,
 }
 
 // SAFETY: `sqlite3_vtab_cursor` is the first field and the struct is `repr(C)`.
@@ -346,13 +349,8 @@ unsafe impl VTabCursor for SourceCursor {
                 equals.push((column, declared.affinity.applied(value)));
             }
         }
-        let mut kept = self.rows.take();
-        let restarted = kept.as_mut().is_some_and(|rows| rows.restart(&equals));
-        let caller = Caller::new(self.db, &self.registered.slot);
-        let rows = self.registered.guard(|| match kept {
-            Some(rows) if restarted => Ok(rows),
-            _ => self.registered.source.open(&caller, &equals),
-        })?;
+        let kept = self.rows.take();
+        let rows = self.registered.clone().guard(|| self.rows_of(kept, &equals))?;
         self.rows = Some(rows);
         self.next()
     }
@@ -379,6 +377,35 @@ unsafe impl VTabCursor for SourceCursor {
     fn rowid(&self) -> rusqlite::Result<i64> {
         let identity = self.rows.as_ref().and_then(|rows| rows.identity());
         Ok(identity.unwrap_or(self.number))
+    }
+}
+
+/// So many keys one after the other are looked for by themselves. Then all rows are asked for:
+/// about as many keys as there are tables will follow.
+const KEYS_MAX: u32 = 64;
+
+impl SourceCursor {
+    /// The rows of a key: among those at hand, or else from the source.
+    fn rows_of(
+        &mut self,
+        kept: Option<Box<dyn Rows>>,
+        equals: &[(usize, Value)],
+    ) -> Result<Box<dyn Rows>, FunctionError> {
+        if let Some(mut rows) = kept
+            && rows.restart(equals)
+        {
+            return Ok(rows);
+        }
+        let caller = Caller::new(self.db, &self.registered.slot);
+        self.opened = self.opened.saturating_add(1);
+        let is_function = self.columns.iter().any(|c| c.role == ColumnRole::Argument);
+        if self.opened > KEYS_MAX && !equals.is_empty() && !is_function {
+            let mut all = self.registered.source.open(&caller, &[])?;
+            if all.restart(equals) {
+                return Ok(all);
+            }
+        }
+        self.registered.source.open(&caller, equals)
     }
 }
 
