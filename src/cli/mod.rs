@@ -21,6 +21,7 @@ pub mod user;
 pub mod verify;
 
 use clap::{Parser, Subcommand};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::future::Future;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -96,6 +97,7 @@ impl Error {
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
+    raise_descriptor_limit();
     match run(Arguments::parse().command) {
         Ok(code) => code,
         Err(error) => {
@@ -148,6 +150,14 @@ fn ended<T>(future: impl Future<Output = T>) -> Result<T, Error> {
 
 /// How long that may take.
 const CLEAR_TIME: Duration = Duration::from_secs(5);
+
+/// Every file that is served and shipped is held open several times, and most systems let a program
+/// have no more than 1024 descriptors unless it asks for those that it may have.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    // What the system refuses is said when a file cannot be opened.
+    let _refused = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+}
 
 fn runtime() -> io::Result<Runtime> {
     Builder::new_multi_thread().enable_all().thread_name("egret").build()

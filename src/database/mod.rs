@@ -27,13 +27,17 @@ use crate::{catalog, statement};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Connections kept open that no session uses.
 const IDLE_CONNECTIONS_MAX: usize = 8;
 
 /// How long a file that is opened may be locked by another process before that is told.
 const OPEN_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long the shipper waits for a transaction of a client's that writes. Files share the threads on
+/// which they are looked at.
+const SHIPPER_PATIENCE: Duration = Duration::from_millis(500);
 
 /// How files are served.
 #[derive(Clone, Copy, Debug, Default)]
@@ -323,7 +327,8 @@ fn open(path: &Path, options: &Options, replacements: u32) -> Result<Connection,
 struct HoldWriters(Arc<Gate>);
 
 impl shipper::Hooks for HoldWriters {
-    fn hold_writers(&self) -> Box<dyn shipper::Guard + '_> {
-        Box::new(self.0.enter(None, || false))
+    fn hold_writers(&self) -> Option<Box<dyn shipper::Guard + '_>> {
+        let turn = self.0.enter(Some(Instant::now() + SHIPPER_PATIENCE), || false).ok()?;
+        Some(Box::new(turn))
     }
 }

@@ -1,8 +1,8 @@
-//! Wakes the thread that looks at a file, and tells it why.
+//! Wakes who looks at a file, and tells it why.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
-use std::thread::Thread;
+use std::sync::{Mutex, PoisonError};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// Wakes the worker.
@@ -13,7 +13,7 @@ pub(super) struct Bell {
     stop: AtomicBool,
     /// After it was told to stop: how long it may try to.
     stop_by: Mutex<Option<Instant>>,
-    worker: OnceLock<Thread>,
+    worker: Notify,
 }
 
 impl Bell {
@@ -21,7 +21,7 @@ impl Bell {
     pub(super) fn ring(&self) {
         // The swap orders this commit before the look that clears the flag.
         if !self.pending.swap(true, Ordering::AcqRel) {
-            self.unpark();
+            self.wake();
         }
     }
 
@@ -29,7 +29,7 @@ impl Bell {
     pub(super) fn ring_urgently(&self) {
         self.urgent.store(true, Ordering::Release);
         self.pending.store(true, Ordering::Release);
-        self.unpark();
+        self.wake();
     }
 
     pub(super) fn is_pending(&self) -> bool {
@@ -56,10 +56,9 @@ impl Bell {
         *self.stop_by.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Names the thread to wake.
-    pub(super) fn hang(&self) {
-        // A bell has one worker; a second call would name the same thread.
-        self.worker.get_or_init(std::thread::current);
+    /// Waits until somebody has rung since the last time.
+    pub(super) async fn rung(&self) {
+        self.worker.notified().await;
     }
 
     /// Before a look.
@@ -68,9 +67,7 @@ impl Bell {
         self.pending.swap(false, Ordering::AcqRel);
     }
 
-    pub(super) fn unpark(&self) {
-        if let Some(worker) = self.worker.get() {
-            worker.unpark();
-        }
+    pub(super) fn wake(&self) {
+        self.worker.notify_one();
     }
 }

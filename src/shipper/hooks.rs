@@ -7,8 +7,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// What the shipper asks of whoever serves the file.
 pub trait Hooks: Send + Sync {
     /// Makes writers of this process queue until the guard is dropped, so that they wait in their
-    /// own queue rather than for SQLite's lock. Foreign writers wait by their busy timeouts.
-    fn hold_writers(&self) -> Box<dyn Guard + '_>;
+    /// own queue rather than for SQLite's lock. Foreign writers wait by their busy timeouts. None if
+    /// one of them is not over after a moment: it is tried again later.
+    fn hold_writers(&self) -> Option<Box<dyn Guard + '_>>;
 
     /// The time, in milliseconds since 1970.
     fn now_ms(&self) -> i64 {
@@ -50,7 +51,7 @@ impl<T> Guard for T {}
 pub struct Alone;
 
 impl Hooks for Alone {
-    fn hold_writers(&self) -> Box<dyn Guard + '_> {
-        Box::new(())
+    fn hold_writers(&self) -> Option<Box<dyn Guard + '_>> {
+        Some(Box::new(()))
     }
 }

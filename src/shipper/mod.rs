@@ -71,8 +71,7 @@ use lock::Lock;
 use progress::Shared;
 use site::Site;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
@@ -154,19 +153,18 @@ impl Default for Options {
 /// Ships one file.
 pub struct Shipper {
     shared: Arc<Shared>,
-    worker: Mutex<Option<JoinHandle<()>>>,
     sites: Vec<Arc<Site>>,
     uploads: Vec<AbortHandle>,
     runtime: Handle,
 }
 
 impl Shipper {
-    /// Starts shipping a file; uploads run on `runtime`. What goes wrong from now on is retried
+    /// Starts shipping a file; all of it runs on `runtime`. What goes wrong from now on is retried
     /// and shown by [`Self::status`].
     ///
     /// # Errors
-    /// If the state directory cannot be made, another process ships the file, or no thread can be
-    /// started. One that is about to end is waited for, which blocks the thread.
+    /// If the state directory cannot be made, or another process ships the file. One that is about
+    /// to end is waited for, which blocks the thread.
     pub fn start(
         path: &Path,
         destinations: Vec<Destination>,
@@ -176,16 +174,8 @@ impl Shipper {
     ) -> Result<Arc<Self>, Error> {
         let Parts { lock, shared, sites, uploads } =
             Parts::open(path, destinations, options, hooks, runtime)?;
-        let worked = Arc::clone(&shared);
-        let worker = std::thread::Builder::new()
-            .name("shipper".to_owned())
-            .spawn(move || {
-                worker::run(worked);
-                drop(lock);
-            })
-            .map_err(Error::io(path))?;
-        let (worker, runtime) = (Mutex::new(Some(worker)), runtime.clone());
-        Ok(Arc::new(Self { shared, worker, sites, uploads, runtime }))
+        runtime.spawn(worker::run(Arc::clone(&shared), lock));
+        Ok(Arc::new(Self { shared, sites, uploads, runtime: runtime.clone() }))
     }
 
     /// A transaction was committed. Costs next to nothing; anybody may call it at any time.
@@ -268,9 +258,8 @@ impl Shipper {
     /// deadline. True if all was stored. Blocks the thread.
     pub fn stop(&self, deadline: Duration) -> bool {
         self.shared.stop(Some(tokio::time::Instant::now() + deadline));
-        let worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let ended = worker.is_none_or(|worker| worker.join().is_ok());
-        let stored = ended && self.shared.is_stored();
+        self.shared.wait_ended();
+        let stored = self.shared.is_stored();
         self.end_tasks();
         for site in &self.sites {
             site.release_lease(RELEASE_PATIENCE);

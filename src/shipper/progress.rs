@@ -271,6 +271,14 @@ impl Shared {
         self.tell();
     }
 
+    /// Waits until the worker has ended. Blocks the thread.
+    pub(super) fn wait_ended(&self) {
+        let mut state = self.lock();
+        while !state.stopped {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
     // The uploads' side.
 
     pub(super) fn news(&self) -> watch::Receiver<u64> {
@@ -355,7 +363,7 @@ impl Shared {
         drop(state);
         self.changed.notify_all();
         if self.bell.is_stopped() || self.bell.is_urgent() {
-            self.bell.unpark();
+            self.bell.wake();
         }
     }
 

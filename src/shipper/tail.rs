@@ -175,11 +175,13 @@ impl Tail {
     /// Writes the whole database as the next batch.
     pub(super) fn full(&mut self) -> Result<Name, Error> {
         self.place = None;
+        let pin = Pin::open(&self.database)?;
         let mut place = self.with_writers_out(|tail| {
             tail.mark()?;
+            pin.begin()?;
             tail.end_of_log()
         })?;
-        let (page_size, commit) = self.keeper.size()?;
+        let (page_size, commit) = pin.size()?;
         if commit == 0 {
             return Err(Error::Vacant { path: self.database.clone() });
         }
@@ -187,9 +189,11 @@ impl Tail {
         let salts = place.position.map_or(Salts::default(), |position| position.salts);
         let header = self.header(page_size, commit, WAL_HEADER_LEN..end, salts);
         let mut draft = self.log.draft(header)?;
-        self.keeper.pages(|pgno, page| {
-            if pgno == lock_page(page_size) { Ok(()) } else { draft.page(pgno, page) }
-        })?;
+        pin.pages(
+            |pgno, page| {
+                if pgno == lock_page(page_size) { Ok(()) } else { draft.page(pgno, page) }
+            },
+        )?;
         let name = draft.finish()?;
         place.commit = commit;
         self.txid = name.max;
@@ -268,6 +272,12 @@ impl Tail {
         Ok(())
     }
 
+    /// Gives back what is not needed as long as nothing is committed.
+    pub(super) fn doze(&mut self) {
+        self.keeper.doze();
+        self.buffer = Vec::new();
+    }
+
     /// Bytes of the log that were not there at the last checkpoint, as far as they were shipped.
     pub(super) fn frames_since_checkpoint(&self) -> u64 {
         let Some((place, position)) = self.place.and_then(|p| Some((p, p.position?))) else {
@@ -344,7 +354,9 @@ impl Tail {
         work: impl FnOnce(&mut Self) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let hooks = Arc::clone(&self.hooks);
-        let held = hooks.hold_writers();
+        let Some(held) = hooks.hold_writers() else {
+            return Err(Error::Busy { path: self.database.clone() });
+        };
         self.keeper.keep_out().map_err(|error| match error {
             error if error.is_busy() => Error::Busy { path: self.database.clone() },
             error => error.into(),

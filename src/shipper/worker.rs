@@ -1,19 +1,21 @@
-//! The thread that looks at one file.
+//! Looks at one file.
 //!
 //! What enters: the bell, and time. What leaves: looks at the file, each of which takes what was
 //! committed to the local log, copies the log into the database when it is long, and deletes local
 //! files that are no longer needed. The first commit after a pause is taken at once, those that
 //! follow together, once in a sync interval, or, if somebody waits for them, as soon as what is on
-//! its way has arrived; when the file is quiet the thread sleeps until somebody
+//! its way has arrived; when the file is quiet there is nothing but a task that sleeps until somebody
 //! rings.
 
 use super::glance::Glance;
+use super::lock::Lock;
 use super::progress::Shared;
 use super::tail::{Lost, Synced, Tail};
 use super::watch::Watch;
 use super::{Error, prune};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 /// The wait after a first failed look; doubled after each further one.
@@ -25,17 +27,54 @@ const VAIN_PART: u32 = 16;
 /// How often a checkpoint that a writer stood in the way of is tried again.
 const CHECKPOINT_RETRY: Duration = Duration::from_secs(1);
 
+/// A file is quiet when nothing was committed for so long.
+const DOZE_AFTER: Duration = Duration::from_secs(10);
+/// How many files are looked at at once, of all that this process ships.
+static ROOM: Semaphore = Semaphore::const_new(32);
+
 /// Serves one file until the shipper is stopped.
-pub(super) fn run(shared: Arc<Shared>) {
-    shared.bell.hang();
+pub(super) async fn run(shared: Arc<Shared>, lock: Lock) {
+    let _ended = Ended { shared: Arc::clone(&shared), _lock: lock };
     let mut worker = Worker::new(Arc::clone(&shared));
-    worker.look();
-    while worker.wait() {
-        worker.look();
+    loop {
+        match worker.next(Instant::now()) {
+            Next::Look => {
+                let Ok(_room) = ROOM.acquire().await else { return };
+                let look = move || {
+                    worker.look();
+                    worker
+                };
+                // It ends with the program, or with a mistake of ours that was told of already.
+                let Ok(back) = tokio::task::spawn_blocking(look).await else { return };
+                worker = back;
+            }
+            Next::Wait(until) => tokio::select! {
+                () = tokio::time::sleep_until(until) => {}
+                () = shared.bell.rung() => {}
+            },
+            Next::End => return,
+        }
     }
-    worker.finish();
-    drop(worker);
-    shared.worker_ended();
+}
+
+/// Tells everybody that nobody looks any more, however that came to be.
+struct Ended {
+    shared: Arc<Shared>,
+    _lock: Lock,
+}
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.shared.worker_ended();
+    }
+}
+
+/// What is next for a file.
+enum Next {
+    Look,
+    /// Nothing before this, unless somebody rings.
+    Wait(Instant),
+    End,
 }
 
 /// Looks at one file.
@@ -57,6 +96,8 @@ pub(super) struct Worker {
     pruned: Option<Instant>,
     checkpoint_not_before: Option<Instant>,
     warned: bool,
+    /// Was told to stop, and has looked since.
+    ending: bool,
 }
 
 impl Worker {
@@ -75,40 +116,43 @@ impl Worker {
             pruned: None,
             checkpoint_not_before: None,
             warned: false,
+            ending: false,
         }
     }
 
-    /// Sleeps until it is time to look; false if it is time to stop.
-    fn wait(&mut self) -> bool {
-        loop {
-            if self.shared.bell.is_stopped() {
-                return false;
-            }
-            let now = Instant::now();
-            let due = self.due(now);
-            if now >= due && (self.is_rung() || !self.is_unchanged()) {
-                return true;
-            }
-            if now >= due {
-                self.looked = now;
-                continue;
-            }
-            std::thread::park_timeout(due - now);
+    fn next(&mut self, now: Instant) -> Next {
+        if self.shared.bell.is_stopped() {
+            return self.next_at_end(now);
+        }
+        let due = self.due(now);
+        if now < due {
+            return Next::Wait(due);
+        }
+        if self.is_rung() || !self.is_unchanged() {
+            return Next::Look;
+        }
+        self.looked = now;
+        self.doze(now);
+        Next::Wait(self.due(now))
+    }
+
+    /// Gives back what a quiet file does not need.
+    fn doze(&mut self, now: Instant) {
+        let is_quiet = self.wrote.is_none_or(|wrote| now >= wrote + DOZE_AFTER);
+        if let Some(tail) = self.tail.as_mut().filter(|_| is_quiet) {
+            tail.doze();
         }
     }
 
     /// Looks a last time, and again as often as it takes to have everything stored.
-    fn finish(&mut self) {
-        loop {
-            self.look();
-            while !self.is_rung_urgently() {
-                let now = Instant::now();
-                let until = self.shared.bell.stop_by().filter(|&until| now < until);
-                let Some(until) = until.filter(|_| !self.shared.is_stored()) else { return };
-                let next = self.not_before.map_or(until, |not_before| until.min(not_before));
-                std::thread::park_timeout(next.saturating_duration_since(now));
-            }
+    fn next_at_end(&mut self, now: Instant) -> Next {
+        if !self.ending || self.is_rung_urgently() {
+            self.ending = true;
+            return Next::Look;
         }
+        let until = self.shared.bell.stop_by().filter(|&until| now < until);
+        let Some(until) = until.filter(|_| !self.shared.is_stored()) else { return Next::End };
+        Next::Wait(self.not_before.map_or(until, |not_before| until.min(not_before)))
     }
 
     /// Somebody waits, or what failed is due to be tried again.

@@ -9,7 +9,8 @@ use super::Error;
 use super::handle::save_memory;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
-use std::path::Path;
+use std::cell::OnceCell;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How long the keeper waits for a lock that a foreign process holds.
@@ -28,9 +29,11 @@ const APPLY_BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// log from being backfilled, which keeps it from being restarted in turn
 /// (<https://www.sqlite.org/walformat.html#wal_locks>).
 pub struct Keeper {
-    marks: [Connection; 2],
+    path: PathBuf,
+    /// One of them holds the mark while the other one takes the next; opened when they are used.
+    marks: [OnceCell<Connection>; 2],
     held: Option<usize>,
-    gate: Connection,
+    gate: OnceCell<Connection>,
     converted: bool,
 }
 
@@ -72,23 +75,31 @@ impl Keeper {
     /// # Errors
     /// `SQLITE_CANTOPEN`, `SQLITE_NOTADB`, `SQLITE_BUSY` if it is not in WAL mode and in use ...
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let mut gate = open(path)?;
-        gate.busy_handler(Some(insist))?;
+        let mut keeper = Self {
+            path: path.to_owned(),
+            marks: [OnceCell::new(), OnceCell::new()],
+            held: None,
+            gate: OnceCell::new(),
+            converted: false,
+        };
+        let gate = keeper.gate()?;
         let mode: String = gate.query_row("PRAGMA main.journal_mode", (), |row| row.get(0))?;
         let converted = !mode.eq_ignore_ascii_case("wal");
         if converted {
-            to_wal(&gate)?;
+            to_wal(gate)?;
         }
-        quiet(&gate)?;
-        save_memory(&gate)?;
-        let mark = || {
-            let connection = open(path)?;
-            connection.busy_timeout(BUSY_TIMEOUT)?;
-            quiet(&connection)?;
-            save_memory(&connection)?;
-            Ok::<_, Error>(connection)
-        };
-        Ok(Self { marks: [mark()?, mark()?], held: None, gate, converted })
+        keeper.converted = converted;
+        Ok(keeper)
+    }
+
+    /// Closes what is not needed as long as nothing is committed: all but the mark.
+    pub fn doze(&mut self) {
+        self.gate.take();
+        for (n, mark) in self.marks.iter_mut().enumerate() {
+            if self.held.is_some_and(|held| held != n) {
+                mark.take();
+            }
+        }
     }
 
     /// The file was in another journal mode when it was opened.
@@ -102,16 +113,12 @@ impl Keeper {
     /// # Errors
     /// `SQLITE_BUSY`, `SQLITE_CORRUPT` ...
     pub fn mark(&mut self) -> Result<(), Error> {
-        let next = self.held.map_or(0, |held| 1 - held);
-        if let Some(connection) = self.marks.get(next) {
-            end(connection)?;
-            begin(connection)?;
-        }
+        let next = self.other();
+        let connection = self.mark_of(next)?;
+        end(connection)?;
+        begin(connection)?;
         let before = self.held.replace(next);
-        match before.and_then(|held| self.marks.get(held)) {
-            Some(connection) => end(connection),
-            None => Ok(()),
-        }
+        before.and_then(|held| self.opened(held)).map_or(Ok(()), end)
     }
 
     /// Gives the read mark up.
@@ -120,7 +127,7 @@ impl Keeper {
     /// `SQLITE_IOERR`
     pub fn unmark(&mut self) -> Result<(), Error> {
         self.held = None;
-        self.marks.iter().try_for_each(end)
+        self.marks.iter().filter_map(OnceCell::get).try_for_each(end)
     }
 
     /// Keeps every writer out until [`Self::let_in`]; writers wait as long as their busy timeout
@@ -129,7 +136,7 @@ impl Keeper {
     /// # Errors
     /// `SQLITE_BUSY` if writers leave no room for half a second.
     pub fn keep_out(&self) -> Result<(), Error> {
-        Ok(self.gate.execute_batch("BEGIN IMMEDIATE")?)
+        Ok(self.gate()?.execute_batch("BEGIN IMMEDIATE")?)
     }
 
     /// Lets writers in again.
@@ -137,7 +144,7 @@ impl Keeper {
     /// # Errors
     /// `SQLITE_IOERR`
     pub fn let_in(&self) -> Result<(), Error> {
-        end(&self.gate)
+        self.gate.get().map_or(Ok(()), end)
     }
 
     /// Copies the log into the database file.
@@ -145,7 +152,7 @@ impl Keeper {
     /// # Errors
     /// `SQLITE_IOERR`, `SQLITE_FULL` ...; that others are in the way is no error.
     pub fn checkpoint(&self, mode: Checkpoint) -> Result<Checkpointed, Error> {
-        let connection = self.unmarked();
+        let connection = self.mark_of(self.other())?;
         let sql = match mode {
             Checkpoint::Noop => "PRAGMA main.wal_checkpoint(NOOP)",
             Checkpoint::Passive => "PRAGMA main.wal_checkpoint(PASSIVE)",
@@ -171,7 +178,7 @@ impl Keeper {
     /// # Errors
     /// `SQLITE_CORRUPT` ...
     pub fn size(&self) -> Result<(u32, u32), Error> {
-        size(self.marked())
+        size(self.marked()?)
     }
 
     /// Every page at the read mark, in order, the one with the lock bytes as zeros.
@@ -182,17 +189,53 @@ impl Keeper {
         &self,
         each: impl FnMut(u32, &[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
-        pages(self.marked(), each)
+        pages(self.marked()?, each)
     }
 
-    fn unmarked(&self) -> &Connection {
-        let idle = self.held.map_or(0, |held| 1 - held);
-        self.marks.get(idle).unwrap_or(&self.gate)
+    /// Which connection does not hold the mark.
+    fn other(&self) -> usize {
+        self.held.map_or(0, |held| 1 - held)
     }
 
-    fn marked(&self) -> &Connection {
-        self.held.and_then(|held| self.marks.get(held)).unwrap_or(&self.gate)
+    fn opened(&self, n: usize) -> Option<&Connection> {
+        self.marks.get(n).and_then(OnceCell::get)
     }
+
+    fn marked(&self) -> Result<&Connection, Error> {
+        self.held.and_then(|held| self.opened(held)).map_or_else(|| self.gate(), Ok)
+    }
+
+    fn mark_of(&self, n: usize) -> Result<&Connection, Error> {
+        let [first, second] = &self.marks;
+        let place = if n == 0 { first } else { second };
+        opened_once(place, || {
+            let connection = open(&self.path)?;
+            connection.busy_timeout(BUSY_TIMEOUT)?;
+            quiet(&connection)?;
+            Ok(connection)
+        })
+    }
+
+    fn gate(&self) -> Result<&Connection, Error> {
+        opened_once(&self.gate, || {
+            let mut connection = open(&self.path)?;
+            connection.busy_handler(Some(insist))?;
+            quiet(&connection)?;
+            Ok(connection)
+        })
+    }
+}
+
+fn opened_once(
+    place: &OnceCell<Connection>,
+    open: impl FnOnce() -> Result<Connection, Error>,
+) -> Result<&Connection, Error> {
+    if let Some(connection) = place.get() {
+        return Ok(connection);
+    }
+    let connection = open()?;
+    save_memory(&connection)?;
+    Ok(place.get_or_init(|| connection))
 }
 
 /// One read transaction on a file, from which its pages are read while others write.

@@ -166,9 +166,9 @@ impl State {
 }
 
 impl Hooks for Disk {
-    fn hold_writers(&self) -> Box<dyn Guard + '_> {
+    fn hold_writers(&self) -> Option<Box<dyn Guard + '_>> {
         self.meddle();
-        Box::new(())
+        Some(Box::new(()))
     }
 
     fn now_ms(&self) -> i64 {

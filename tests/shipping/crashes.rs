@@ -78,8 +78,8 @@ fn the_state_may_be_deleted() {
 struct Full(AtomicBool);
 
 impl Hooks for Full {
-    fn hold_writers(&self) -> Box<dyn Guard + '_> {
-        Box::new(())
+    fn hold_writers(&self) -> Option<Box<dyn Guard + '_>> {
+        Some(Box::new(()))
     }
 
     fn before(&self, _act: DiskAct<'_>) -> std::io::Result<()> {
