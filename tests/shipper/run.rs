@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 
 /// How many steps a schedule has before everything is mended.
-const STEPS: u64 = 60;
+const STEPS: u64 = 45;
 /// How many turns it may take until everything is stored then.
 const HEALING_TURNS: usize = 300;
 
@@ -48,6 +48,10 @@ struct Run<'a> {
     disk: Arc<Disk>,
     sites: Vec<Site>,
     shipper: Option<Stepped>,
+    /// How often it has copied the log into the file.
+    checkpoints: u64,
+    /// Somebody commits while time passes.
+    is_lively: bool,
     /// Who waits for which state.
     waiting: Vec<(Asked, usize)>,
     trace: Vec<String>,
@@ -80,7 +84,21 @@ impl<'a> Run<'a> {
         let sites = sites.collect();
         let options = options(&mut dice);
         let (waiting, trace) = (Vec::new(), vec![format!("{options:?}")]);
-        Self { dice, options, runtime, restorer, world, disk, sites, shipper: None, waiting, trace }
+        let (shipper, checkpoints) = (None, 0);
+        Self {
+            dice,
+            options,
+            runtime,
+            restorer,
+            world,
+            disk,
+            sites,
+            shipper,
+            checkpoints,
+            is_lively: true,
+            waiting,
+            trace,
+        }
     }
 
     fn all_steps(&mut self) -> Result<(), String> {
@@ -104,9 +122,9 @@ impl<'a> Run<'a> {
             self.start();
         }
         match self.dice.below(100) {
-            0..22 => self.commit(),
-            22..34 => self.commit_unseen(),
-            34..60 => self.look(),
+            0..20 => self.commit(),
+            20..34 => self.commit_unseen(),
+            34..59 => self.look(),
             60..72 => {
                 let ms = self.dice.pick(&[50, 400, 3000]);
                 self.advance(Duration::from_millis(ms), 2);
@@ -141,19 +159,19 @@ impl<'a> Run<'a> {
                 self.world().replace();
                 self.say("replace".into());
             }
-            91..94 => self.crash(),
-            94..96 => {
+            91..95 => self.crash(),
+            95..97 => {
                 let changes = self.dice.below(14);
                 self.disk.crash_after(changes);
                 self.say(format!("crash after {changes}"));
             }
-            96 => {
+            97 => {
                 let writes = self.dice.below(5) + 1;
                 self.disk.fill_for(writes);
                 self.say(format!("disk full for {writes}"));
             }
-            97 => self.toggle_store(),
-            98 => self.delete_state(),
+            98 => self.toggle_store(),
+            59 => self.delete_state(),
             _ => self.deliver(),
         }
     }
@@ -168,6 +186,7 @@ impl<'a> Run<'a> {
             && self.dice.one_in(2)
         {
             self.waiting.push((shipper.ask(), newest));
+            self.world().sync();
         }
     }
 
@@ -188,7 +207,7 @@ impl<'a> Run<'a> {
         let runtime = self.runtime.handle();
         let started = Stepped::open(&path, destinations.collect(), options, hooks, runtime);
         self.say(format!("start: {:?}", started.as_ref().map(drop).map_err(ToString::to_string)));
-        self.shipper = started.ok();
+        (self.shipper, self.checkpoints) = (started.ok(), 0);
         self.end_if_crashed();
     }
 
@@ -198,14 +217,22 @@ impl<'a> Run<'a> {
         shipper.look();
         let status = shipper.status();
         let error = status.error.map(|failure| failure.error);
+        if status.checkpoints != self.checkpoints || error.is_some() {
+            self.checkpoints = status.checkpoints;
+            self.world().sync();
+        }
         self.say(format!("look: {} {:?}", status.txid.0, error));
         self.end_if_crashed();
     }
 
-    /// Time passes in so many turns, and the shipper looks when it is asked to.
+    /// Time passes in so many turns; others go on, and the shipper looks when it is asked to.
     fn advance(&mut self, time: Duration, turns: u32) {
         for _ in 0..turns {
             self.pass(time / turns);
+            if self.is_lively && self.dice.one_in(4) {
+                self.commit_unseen();
+                self.look();
+            }
             if self.shipper.as_ref().is_some_and(Stepped::is_urgent) && !self.dice.one_in(4) {
                 self.look();
             }
@@ -230,17 +257,44 @@ impl<'a> Run<'a> {
     }
 
     fn crash(&mut self) {
+        if self.dice.one_in(2) {
+            // With something under way.
+            self.commit();
+            self.look();
+            let ms = self.dice.pick(&[10, 60, 200]);
+            self.pass(Duration::from_millis(ms));
+        }
         self.shipper = None;
         self.waiting.clear();
         self.say("crash".into());
-        match self.dice.below(4) {
-            0 => {
+        match self.dice.below(5) {
+            0 | 1 => {
                 self.disk.lose_power();
+                self.world().lose_power();
                 self.say("power lost".into());
             }
-            1 => self.delete_state(),
+            2 | 3 => {
+                self.delete_state();
+                self.start_at_once();
+            }
             _ => {}
         }
+    }
+
+    /// What the process before has sent may still arrive.
+    fn start_at_once(&mut self) {
+        self.start();
+        for site in &self.sites {
+            let (store, ms) = (Arc::clone(&site.store), self.dice.below(1000));
+            self.runtime.spawn(async move {
+                tokio::time::sleep(Duration::from_millis(ms)).await;
+                store.deliver().await;
+            });
+        }
+        self.pass(Duration::from_millis(400));
+        self.commit();
+        self.look();
+        self.advance(Duration::from_secs(2), 3);
     }
 
     /// Anybody may do that at any moment.
@@ -307,6 +361,7 @@ impl<'a> Run<'a> {
     /// Once nothing goes wrong any more all is stored.
     fn heal(&mut self) -> Result<(), String> {
         self.say("heal".into());
+        self.is_lively = false;
         self.disk.heal();
         self.sites.iter().for_each(|site| site.store.heal());
         self.world().close();
@@ -374,7 +429,7 @@ fn options(dice: &mut Dice) -> Options {
         batch_bytes_max: dice.pick(&[1, 20_000, 64 << 20]),
         // By the clock of the disk, which does not stand still.
         local_retention: dice.pick(&[Duration::ZERO, FOR_EVER]),
-        log_bytes_max: dice.pick(&[50_000, 4 << 30, 4 << 30]),
+        log_bytes_max: dice.pick(&[10_000, 4 << 30, 4 << 30]),
         prune_interval: seconds(dice.pick(&[0, 10])),
         ladder: Ladder {
             levels: levels.iter().copied().map(seconds).collect(),

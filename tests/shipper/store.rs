@@ -30,8 +30,9 @@ struct State {
     counts: HashMap<(&'static str, String), u64>,
     /// What became of each object, and when.
     journal: Vec<(Instant, String, Option<Object>)>,
-    /// What is still under way to the store while nobody waits for it.
-    late: Vec<Late>,
+    /// What is under way to the store, whoever still waits for it, and a number for each.
+    late: Vec<(u64, Late)>,
+    sent: u64,
     changes: u64,
 }
 
@@ -66,6 +67,7 @@ impl BadStore {
             counts: HashMap::new(),
             journal: Vec::new(),
             late: Vec::new(),
+            sent: 0,
             changes: 0,
         };
         let inner = Arc::new(MemoryStore::new());
@@ -99,7 +101,7 @@ impl BadStore {
     /// What was under way arrives.
     pub async fn deliver(&self) {
         let late = std::mem::take(&mut self.state().late);
-        for late in late {
+        for (_, late) in late {
             // Its condition may be true no longer.
             drop(match late {
                 Late::Put(key, bytes, put) => self.put_now(&key, bytes, put).await.map(drop),
@@ -110,6 +112,19 @@ impl BadStore {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
+    }
+
+    /// A request is under way: should its process end, it may arrive all the same.
+    fn send(&self, late: Late) -> u64 {
+        let mut state = self.state();
+        state.sent += 1;
+        let number = state.sent;
+        state.late.push((number, late));
+        number
+    }
+
+    fn arrived(&self, number: u64) {
+        self.state().late.retain(|(sent, _)| *sent != number);
     }
 
     /// What becomes of a request, and how long that takes.
@@ -169,7 +184,7 @@ impl BadStore {
 
 impl Store for BadStore {
     fn put<'a>(&'a self, key: &'a str, body: Body, put: Put) -> BoxFuture<'a, Etag> {
-        use Fate::{Done, Failed, Late, Repeated, Torn, Unanswered};
+        use Fate::{Failed, Late, Repeated, Torn, Unanswered};
         Box::pin(async move {
             let (fate, delay) = self.draw("put", key, &[Failed, Unanswered, Late, Repeated, Torn]);
             let bytes = match body {
@@ -181,19 +196,16 @@ impl Store for BadStore {
                 }
                 Body::Stream(mut stream) => stream.read(usize::MAX).await?,
             };
+            let late = || self::Late::Put(key.to_owned(), bytes.clone(), put.clone());
+            let number = self.send(late());
             tokio::time::sleep(delay).await;
             match fate {
-                Failed | Torn | Fate::Stale => return Err(unavailable(key)),
-                Late => {
-                    let late = self::Late::Put(key.to_owned(), bytes, put);
-                    self.state().late.push(late);
-                    return Err(unavailable(key));
-                }
-                Repeated => {
-                    let again = self::Late::Put(key.to_owned(), bytes.clone(), put.clone());
-                    self.state().late.push(again);
-                }
-                Done | Unanswered => {}
+                Late => return Err(unavailable(key)),
+                Repeated => {}
+                _ => self.arrived(number),
+            }
+            if matches!(fate, Failed | Torn | Fate::Stale) {
+                return Err(unavailable(key));
             }
             let etag = self.put_now(key, bytes, put).await;
             tokio::time::sleep(delay).await;
@@ -248,7 +260,7 @@ impl Store for BadStore {
                 }
                 Fate::Late => {
                     // It says it is gone, and it is there.
-                    self.state().late.push(Late::Delete(key.to_owned()));
+                    self.send(Late::Delete(key.to_owned()));
                     Ok(())
                 }
                 _ => Err(unavailable(key)),

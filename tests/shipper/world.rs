@@ -15,9 +15,12 @@ pub struct World {
     /// The application that tells the shipper of its commits, one that does not, and one that reads.
     ours: Option<Connection>,
     other: Option<Connection>,
+    other_checkpoints: bool,
     reader: Option<Connection>,
     /// What was in the file after each commit. Each says in the file which one it is.
     history: Vec<u64>,
+    /// The file and its log when they were last on the disk.
+    synced: Option<[Vec<u8>; 2]>,
     page_size: u32,
     auto_vacuum: bool,
 }
@@ -32,8 +35,10 @@ impl World {
             dice,
             ours: None,
             other: None,
+            other_checkpoints: false,
             reader: None,
             history: Vec::new(),
+            synced: None,
         }
     }
 
@@ -78,18 +83,45 @@ impl World {
 
     /// A transaction of somebody who tells nobody.
     pub fn commit_unseen(&mut self) -> Option<usize> {
-        self.with_other(|world, connection| world.commit_on(connection))?
+        let done = self.with_other(|world, connection| world.commit_on(connection))?;
+        if self.other_checkpoints {
+            self.sync();
+        }
+        done
     }
 
     /// Somebody copies the log into the file, as far as that goes without waiting.
     pub fn checkpoint(&mut self, mode: &str) -> bool {
         let sql = format!("PRAGMA wal_checkpoint({mode})");
         let run = |connection: &Connection| connection.query_row(&sql, (), |row| row.get(0));
-        self.with_other(|_, connection| run(connection)) == Some(Ok(0))
+        let done = self.with_other(|_, connection| run(connection)) == Some(Ok(0));
+        self.sync();
+        done
+    }
+
+    /// All that was committed is on the disk now, as before an answer, or a checkpoint.
+    pub fn sync(&mut self) {
+        let read = |path: PathBuf| fs::read(path).unwrap_or_default();
+        let log = self.directory.join("app.db-wal");
+        self.synced = Some([read(self.database()), read(log)]);
+    }
+
+    /// The machine ends, and all that was committed since is lost.
+    pub fn lose_power(&mut self) {
+        let Some([file, log]) = self.synced.clone() else { return };
+        (self.reader, self.ours, self.other) = (None, None, None);
+        drop(fs::remove_file(self.directory.join("app.db-shm")));
+        fs::write(self.database(), file).unwrap();
+        fs::write(self.directory.join("app.db-wal"), log).unwrap();
     }
 
     pub fn vacuum(&mut self) -> bool {
-        self.with_other(|_, connection| connection.execute_batch("VACUUM").is_ok()) == Some(true)
+        let sql = "VACUUM";
+        let done = self.with_other(|_, connection| connection.execute_batch(sql).is_ok());
+        if self.other_checkpoints {
+            self.sync();
+        }
+        done == Some(true)
     }
 
     /// Somebody begins to read, or ends.
@@ -108,6 +140,7 @@ impl World {
     /// Everybody goes; the last one copies the log into the file unless the shipper is there.
     pub fn close(&mut self) {
         (self.reader, self.ours, self.other) = (None, None, None);
+        self.sync();
     }
 
     /// Another file gets the name: what was in the file at some time, or something new, and then
@@ -132,6 +165,7 @@ impl World {
             drop(fs::remove_file(self.directory.join(format!("app.db{suffix}"))));
         }
         fs::rename(&next, &path).unwrap();
+        self.sync();
     }
 
     /// Keeps what is in the file for [`Self::replace`].
@@ -161,7 +195,8 @@ impl World {
     fn with_other<T>(&mut self, work: impl FnOnce(&mut Self, &Connection) -> T) -> Option<T> {
         let path = self.database();
         if self.other.is_none() {
-            let checkpoint = self.dice.pick(&[0, 0, 7, 1000]);
+            let checkpoint = self.dice.pick(&[0, 0, 0, 7]);
+            self.other_checkpoints = checkpoint > 0;
             self.other = self.open(&path, checkpoint);
         }
         let connection = self.other.take()?;
