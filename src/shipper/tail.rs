@@ -148,9 +148,7 @@ impl Tail {
 
     /// Writes what was committed since the last time, at most one batch.
     pub(super) fn sync(&mut self) -> Result<Synced, Error> {
-        if identity(&self.database)? != self.identity {
-            return Err(Error::Replaced { path: self.database.clone() });
-        }
+        self.require_same_file()?;
         let Some(place) = self.place else { return Ok(Synced::Lost(Lost::NothingLocal)) };
         let Some(mut reader) = self.reader()? else {
             let lost = Synced::Lost(Lost::WalGone);
@@ -167,9 +165,18 @@ impl Tail {
         let Some(batch) = reader.committed(until, self.batch_bytes_max)? else {
             return Ok(Synced::Nothing);
         };
+        // What was opened by its name meanwhile is this file's only if the name still is.
+        self.require_same_file()?;
         let name = self.write(place, &reader, &batch)?;
         self.buffer = reader.into_buffer();
         Ok(Synced::Wrote(name, batch.end.offset < until))
+    }
+
+    fn require_same_file(&self) -> Result<(), Error> {
+        if identity(&self.database)? == self.identity {
+            return Ok(());
+        }
+        Err(Error::Replaced { path: self.database.clone() })
     }
 
     /// Writes the whole database as the next batch.
