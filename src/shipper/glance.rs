@@ -46,6 +46,7 @@ impl Glance {
     /// Something was copied from the log into the file a moment ago.
     pub(super) fn was_just_copied(&self) -> bool {
         let (Some(written), Some((_, logged))) = (self.written, self.wal) else { return false };
-        written > logged && written.elapsed().is_ok_and(|age| age < SYNC_TIME)
+        // Files get the time of the last tick of a clock: two writes may have the same.
+        written >= logged && written.elapsed().is_ok_and(|age| age < SYNC_TIME)
     }
 }
