@@ -5,8 +5,9 @@
 //! and by one that does not, also in the midst of a look; it ends the process before any write, sync,
 //! rename or removal in the local log, loses what was not synced of the log and of the file itself,
 //! or deletes the log; and its stores fail, delay, repeat, forget to answer, break off in the midst of
-//! a body, get what a process sent that has ended since, and list what was. After each step each store restores to a state that was committed, and to none before what
-//! was said to be stored; once everything is mended, to the last.
+//! a body, get what a process sent that has ended since, and list what was. After each step each store
+//! restores to a state that was committed, and to none before what was said to be stored; once
+//! everything is mended, to the last.
 //!
 //! What it leaves out: when the thread decides to look, what SQLite itself writes (its commits and
 //! checkpoints are whole), a writer that stays in its transaction, and a second shipper.
