@@ -14,7 +14,7 @@ mod tokens;
 use super::error::{Error, ErrorKind};
 use super::lexer::{self, Token};
 use dialect::Postgres;
-pub use put_in::{all_fields, is_nothing};
+pub use put_in::{all_fields_of, is_nothing};
 use sqlparser::ast::Statement;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Span, Token as Parsed};

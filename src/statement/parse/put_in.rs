@@ -2,7 +2,7 @@
 //! list, and `.*` behind parentheses.
 
 use crate::statement::lexer::{Kind, Token};
-use sqlparser::ast::{Expr, Ident};
+use sqlparser::ast::{AccessExpr, Expr, Ident};
 use sqlparser::tokenizer::Token as Parsed;
 
 /// Nobody writes a name in these quotes: one that has them stands for something else.
@@ -14,10 +14,12 @@ const ALL_FIELDS: &str = "*";
 /// An empty select list is read as one column of this name.
 const NOTHING: &str = "";
 
-/// The expression whose fields are all asked for.
+/// Of `(value).*`, the value.
 #[must_use]
-pub fn all_fields(field: &Expr) -> bool {
-    is_mark(field, ALL_FIELDS)
+pub fn all_fields_of(item: &Expr) -> Option<&Expr> {
+    let Expr::CompoundFieldAccess { root, access_chain } = item else { return None };
+    let [AccessExpr::Dot(field)] = &access_chain[..] else { return None };
+    is_mark(field, ALL_FIELDS).then_some(root)
 }
 
 /// The one item of an empty select list.

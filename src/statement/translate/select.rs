@@ -13,9 +13,8 @@ use super::{Translator, quote};
 use crate::statement::{Error, ErrorKind, parse};
 use crate::types::{ColumnType, Type};
 use sqlparser::ast::{
-    AccessExpr, Distinct, Expr, GroupByExpr, NamedWindowExpr, ObjectName, Query, Select,
-    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Spanned,
-    Value, Values,
+    Distinct, Expr, GroupByExpr, NamedWindowExpr, ObjectName, Query, Select, SelectItem,
+    SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Spanned, Value, Values,
 };
 
 impl Translator<'_> {
@@ -160,14 +159,15 @@ impl Translator<'_> {
                     out.extend(self.qualified_star(kind, scope)?.into_iter().map(Output::from));
                 }
                 SelectItem::UnnamedExpr(expr) if parse::is_nothing(expr) => {}
-                SelectItem::UnnamedExpr(Expr::CompoundFieldAccess { root, access_chain }) if matches!(&access_chain[..], [AccessExpr::Dot(f)] if parse::all_fields(f)) =>
-                {
-                    out.extend(self.all_fields(root, scope)?.into_iter().map(Output::from));
-                }
-                SelectItem::UnnamedExpr(expr) => {
-                    let value = self.expr(expr, scope)?;
-                    out.push(Output { name: column_name(expr, scope), value });
-                }
+                SelectItem::UnnamedExpr(expr) => match parse::all_fields_of(expr) {
+                    Some(value) => {
+                        out.extend(self.all_fields(value, scope)?.into_iter().map(Output::from));
+                    }
+                    None => {
+                        let value = self.expr(expr, scope)?;
+                        out.push(Output { name: column_name(expr, scope), value });
+                    }
+                },
                 SelectItem::ExprWithAlias { expr, alias } => {
                     let value = self.expr(expr, scope)?;
                     out.push(Output { name: alias.value.clone(), value });
