@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How often to look meanwhile.
 const RETRY: Duration = Duration::from_millis(20);
 
-/// Held as long as the thread runs that writes local files.
+/// Held as long as somebody looks at the file and writes local files.
 #[derive(Debug)]
 pub(super) struct Lock {
     _file: File,

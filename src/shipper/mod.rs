@@ -4,7 +4,7 @@
 //! of foreign processes, which are noticed. What leaves: LTX files in every destination, in order
 //! and without a gap, and "it is stored" ([`Shipper::wait_stored`]).
 //!
-//! * A thread for each file (`worker`) runs the state machine that reads the log (`tail`) and
+//! * A task for each file (`worker`) runs the state machine that reads the log (`tail`) and
 //!   writes a local LTX file for each batch of commits (`log`).
 //! * A task for each destination (`upload`) carries local files to its store, by a cursor of its
 //!   own, after each was read back and checked (`proof`).
@@ -152,9 +152,7 @@ impl Default for Options {
 
 /// Ships one file.
 pub struct Shipper {
-    shared: Arc<Shared>,
-    sites: Vec<Arc<Site>>,
-    uploads: Vec<AbortHandle>,
+    parts: Parts,
     runtime: Handle,
 }
 
@@ -172,15 +170,14 @@ impl Shipper {
         hooks: Arc<dyn Hooks>,
         runtime: &Handle,
     ) -> Result<Arc<Self>, Error> {
-        let Parts { lock, shared, sites, uploads } =
-            Parts::open(path, destinations, options, hooks, runtime)?;
-        runtime.spawn(worker::run(Arc::clone(&shared), lock));
-        Ok(Arc::new(Self { shared, sites, uploads, runtime: runtime.clone() }))
+        let (parts, lock) = Parts::open(path, destinations, options, hooks, runtime)?;
+        runtime.spawn(worker::run(Arc::clone(&parts.shared), lock));
+        Ok(Arc::new(Self { parts, runtime: runtime.clone() }))
     }
 
     /// A transaction was committed. Costs next to nothing; anybody may call it at any time.
     pub fn committed(&self) {
-        self.shared.bell.ring();
+        self.parts.shared.bell.ring();
     }
 
     /// Waits until what was committed before the call is in the destinations of these names, or
@@ -191,7 +188,7 @@ impl Shipper {
     /// # Errors
     /// [`Error::Late`] at the deadline, [`Error::Stopped`] when the shipper is stopped.
     pub fn wait_stored(&self, names: &[String], deadline: Option<Instant>) -> Result<Txid, Error> {
-        self.shared.wait_stored(names, deadline)
+        self.parts.shared.wait_stored(names, deadline)
     }
 
     /// Waits until what was committed before the call is in the local log, and returns its
@@ -200,7 +197,7 @@ impl Shipper {
     /// # Errors
     /// As [`Self::wait_stored`].
     pub fn wait_logged(&self, deadline: Option<Instant>) -> Result<Txid, Error> {
-        self.shared.wait_logged(deadline)
+        self.parts.shared.wait_logged(deadline)
     }
 
     /// Names the moment after what was committed before the call, once that is in every destination,
@@ -216,11 +213,11 @@ impl Shipper {
         points::check_name(name)?;
         let txid = until_cancelled(cancelled, |until| self.wait_logged(Some(until)))?;
         // Before it is stored, and so before it can be merged with what comes later.
-        self.sites.iter().for_each(|site| site.cut(txid));
-        until_cancelled(cancelled, |until| self.shared.wait_has(&[], txid, Some(until)))?;
-        let time_ms = self.shared.hooks.now_ms();
+        self.parts.sites.iter().for_each(|site| site.cut(txid));
+        until_cancelled(cancelled, |until| self.parts.shared.wait_has(&[], txid, Some(until)))?;
+        let time_ms = self.parts.shared.hooks.now_ms();
         let point = points::Point { name: name.to_owned(), txid, time_ms };
-        let replicas: Vec<_> = self.sites.iter().map(|site| site.replica.clone()).collect();
+        let replicas: Vec<_> = self.parts.sites.iter().map(|site| site.replica.clone()).collect();
         self.runtime.block_on(point.store_in_all(&replicas))?;
         Ok(txid)
     }
@@ -232,7 +229,7 @@ impl Shipper {
     /// If a store fails, another writer has it, or the deadline passes.
     pub fn snapshot(&self, deadline: Instant) -> Result<Txid, Error> {
         let (sender, receiver) = std::sync::mpsc::channel();
-        for site in &self.sites {
+        for site in &self.parts.sites {
             let (site, sender) = (Arc::clone(site), sender.clone());
             self.runtime.spawn(async move {
                 // Nobody waits any more if that took long.
@@ -240,7 +237,7 @@ impl Shipper {
             });
         }
         drop(sender);
-        for _ in &self.sites {
+        for _ in &self.parts.sites {
             let left = deadline.saturating_duration_since(Instant::now());
             receiver.recv_timeout(left).unwrap_or(Err(Error::Late))?;
         }
@@ -251,45 +248,39 @@ impl Shipper {
     /// How it goes.
     #[must_use]
     pub fn status(&self) -> Status {
-        self.shared.status()
+        self.parts.shared.status()
     }
 
     /// Takes what was committed and stores it in every destination, then stops; gives up at the
     /// deadline. True if all was stored. Blocks the thread.
     pub fn stop(&self, deadline: Duration) -> bool {
-        self.shared.stop(Some(tokio::time::Instant::now() + deadline));
-        self.shared.wait_ended();
-        let stored = self.shared.is_stored();
-        self.end_tasks();
-        for site in &self.sites {
+        self.parts.shared.stop(Some(tokio::time::Instant::now() + deadline));
+        let ended = self.parts.shared.wait_ended();
+        let stored = ended && self.parts.shared.is_stored();
+        self.parts.end_tasks();
+        for site in &self.parts.sites {
             site.release_lease(RELEASE_PATIENCE);
         }
         stored
-    }
-
-    fn end_tasks(&self) {
-        self.uploads.iter().for_each(AbortHandle::abort);
-        self.sites.iter().for_each(|site| site.stop());
     }
 }
 
 /// What ships one file, but for who looks at it.
 struct Parts {
-    lock: Lock,
     shared: Arc<Shared>,
     sites: Vec<Arc<Site>>,
     uploads: Vec<AbortHandle>,
 }
 
 impl Parts {
-    /// Uploads begin to run.
+    /// Uploads begin to run. The lock is for who looks.
     fn open(
         path: &Path,
         destinations: Vec<Destination>,
         options: Options,
         hooks: Arc<dyn Hooks>,
         runtime: &Handle,
-    ) -> Result<Self, Error> {
+    ) -> Result<(Self, Lock), Error> {
         let lock = Lock::take(path)?;
         let names = destinations.iter().map(|destination| destination.name.clone());
         let shared = Arc::new(Shared::open(path, names.collect(), options, hooks)?);
@@ -299,7 +290,19 @@ impl Parts {
         let sites: Vec<_> = sites.collect();
         let upload = |site: &Arc<Site>| runtime.spawn(upload::run(Arc::clone(site))).abort_handle();
         let uploads = sites.iter().map(upload).collect();
-        Ok(Self { lock, shared, sites, uploads })
+        Ok((Self { shared, sites, uploads }, lock))
+    }
+
+    fn end_tasks(&self) {
+        self.uploads.iter().for_each(AbortHandle::abort);
+        self.sites.iter().for_each(|site| site.stop());
+    }
+}
+
+impl Drop for Parts {
+    fn drop(&mut self) {
+        self.shared.stop(None);
+        self.end_tasks();
     }
 }
 
@@ -315,12 +318,5 @@ fn until_cancelled(
             Err(Error::Late) => {}
             done => return Ok(done?),
         }
-    }
-}
-
-impl Drop for Shipper {
-    fn drop(&mut self) {
-        self.shared.stop(None);
-        self.end_tasks();
     }
 }

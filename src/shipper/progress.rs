@@ -44,7 +44,8 @@ struct State {
     pins: Vec<oneshot::Sender<Pinned>>,
     looks_asked: u64,
     looks_done: u64,
-    stopped: bool,
+    /// The worker has ended; whether in order.
+    ended: Option<bool>,
     status: Status,
 }
 
@@ -264,17 +265,20 @@ impl Shared {
         std::mem::take(&mut self.lock().pins)
     }
 
-    /// The worker has ended.
-    pub(super) fn worker_ended(&self) {
-        self.lock().stopped = true;
+    /// The worker has ended, after a last look if that was in order.
+    pub(super) fn worker_ended(&self, in_order: bool) {
+        self.lock().ended = Some(in_order);
         self.changed.notify_all();
         self.tell();
     }
 
-    /// Waits until the worker has ended. Blocks the thread.
-    pub(super) fn wait_ended(&self) {
+    /// Waits until the worker has ended; whether that was in order. Blocks the thread.
+    pub(super) fn wait_ended(&self) -> bool {
         let mut state = self.lock();
-        while !state.stopped {
+        loop {
+            if let Some(in_order) = state.ended {
+                return in_order;
+            }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
@@ -549,7 +553,7 @@ impl Shared {
             if let Some(value) = done(&state) {
                 return Ok(value);
             }
-            if state.stopped {
+            if state.ended.is_some() {
                 return Err(Error::Stopped);
             }
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));

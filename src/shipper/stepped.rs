@@ -1,9 +1,10 @@
-//! A shipper without a thread: whoever has it says when it looks at the file.
+//! A shipper that does not look by itself: whoever has it says when it looks at the file.
 //!
-//! For simulations. All of it is what [`Shipper`](super::Shipper) is made of, but for the thread that
+//! For simulations. All of it is what [`Shipper`](super::Shipper) is made of, but for the task that
 //! waits until it is time to look. On a runtime of one thread with a paused clock nothing happens by
 //! chance.
 
+use super::lock::Lock;
 use super::worker::Worker;
 use super::{Destination, Error, Hooks, Options, Parts, Status};
 use crate::ltx::Txid;
@@ -11,12 +12,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::runtime::Handle;
-use tokio::task::AbortHandle;
 
 /// Ships one file, step by step. What it drops, it drops like a process that is killed.
 pub struct Stepped {
     worker: Worker,
     parts: Parts,
+    _lock: Lock,
 }
 
 /// What was committed before somebody asked.
@@ -35,11 +36,11 @@ impl Stepped {
         hooks: Arc<dyn Hooks>,
         runtime: &Handle,
     ) -> Result<Self, Error> {
-        let parts = Parts::open(path, destinations, options, hooks, runtime)?;
-        Ok(Self { worker: Worker::new(Arc::clone(&parts.shared)), parts })
+        let (parts, lock) = Parts::open(path, destinations, options, hooks, runtime)?;
+        Ok(Self { worker: Worker::new(Arc::clone(&parts.shared)), parts, _lock: lock })
     }
 
-    /// What the thread does when it is time to look.
+    /// What a [`Shipper`](super::Shipper) does when it is time to look.
     pub fn look(&mut self) {
         self.worker.look();
     }
@@ -69,13 +70,5 @@ impl Stepped {
     #[must_use]
     pub fn status(&self) -> Status {
         self.parts.shared.status()
-    }
-}
-
-impl Drop for Stepped {
-    fn drop(&mut self) {
-        self.parts.shared.stop(None);
-        self.parts.uploads.iter().for_each(AbortHandle::abort);
-        self.parts.sites.iter().for_each(|site| site.stop());
     }
 }

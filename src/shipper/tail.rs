@@ -196,11 +196,8 @@ impl Tail {
         let salts = place.position.map_or(Salts::default(), |position| position.salts);
         let header = self.header(page_size, commit, WAL_HEADER_LEN..end, salts);
         let mut draft = self.log.draft(header)?;
-        pin.pages(
-            |pgno, page| {
-                if pgno == lock_page(page_size) { Ok(()) } else { draft.page(pgno, page) }
-            },
-        )?;
+        let locks = lock_page(page_size);
+        pin.pages(|pgno, page| if pgno == locks { Ok(()) } else { draft.page(pgno, page) })?;
         let name = draft.finish()?;
         place.commit = commit;
         self.txid = name.max;

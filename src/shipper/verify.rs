@@ -139,8 +139,8 @@ impl Shipper {
     ) -> Result<Report, VerifyError> {
         let proven = self.try_prove(index, replica, runtime);
         match &proven {
-            Ok(report) => self.shared.proven(index, report.txid),
-            Err(error) => self.shared.proof_failed(index, error),
+            Ok(report) => self.parts.shared.proven(index, report.txid),
+            Err(error) => self.parts.shared.proof_failed(index, error),
         }
         proven
     }
@@ -154,9 +154,9 @@ impl Shipper {
         let (txid, keeper) = self.pin()?;
         let sums = Sums::of_live(&keeper)?;
         drop(keeper);
-        let name = self.shared.destination_name(index);
+        let name = self.parts.shared.destination_name(index);
         self.wait_stored(&[name], Some(Instant::now() + STORE_PATIENCE))?;
-        let scratch = super::state_directory(&self.shared.database).join("verify");
+        let scratch = super::state_directory(&self.parts.shared.database).join("verify");
         remove(&scratch)?;
         let restoring = examine(replica, Target::Txid(txid), &scratch, Arc::new(|_| ()));
         let restored = runtime.block_on(restoring);
@@ -173,7 +173,7 @@ impl Shipper {
     /// The file as it is after a transaction that is in the local log: writers are kept out until all
     /// that they committed before is there.
     fn pin(&self) -> Result<(Txid, Keeper), Error> {
-        let mut keeper = Keeper::open(&self.shared.database)?;
+        let mut keeper = Keeper::open(&self.parts.shared.database)?;
         keeper.keep_out()?;
         keeper.mark()?;
         let logged = self.wait_logged(Some(Instant::now() + LOG_PATIENCE));

@@ -34,7 +34,7 @@ static ROOM: Semaphore = Semaphore::const_new(32);
 
 /// Serves one file until the shipper is stopped.
 pub(super) async fn run(shared: Arc<Shared>, lock: Lock) {
-    let _ended = Ended { shared: Arc::clone(&shared), _lock: lock };
+    let mut ended = Ended { shared: Arc::clone(&shared), in_order: false, _lock: lock };
     let mut worker = Worker::new(Arc::clone(&shared));
     loop {
         match worker.next(Instant::now()) {
@@ -52,7 +52,10 @@ pub(super) async fn run(shared: Arc<Shared>, lock: Lock) {
                 () = tokio::time::sleep_until(until) => {}
                 () = shared.bell.rung() => {}
             },
-            Next::End => return,
+            Next::End => {
+                ended.in_order = true;
+                return;
+            }
         }
     }
 }
@@ -60,12 +63,13 @@ pub(super) async fn run(shared: Arc<Shared>, lock: Lock) {
 /// Tells everybody that nobody looks any more, however that came to be.
 struct Ended {
     shared: Arc<Shared>,
+    in_order: bool,
     _lock: Lock,
 }
 
 impl Drop for Ended {
     fn drop(&mut self) {
-        self.shared.worker_ended();
+        self.shared.worker_ended(self.in_order);
     }
 }
 

@@ -9,7 +9,7 @@
 //! restores to a state that was committed, and to none before what was said to be stored; once
 //! everything is mended, to the last.
 //!
-//! What it leaves out: when the thread decides to look, what SQLite itself writes (its commits and
+//! What it leaves out: when it is time to look, what SQLite itself writes (its commits and
 //! checkpoints are whole), a writer that stays in its transaction, and a second shipper.
 //!
 //! `EGRET_SIMULATION_SEEDS=10000` plays so many schedules, `EGRET_SIMULATION_SEED=7` that one.
