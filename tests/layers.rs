@@ -71,6 +71,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("lz4_flex", &["ltx"]),
     ("indicatif", &["cli"]),
     ("httparse", &["observe"]),
+    ("libc", &["shipper/memory"]),
 ];
 
 const LINES_MAX: usize = 600;

@@ -1,14 +1,16 @@
 //! Group commit: commits of one file that wait together are made durable by one sync of its log.
 //!
 //! In WAL mode SQLite appends a commit to the log and, asked to be durable, syncs the log before the
-//! next writer may begin. Here the turn to write ends with the append: whoever waits first syncs the
-//! log for all commits that are in it by then, and those that come meanwhile are synced together
-//! afterwards. PostgreSQL does the same with its own log. As there with `synchronous_commit = off`,
-//! others may read a commit in the moment before it is durable; the client that made it is answered
-//! afterwards, and whoever writes what it read waits for a sync of both.
+//! next writer may begin. Here the turn to write ends with the append: whoever comes first to have a
+//! commit made durable syncs the log for all commits that are in it by then. Others do not wait
+//! meanwhile: they are woken, and the first of them syncs for all that were appended since. PostgreSQL
+//! does the same with its own log. As there with `synchronous_commit = off`, others may read a commit
+//! in the moment before it is durable; the client that made it is answered afterwards, and whoever
+//! writes what it read has to have both synced.
 
 use crate::sqlite::Error;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 /// A sync that takes longer is one that others should not have to wait for: about ten times what it
@@ -19,7 +21,6 @@ const LONG: Duration = Duration::from_micros(250);
 #[derive(Debug, Default)]
 pub struct LogSync {
     state: Mutex<State>,
-    changed: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -30,6 +31,8 @@ struct State {
     synced: u64,
     /// Somebody is syncing.
     syncing: bool,
+    /// Who is to be woken afterwards.
+    waiting: Vec<Waker>,
     /// How long the last sync took.
     took: Duration,
     /// A sync failed: what the system has not written it may have forgotten, so no later sync
@@ -52,23 +55,34 @@ impl LogSync {
         self.lock().took > LONG
     }
 
-    /// Makes a commit durable that was just appended to the log; `sync` is called unless somebody
-    /// else syncs for it.
+    /// A commit was just appended to the log: its number.
+    pub fn appended(&self) -> u64 {
+        let mut state = self.lock();
+        state.appended += 1;
+        state.appended
+    }
+
+    /// The commit of a number is durable; `sync` is called if it has to be made so. False if somebody
+    /// else is syncing: then `waker` is woken when that is over, which may have been too early.
     ///
     /// # Errors
     /// The log was not synced: the commit stands, but a crash of the machine may undo it.
-    pub fn commit(&self, sync: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
+    pub fn settle(
+        &self,
+        number: u64,
+        waker: &Waker,
+        sync: impl FnOnce() -> Result<(), Error>,
+    ) -> Result<bool, Error> {
         let mut state = self.lock();
-        state.appended += 1;
-        let own = state.appended;
-        while state.syncing && state.synced < own {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
         if let Some(error) = &state.failed {
             return Err(error.clone());
         }
-        if state.synced >= own {
-            return Ok(());
+        if state.synced >= number {
+            return Ok(true);
+        }
+        if state.syncing {
+            state.waiting.push(waker.clone());
+            return Ok(false);
         }
         state.syncing = true;
         let until = state.appended;
@@ -81,9 +95,10 @@ impl LogSync {
             Ok(()) => state.synced = until,
             Err(error) => state.failed = Some(error.clone()),
         }
+        let waiting = std::mem::take(&mut state.waiting);
         drop(state);
-        self.changed.notify_all();
-        done
+        waiting.into_iter().for_each(Waker::wake);
+        done.map(|()| true)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -94,9 +109,27 @@ impl LogSync {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
-    use std::thread;
-    use std::time::Duration;
+    use std::task::Wake;
+    use std::thread::{self, Thread};
+
+    struct Unpark(Thread);
+
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+
+    /// Appends a commit and waits until it is durable.
+    fn commit(log: &LogSync, sync: impl Fn() -> Result<(), Error>) -> Result<(), Error> {
+        let (number, waker) = (log.appended(), Arc::new(Unpark(thread::current())).into());
+        while !log.settle(number, &waker, &sync)? {
+            thread::park();
+        }
+        Ok(())
+    }
 
     #[test]
     fn commits_that_wait_together_share_a_sync() {
@@ -108,7 +141,7 @@ mod tests {
         };
         thread::scope(|scope| {
             for _ in 0..16 {
-                scope.spawn(|| (0..20).for_each(|_| log.commit(sync).unwrap()));
+                scope.spawn(|| (0..20).for_each(|_| commit(&log, sync).unwrap()));
             }
         });
         let syncs = syncs.into_inner();
@@ -130,7 +163,7 @@ mod tests {
                             durable.fetch_max(before, Ordering::SeqCst);
                             Ok(())
                         };
-                        log.commit(sync).unwrap();
+                        commit(&log, sync).unwrap();
                         assert!(durable.load(Ordering::SeqCst) >= own);
                     }
                 });
@@ -144,8 +177,8 @@ mod tests {
         let failure =
             || Error::Engine { code: 1034, message: "disk I/O error".into(), offset: None };
         assert!(log.check().is_ok());
-        assert!(log.commit(|| Err(failure())).is_err());
-        assert!(log.commit(|| Ok(())).is_err());
+        assert!(commit(&log, || Err(failure())).is_err());
+        assert!(commit(&log, || Ok(())).is_err());
         assert!(log.check().is_err());
     }
 }

@@ -16,6 +16,8 @@ pub use log_sync::LogSync;
 pub use crate::shipper::DestinationStatus as Destination;
 /// How shipping goes.
 pub use crate::shipper::Status as Shipping;
+/// Whether a commit is in every destination.
+pub use crate::shipper::Stored;
 /// Why a restore point was not made.
 pub use crate::shipper::points::Error as PointError;
 
@@ -27,6 +29,7 @@ use crate::{catalog, statement};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 /// Connections kept open that no session uses.
@@ -229,6 +232,27 @@ impl Database {
     #[must_use]
     pub fn log_sync(&self) -> &LogSync {
         &self.log_sync
+    }
+
+    /// The commit of this number, and all before it, are durable; or become so now, with `before`
+    /// called first. False if somebody else is at it: `waker` is woken when that may have changed.
+    ///
+    /// # Errors
+    /// The log cannot be synced: the commit stands, but a crash of the machine may undo it.
+    pub fn make_durable(
+        &self,
+        commit: u64,
+        waker: &Waker,
+        before: impl FnOnce(),
+    ) -> Result<bool, sqlite::Error> {
+        self.log_sync.settle(commit, waker, || {
+            before();
+            let synced = self.lock_keeper().hold.sync_log();
+            synced.inspect_err(|error| {
+                let file = self.path.display();
+                tracing::error!(%file, %error, "no commit is durable: check the disk, then start egret anew");
+            })
+        })
     }
 
     /// Translations of statements.

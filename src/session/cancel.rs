@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::thread::Thread;
+use std::task::Waker;
 use std::time::Instant;
 
 /// Why a statement is stopped.
@@ -32,7 +32,7 @@ struct Target {
     /// A statement runs: only then is there something to stop.
     armed: bool,
     interrupt: Option<(InterruptHandle, Arc<AtomicBool>)>,
-    thread: Option<Thread>,
+    waker: Option<Waker>,
     /// When the statement must be over.
     deadline: Option<Instant>,
     /// When the clock looks at the deadline.
@@ -40,9 +40,9 @@ struct Target {
 }
 
 impl Cancel {
-    /// The session waits on this thread: stopping it unparks the thread.
-    pub fn adopt_thread(&self) {
-        self.lock().thread = Some(std::thread::current());
+    /// The session is about to wait: stopping it wakes it.
+    pub fn wakes(&self, waker: Waker) {
+        self.lock().waker = Some(waker);
     }
 
     /// The session uses this connection from now on, or none.
@@ -90,8 +90,8 @@ impl Cancel {
         if let Some((interrupt, _)) = &target.interrupt {
             interrupt.interrupt();
         }
-        if let Some(thread) = &target.thread {
-            thread.unpark();
+        if let Some(waker) = &target.waker {
+            waker.wake_by_ref();
         }
     }
 

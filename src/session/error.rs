@@ -161,7 +161,16 @@ impl Failure {
         Self::fatal("57P04", "the database's file was replaced or removed").hint("Connect again.")
     }
 
-    /// The log could not be synced, now or before.
+    /// The log could not be synced after this session's commit: it is not known to be safe, nor to be
+    /// undone.
+    #[must_use]
+    pub fn commit_not_durable() -> Self {
+        let mut failure = Self::not_durable();
+        failure.severity = Severity::Fatal;
+        failure
+    }
+
+    /// The log could not be synced before.
     #[must_use]
     pub fn not_durable() -> Self {
         Self::new("58030", "could not make commits durable: the write-ahead log cannot be synced")

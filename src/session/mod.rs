@@ -14,6 +14,7 @@ mod execute;
 mod explain;
 mod extended;
 mod greet;
+mod held;
 mod host;
 pub mod input;
 mod portal;
@@ -37,6 +38,7 @@ use crate::sqlite::{self, Connection, Role};
 use crate::statement::Plan;
 use cancel::Reason;
 use error::cancelled;
+use held::Held;
 use host::Shared;
 use input::{Input, Message};
 use portal::{Portal, Prepared};
@@ -153,6 +155,8 @@ pub struct Session {
     /// Settings as the client knows them.
     reported: HashMap<&'static str, String>,
     block: Block,
+    /// The end of the output waits for something.
+    held: Option<Held>,
     prepared: HashMap<String, Arc<Prepared>>,
     portals: HashMap<String, Portal>,
     // Last: the place is free when nothing is left of the session.
@@ -203,6 +207,7 @@ impl Session {
             startup_settings: std::mem::take(&mut startup.settings),
             reported: HashMap::new(),
             block: Block::default(),
+            held: None,
             prepared: HashMap::new(),
             portals: HashMap::new(),
             _place: Place { server: Arc::clone(server), backend: Arc::clone(backend) },
@@ -215,10 +220,11 @@ impl Session {
         let attended = attended.unwrap_or_else(|_| {
             // The program's hook has logged it. The last message may be half written.
             self.reply.sent();
+            self.held = None;
             Err(End::Fatal(Failure::fatal("XX000", "internal error: the session ends")))
         });
         match attended {
-            Ok(()) => Rest::Parked(self.patience().map(|patience| self.idle_since + patience)),
+            Ok(()) => self.rest(),
             Err(end) => {
                 self.end(end);
                 Rest::Ended
@@ -226,10 +232,23 @@ impl Session {
         }
     }
 
+    fn rest(&mut self) -> Rest {
+        let Some(held) = &self.held else {
+            return Rest::Parked(self.patience().map(|patience| self.idle_since + patience));
+        };
+        let rest = if held.is_new() { Rest::Again } else { Rest::Parked(held.until()) };
+        self.leave_held();
+        rest
+    }
+
     fn attend(&mut self) -> Result<(), End> {
         if !self.greeted {
             self.greet()?;
             self.greeted = true;
+        }
+        if self.held.is_some() {
+            self.answer_held()?;
+            self.idle_since = Instant::now();
         }
         self.stream.expect_input();
         if self.converse()? {
@@ -248,11 +267,13 @@ impl Session {
         self.rollback();
         self.portals.clear();
         self.release_connection();
+        // It is not waited for a client that does not read its last word, nor for a store.
+        self.backend.cancel.raise(Reason::Terminate);
         if let End::Fatal(failure) = end {
-            // It is not waited for a client that does not read its last word.
-            self.backend.cancel.raise(Reason::Terminate);
             self.reply.error(&failure);
             drop(self.flush());
+        } else if let Err(failure) = self.wait_until_durable() {
+            tracing::debug!(%failure, "a client left before its commit was durable");
         }
     }
 
@@ -350,7 +371,7 @@ impl Session {
         for message in mail {
             self.reply.notification(message.pid, &message.channel, &message.payload);
         }
-        self.flush()
+        self.answer()
     }
 
     fn handle(&mut self, message: Message) -> Result<(), End> {
@@ -368,7 +389,7 @@ impl Session {
             b'E' => self.execute_message(message),
             b'C' => self.close_message(message),
             b'H' => {
-                self.flush()?;
+                self.answer()?;
                 Ok(())
             }
             b'F' => Err(Failure::new("0A000", "function calls are not supported")
@@ -377,7 +398,7 @@ impl Session {
             // Whoever sent them waits for the error, which may not have left yet.
             b'd' | b'c' | b'f' => {
                 if self.input.peek().is_none() {
-                    self.flush()?;
+                    self.answer()?;
                 }
                 Ok(())
             }
@@ -394,7 +415,7 @@ impl Session {
                 self.skipping = true;
                 // A client may wait for the error before it says Sync.
                 if self.input.peek() != Some(b'S') {
-                    self.flush()?;
+                    self.answer()?;
                 }
                 Ok(())
             }
@@ -438,20 +459,28 @@ impl Session {
         if !self.block.is_block() && self.backend.is_listening() {
             self.deliver_mail()?;
         }
-        self.backend.set_state(match self.block.status {
-            Status::Idle => State::Idle,
-            Status::InBlock => State::IdleInTransaction,
-            Status::Failed => State::IdleInFailedTransaction,
-        });
+        self.backend.set_state(self.state());
         self.reply.ready_for_query(self.block.status);
         if self.input.peek().is_none() || self.reply.len() >= OUTPUT_MAX {
-            self.flush()?;
+            self.answer()?;
         }
         Ok(())
     }
 
-    /// Sends what was gathered.
+    /// What the client may do next.
+    fn state(&self) -> State {
+        match self.block.status {
+            Status::Idle => State::Idle,
+            Status::InBlock => State::IdleInTransaction,
+            Status::Failed => State::IdleInFailedTransaction,
+        }
+    }
+
+    /// Sends what was gathered, when it may be told.
     fn flush(&mut self) -> io::Result<()> {
+        if let Err(failure) = self.wait_until_durable() {
+            return self.take_back(&failure);
+        }
         if self.broken {
             return Err(io::ErrorKind::BrokenPipe.into());
         }

@@ -86,6 +86,13 @@ impl Reply {
         self.buffer.truncate(length);
     }
 
+    /// Puts a NoticeResponse before the message that begins at `at`.
+    pub fn insert_notice(&mut self, at: usize, notice: &Notice) {
+        let rest = self.buffer.split_off(at);
+        self.notice(notice);
+        self.buffer.extend_from_slice(&rest);
+    }
+
     /// Starts a message; [`Self::end`] takes the result.
     #[inline]
     pub fn begin(&mut self, tag: u8) -> usize {

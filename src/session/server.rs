@@ -61,7 +61,7 @@ pub struct Backend {
     /// What all sessions count.
     pub counters: Arc<Counters>,
     socket: Arc<Socket>,
-    seat: Seat,
+    seat: Arc<Seat>,
     activity: Mutex<Activity>,
     state: AtomicU8,
     transaction_start_us: AtomicI64,
@@ -181,7 +181,7 @@ impl Server {
             cancel: Arc::default(),
             counters: Arc::clone(&self.counters),
             socket: Arc::clone(socket),
-            seat: self.workers.seat(u64::from(pid.cast_unsigned())),
+            seat: Arc::new(self.workers.seat(u64::from(pid.cast_unsigned()))),
             activity: Mutex::default(),
             state: AtomicU8::new(State::Active as u8),
             transaction_start_us: AtomicI64::new(0),
@@ -246,6 +246,9 @@ impl Server {
             for backend in backends {
                 if late || backend.state() == State::Idle {
                     backend.terminate();
+                } else {
+                    // What its answer waits for may be given up now.
+                    backend.seat.call();
                 }
             }
             std::thread::sleep(Duration::from_millis(20));
@@ -266,7 +269,7 @@ impl Server {
 impl Backend {
     /// Its place among the sessions that the workers attend to.
     #[must_use]
-    pub(super) fn seat(&self) -> &Seat {
+    pub(super) fn seat(&self) -> &Arc<Seat> {
         &self.seat
     }
 

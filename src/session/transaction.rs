@@ -8,10 +8,11 @@
 use super::Session;
 use super::cancel::Reason;
 use super::error::{Failure, Notice, cancelled, from_sqlite};
+use super::held::this_thread;
 use super::reply::Status;
 use super::server::{Message, now_us};
 use crate::database::{Left, Turn};
-use crate::sqlite::{self, Connection, Synchronous};
+use crate::sqlite::{self, Connection};
 use crate::statement::{Access, Isolation, Modes, Transaction};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -235,63 +236,22 @@ impl Session {
         }
     }
 
-    /// What was committed is visible: now it becomes as durable as was asked for, and is told.
+    /// What was committed is visible: its client is told when it is as durable as was asked for, and
+    /// so are those who listen.
     fn after_commit(&mut self, wrote: bool) -> Result<(), Failure> {
         if wrote {
             self.database().committed();
-            self.make_durable()?;
-            self.wait_for_store();
+            self.hold_answer()?;
         }
-        for (channel, payload) in self.shared.take_notifications() {
+        let notifications = self.shared.take_notifications();
+        if !notifications.is_empty() {
+            self.wait_until_durable()?;
+        }
+        for (channel, payload) in notifications {
             let message = Arc::new(Message { pid: self.backend.pid, channel, payload });
             self.server.notify(&self.backend.database, &message);
         }
         Ok(())
-    }
-
-    /// Unless `synchronous_commit` is off, a commit is answered when the log is synced.
-    fn make_durable(&mut self) -> Result<(), Failure> {
-        if self.effective.synchronous == Synchronous::Normal {
-            return Ok(());
-        }
-        let connection = self.connection()?;
-        if !connection.logs().map_err(|error| self.failure(error))? {
-            return Ok(());
-        }
-        if self.database().log_sync().takes_long() {
-            self.backend.seat().step_aside();
-        }
-        let synced = self.database().log_sync().commit(|| {
-            connection.sync_log().inspect_err(|error| {
-                let file = self.database().path().display();
-                tracing::error!(%file, %error, "no commit is durable: check the disk, then start egret anew");
-            })
-        });
-        synced.map_err(|_told| Failure::not_durable())
-    }
-
-    /// With `synchronous_commit` on, a commit is answered when every destination has it. Whoever
-    /// cancels the wait is told that the commit stands all the same.
-    fn wait_for_store(&mut self) {
-        const PATIENCE: Duration = Duration::from_millis(50);
-        let Some(shipper) = self.backend.database.shipper().map(Arc::clone) else { return };
-        if !self.effective.waits_for_store {
-            return;
-        }
-        self.backend.seat().step_aside();
-        while shipper.wait_stored(&[], Some(Instant::now() + PATIENCE)).is_err() {
-            if self.backend.cancel.reason().is_some() || self.server.is_stopping() {
-                let message = "canceling wait for synchronous replication due to user request";
-                let mut warning = Notice::warning("01000", message);
-                warning.failure.detail = Some(
-                    "The transaction has already committed locally, but might not have been \
-                     stored in every destination."
-                        .to_owned(),
-                );
-                self.reply.notice(&warning);
-                return;
-            }
-        }
     }
 
     fn savepoint(&mut self, name: &str) -> Result<&'static str, Failure> {
@@ -438,7 +398,7 @@ impl Session {
     fn wait_for_turn(&self) -> Result<Turn, Failure> {
         let deadline = self.lock_patience().map(|timeout| Instant::now() + timeout);
         let cancel = &self.backend.cancel;
-        cancel.adopt_thread();
+        cancel.wakes(this_thread());
         self.backend.seat().step_aside();
         let turn = self.database().gate().enter(deadline, || cancel.reason().is_some());
         turn.map_err(|left| match left {

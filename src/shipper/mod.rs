@@ -36,6 +36,7 @@ mod locate;
 mod lock;
 mod log;
 mod maintenance;
+mod memory;
 mod merge;
 pub mod plan;
 pub mod points;
@@ -50,6 +51,7 @@ mod site;
 mod snapshot;
 mod status;
 mod stepped;
+mod stored;
 mod sums;
 pub mod survey;
 mod tail;
@@ -64,6 +66,7 @@ pub use ladder::Ladder;
 pub use log::state_directory;
 pub use status::{DestinationStatus, Failure, Status};
 pub use stepped::{Asked, Stepped};
+pub use stored::Stored;
 
 use crate::ltx::{PageEncoding, Txid};
 use crate::store::Replica;
@@ -72,6 +75,7 @@ use progress::Shared;
 use site::Site;
 use std::path::Path;
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
@@ -178,6 +182,12 @@ impl Shipper {
     /// A transaction was committed. Costs next to nothing; anybody may call it at any time.
     pub fn committed(&self) {
         self.parts.shared.bell.ring();
+    }
+
+    /// Whether what was committed before the call is in every destination: `waker` is woken when it
+    /// is. Blocks nobody; those who wait together are served by one upload.
+    pub fn when_stored(&self, waker: Waker) -> Stored {
+        self.parts.shared.when_stored(waker)
     }
 
     /// Waits until what was committed before the call is in the destinations of these names, or

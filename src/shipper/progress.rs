@@ -5,11 +5,13 @@ use super::log::Log;
 use super::proven::{self, Proven};
 use super::snapshot::Pinned;
 use super::status::{DestinationStatus, Failure, Status};
+use super::stored::{Queue, Stored};
 use super::verify::VerifyError;
 use super::{Error, Hooks, Options};
 use crate::ltx::{Name, Txid};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
 
@@ -42,6 +44,8 @@ struct State {
     destinations: Vec<DestinationState>,
     /// Who waits for a read transaction.
     pins: Vec<oneshot::Sender<Pinned>>,
+    /// Who waits without a thread until what was committed is stored.
+    waiting: Queue,
     looks_asked: u64,
     looks_done: u64,
     /// The worker has ended; whether in order.
@@ -164,7 +168,7 @@ impl Shared {
         state.looks_done = state.looks_done.max(asked);
         state.status.error = None;
         state.status.wal_bytes = wal_bytes;
-        self.changed.notify_all();
+        self.tell_waiting(state);
     }
 
     /// A look failed. That there is nothing to ship yet is nothing to complain of.
@@ -309,8 +313,7 @@ impl Shared {
         } else if stored == local {
             destination.status.behind_since_ms = None;
         }
-        drop(state);
-        self.changed.notify_all();
+        self.tell_waiting(state);
         self.bell.ring_urgently();
     }
 
@@ -364,8 +367,7 @@ impl Shared {
                 status.behind_since_ms = None;
             }
         }
-        drop(state);
-        self.changed.notify_all();
+        self.tell_waiting(state);
         if self.bell.is_stopped() || self.bell.is_urgent() {
             self.bell.wake();
         }
@@ -483,6 +485,17 @@ impl Shared {
 
     // The side of those who wait.
 
+    /// Whether what was committed before the call is in every destination; `waker` is woken when it is.
+    pub(super) fn when_stored(&self, waker: Waker) -> Stored {
+        let mut state = self.lock();
+        state.looks_asked += 1;
+        let asked = state.looks_asked;
+        let stored = state.waiting.push(asked, waker);
+        drop(state);
+        self.bell.ring_urgently();
+        stored
+    }
+
     pub(super) fn wait_logged(&self, deadline: Option<Instant>) -> Result<Txid, Error> {
         self.wait_looked(self.ask_look(), deadline)
     }
@@ -526,6 +539,18 @@ impl Shared {
                 .filter(|d| names.is_empty() || names.contains(&d.status.name));
             required.all(|d| d.has(txid)).then_some(txid)
         })
+    }
+
+    /// Something changed that somebody may wait for.
+    fn tell_waiting(&self, mut guard: MutexGuard<'_, State>) {
+        let state = &mut *guard;
+        let (looks_done, newest) = (state.looks_done, state.newest);
+        let destinations = &state.destinations;
+        let is_stored = |txid| destinations.iter().all(|d| d.has(txid));
+        let done = state.waiting.take_done(looks_done, newest, is_stored);
+        drop(guard);
+        self.changed.notify_all();
+        done.into_iter().for_each(Waker::wake);
     }
 
     /// Every destination has all that was committed before the last look.

@@ -276,10 +276,10 @@ impl Tail {
         Ok(())
     }
 
-    /// Gives back what is not needed as long as nothing is committed.
-    pub(super) fn doze(&mut self) {
-        self.keeper.doze();
-        self.buffer = Vec::new();
+    /// Gives back what is not needed as long as nothing is committed; true if there was anything.
+    pub(super) fn doze(&mut self) -> bool {
+        let buffer = mem::take(&mut self.buffer);
+        self.keeper.doze() || buffer.capacity() > 0
     }
 
     /// Bytes of the log that were not there at the last checkpoint, as far as they were shipped.

@@ -12,7 +12,7 @@ use super::lock::Lock;
 use super::progress::Shared;
 use super::tail::{Lost, Synced, Tail};
 use super::watch::Watch;
-use super::{Error, prune};
+use super::{Error, memory, prune};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -143,8 +143,8 @@ impl Worker {
     /// Gives back what a quiet file does not need.
     fn doze(&mut self, now: Instant) {
         let is_quiet = self.wrote.is_none_or(|wrote| now >= wrote + DOZE_AFTER);
-        if let Some(tail) = self.tail.as_mut().filter(|_| is_quiet) {
-            tail.doze();
+        if self.tail.as_mut().filter(|_| is_quiet).is_some_and(Tail::doze) {
+            memory::give_back_soon();
         }
     }
 

@@ -10,9 +10,8 @@ use rusqlite::config::DbConfig;
 use rusqlite::{InterruptHandle, OpenFlags, ffi};
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
-use std::ffi::{CStr, c_int};
+use std::ffi::CStr;
 use std::path::Path;
-use std::ptr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -88,7 +87,7 @@ pub(super) struct Shared {
 pub enum Synchronous {
     /// A commit may be lost when the machine dies, never the file's consistency.
     Normal,
-    /// A commit is on disk when it is over; in WAL mode after [`Connection::sync_log`] only.
+    /// A commit is on disk when it is over; in WAL mode after [`super::Hold::sync_log`] only.
     Full,
 }
 
@@ -262,7 +261,7 @@ impl Connection {
     }
 
     /// The file is in WAL mode: a commit is appended to the log, and durable after
-    /// [`Self::sync_log`]. No other process can end that mode while the connection is open.
+    /// [`super::Hold::sync_log`]. No other process can end that mode while the connection is open.
     ///
     /// # Errors
     /// As [`Self::schema_version`].
@@ -272,21 +271,6 @@ impl Connection {
             self.shared.logs.set(mode == [[Value::Text("wal".into())]]);
         }
         Ok(self.shared.logs.get())
-    }
-
-    /// Makes all commits durable that are in the log, whoever made them.
-    ///
-    /// # Errors
-    /// `SQLITE_IOERR_FSYNC`; `SQLITE_MISUSE` if this connection has never read the log.
-    pub fn sync_log(&self) -> Result<(), Error> {
-        match self.shared.sync_log() {
-            ffi::SQLITE_OK => Ok(()),
-            code => Err(Error::Engine {
-                code,
-                message: "the write-ahead log could not be synced".to_owned(),
-                offset: None,
-            }),
-        }
     }
 
     /// All rows of a query.
@@ -459,21 +443,6 @@ impl Shared {
     fn has_moved(&self) -> bool {
         self.seen_in_place.set(Instant::now());
         has_moved(&self.raw)
-    }
-
-    /// The result code of a sync of the log, through the descriptor that wrote it.
-    fn sync_log(&self) -> c_int {
-        let mut file: *mut ffi::sqlite3_file = ptr::null_mut();
-        // SAFETY: the handle is live, and this control writes a pointer to a file that lives as long
-        // as the connection has its log open, which it does until it is closed. It has no methods
-        // while it is not open.
-        unsafe {
-            let (control, place) = (ffi::SQLITE_FCNTL_JOURNAL_POINTER, ptr::from_mut(&mut file));
-            ffi::sqlite3_file_control(self.handle(), c"main".as_ptr(), control, place.cast());
-            let methods = file.as_ref().and_then(|file| file.pMethods.as_ref());
-            let sync = methods.and_then(|methods| methods.xSync);
-            sync.map_or(ffi::SQLITE_MISUSE, |sync| sync(file, ffi::SQLITE_SYNC_NORMAL))
-        }
     }
 
     pub(super) fn handle(&self) -> *mut ffi::sqlite3 {

@@ -92,14 +92,16 @@ impl Keeper {
         Ok(keeper)
     }
 
-    /// Closes what is not needed as long as nothing is committed: all but the mark.
-    pub fn doze(&mut self) {
-        self.gate.take();
+    /// Closes what is not needed as long as nothing is committed: all but the mark. True if there was
+    /// anything.
+    pub fn doze(&mut self) -> bool {
+        let mut closed = self.gate.take().is_some();
         for (n, mark) in self.marks.iter_mut().enumerate() {
             if self.held.is_some_and(|held| held != n) {
-                mark.take();
+                closed |= mark.take().is_some();
             }
         }
+        closed
     }
 
     /// The file was in another journal mode when it was opened.

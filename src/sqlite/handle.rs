@@ -1,4 +1,5 @@
-//! What a connection is asked and told beyond SQL: its memory, and whether its file is in its place.
+//! What a connection is asked and told beyond SQL: its memory, its log, and whether its file is in
+//! its place.
 
 use super::Error;
 use rusqlite::{Connection, ffi};
@@ -41,4 +42,20 @@ pub(super) fn has_moved(raw: &Connection) -> bool {
         ffi::sqlite3_file_control(raw.handle(), c"main".as_ptr(), control, place.cast());
     }
     moved != 0
+}
+
+/// The result code of a sync of the log: `SQLITE_MISUSE` if this connection has never read it.
+/// <https://www.sqlite.org/c3ref/c_fcntl_begin_atomic_write.html#sqlitefcntljournalpointer>
+pub(super) fn sync_log(raw: &Connection) -> c_int {
+    let mut file: *mut ffi::sqlite3_file = ptr::null_mut();
+    // SAFETY: the handle is live, and this control writes a pointer to a file that lives as long
+    // as the connection has its log open, which it does until it is closed. It has no methods
+    // while it is not open.
+    unsafe {
+        let (control, place) = (ffi::SQLITE_FCNTL_JOURNAL_POINTER, ptr::from_mut(&mut file));
+        ffi::sqlite3_file_control(raw.handle(), c"main".as_ptr(), control, place.cast());
+        let methods = file.as_ref().and_then(|file| file.pMethods.as_ref());
+        let sync = methods.and_then(|methods| methods.xSync);
+        sync.map_or(ffi::SQLITE_MISUSE, |sync| sync(file, ffi::SQLITE_SYNC_NORMAL))
+    }
 }

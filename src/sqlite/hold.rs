@@ -1,6 +1,6 @@
 //! A connection that is never used.
 
-use super::handle::{has_moved, save_memory};
+use super::handle::{has_moved, save_memory, sync_log};
 use super::{Error, OpenOptions};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, ffi};
@@ -31,10 +31,7 @@ impl Hold {
         let elsewhere = options.checkpoints_elsewhere;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, elsewhere)?;
         connection.busy_timeout(patience)?;
-        let read = connection
-            .query_row("SELECT count(*) FROM sqlite_schema", (), |_| Ok(()))
-            .map_err(Error::from)
-            .and_then(|()| save_memory(&connection));
+        let read = read(&connection).and_then(|()| save_memory(&connection));
         let was_read = match read {
             Err(error) if error.is_busy() => false,
             read => read.map(|()| true)?,
@@ -46,6 +43,27 @@ impl Hold {
     #[must_use]
     pub fn has_moved(&self) -> bool {
         has_moved(&self.connection)
+    }
+
+    /// Makes all commits durable that are in the log, whoever made them. It is the same file that
+    /// they were written to, as long as [`Self::has_moved`] is not true.
+    ///
+    /// # Errors
+    /// `SQLITE_IOERR_FSYNC`; as of reading, if the log was not there when this was opened.
+    pub fn sync_log(&self) -> Result<(), Error> {
+        let mut code = sync_log(&self.connection);
+        if code == ffi::SQLITE_MISUSE {
+            read(&self.connection)?;
+            code = sync_log(&self.connection);
+        }
+        match code {
+            ffi::SQLITE_OK => Ok(()),
+            code => Err(Error::Engine {
+                code,
+                message: "the write-ahead log could not be synced".to_owned(),
+                offset: None,
+            }),
+        }
     }
 
     /// Copies the log into the file and cuts it to nothing, whatever has the file's name by now.
@@ -62,4 +80,9 @@ impl Hold {
             }
         }
     }
+}
+
+/// Reads the schema, and so opens the log if there is one.
+fn read(connection: &Connection) -> Result<(), Error> {
+    Ok(connection.query_row("SELECT count(*) FROM sqlite_schema", (), |_| Ok(()))?)
 }

@@ -395,3 +395,33 @@ def test_what_cannot_be_opened(tmp_path):
                        (tmp_path / "gone.db", "create"), (pathlib.Path("/dev/null"), "no file")):
         done = servers.egret("serve", path, "--listen", "127.0.0.1:0", timeout=10)
         assert done.returncode == 1 and said in done.stderr and path.name in done.stderr, done.stderr
+
+
+def test_a_commit_that_cannot_be_made_durable(tmp_path):
+    """Nobody is told of a commit whose log could not be synced, and no later one is promised."""
+    server = servers.Egret(make(tmp_path / "app.db", "wal"))
+    tracer = None
+    try:
+        with connect(server) as writer, connect(server) as other:
+            writer.execute(INSERT, (b"1",))
+            calls = "fsync,fdatasync"
+            tracer = subprocess.Popen(
+                ["strace", "-f", "-p", str(server.pid), "-e", f"trace={calls}",
+                 "-e", f"inject={calls}:error=EIO", "-o", tmp_path / "trace"],
+                stderr=subprocess.PIPE, text=True)
+            if "attached" not in (said := tracer.stderr.readline()):
+                pytest.skip(f"cannot trace: {said.strip()}")
+            with pytest.raises(psycopg.errors.IoError, match="cannot be synced") as raised:
+                writer.execute("INSERT INTO t (b) VALUES ('2') RETURNING id")
+            assert raised.value.diag.severity_nonlocalized == "FATAL"
+            assert writer.broken
+            tracer.terminate()
+            tracer.wait()
+            with pytest.raises(psycopg.errors.IoError, match="cannot be synced"):
+                other.execute(INSERT, (b"3",))
+            assert other.execute("SELECT count(*) FROM t WHERE b IN ('1', '3')").fetchone() == (1,)
+        assert "no commit is durable" in "".join(server.text)
+    finally:
+        if tracer:
+            tracer.kill()
+        server.stop()

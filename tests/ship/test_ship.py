@@ -6,6 +6,7 @@ import os
 import pathlib
 import random
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -340,6 +341,92 @@ def test_a_wait_for_the_store_ends_when_cancelled(tmp_path):
         assert conn.execute("SELECT count(*) FROM ledger").fetchone() == (1,)
     backup.unlink()
     assert server.stop() == 0
+
+
+@contextlib.contextmanager
+def serve_without_store(tmp_path):
+    """A server whose store is away, and a way to connect to it with `synchronous_commit = on`."""
+    file, backup = make_ledger(tmp_path / "app.db"), tmp_path / "backup"
+    backup.write_text("in the way: a directory cannot be made here")
+    server = servers.Egret(file, arguments=["--backup", f"file://{backup}"])
+
+    def connect():
+        conn = psycopg.connect(host="127.0.0.1", port=server.port, user="x", dbname="app",
+                               autocommit=True)
+        conn.execute("SET synchronous_commit = on")
+        return conn
+
+    try:
+        yield server, connect, backup
+    finally:
+        if backup.is_file():
+            backup.unlink()
+        server.stop()
+
+
+ADD = "INSERT INTO ledger (source, amount) VALUES ('x', 1)"
+
+
+def test_lock_timeout_and_cancel_end_a_wait_for_the_store(tmp_path):
+    """Both end the wait with a warning that comes before the answer it is about."""
+    with serve_without_store(tmp_path) as (_, connect, _), connect() as conn:
+        notices = []
+        conn.add_notice_handler(lambda notice: notices.append(notice.message_primary))
+        conn.execute("SET lock_timeout = '300ms'")
+        conn.execute(ADD)
+        assert len(notices) == 1 and "canceling wait" in notices[0]
+        conn.execute("SET lock_timeout = 0")
+        canceller = threading.Timer(0.5, conn.cancel)
+        canceller.start()
+        started = time.monotonic()
+        with conn.pipeline():
+            # The second is run at once, and answered behind the first.
+            conn.execute(ADD)
+            count = conn.execute("SELECT count(*) FROM ledger")
+            assert count.fetchone() == (2,)
+        assert time.monotonic() - started >= 0.4
+        assert len(notices) == 2, notices
+
+
+def session_threads(server):
+    """How many threads run sessions, or may soon."""
+    names = pathlib.Path(f"/proc/{server.pid}/task").glob("*/comm")
+    return sum(name.read_text() == "session\n" for name in names)
+
+
+def test_those_who_wait_for_the_store_keep_no_thread(tmp_path):
+    """Many wait at once, others are answered meanwhile, and all when the store is back."""
+    with serve_without_store(tmp_path) as (server, connect, backup), connect() as other:
+        waiting = [connect() for _ in range(40)]
+        threads = [threading.Thread(target=conn.execute, args=(ADD,)) for conn in waiting]
+        for thread in threads:
+            thread.start()
+        count = "SELECT count(*) FROM ledger"
+        assert servers.wait_until(lambda: other.execute(count).fetchone() == (40,), 20)
+        active = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active'"
+        assert servers.wait_until(lambda: other.execute(active).fetchone() == (41,), 5)
+        assert servers.wait_until(lambda: session_threads(server) < 8, 20), session_threads(server)
+        assert all(thread.is_alive() for thread in threads)
+        backup.unlink()
+        for thread in threads:
+            thread.join(60)
+        assert not any(thread.is_alive() for thread in threads)
+        for conn in waiting:
+            conn.close()
+
+
+def test_stopping_ends_a_wait_for_the_store(tmp_path):
+    """Who waits when the server stops is told that the commit stands."""
+    with serve_without_store(tmp_path) as (server, connect, _):
+        conn, notices = connect(), []
+        conn.add_notice_handler(lambda notice: notices.append(notice.message_primary))
+        thread = threading.Thread(target=conn.execute, args=(ADD,))
+        thread.start()
+        time.sleep(0.5)
+        assert thread.is_alive()
+        server.child.send_signal(signal.SIGTERM)
+        thread.join(20)
+        assert not thread.is_alive() and len(notices) == 1, notices
 
 
 def test_latency(store, tmp_path):

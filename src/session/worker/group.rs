@@ -5,7 +5,7 @@ use super::watch::Watch;
 use super::{Conversation, Rest};
 use crate::session::stream::Socket;
 use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -33,8 +33,9 @@ pub(super) struct Group {
 #[derive(Default)]
 pub(super) struct State {
     pub(super) members: HashMap<u64, Member>,
-    /// Those to be given a turn whether or not their client speaks.
-    called: Vec<u64>,
+    /// Those to be given a turn whether or not their client speaks. While there are some, the worker
+    /// does not wait.
+    called: VecDeque<u64>,
     /// The worker's number; another one is not the worker any more.
     worker: u64,
     /// Whose turn it is, if the worker gives one.
@@ -57,35 +58,37 @@ pub(super) struct Member {
 }
 
 impl State {
-    fn park(&mut self, key: u64, conversation: Box<dyn Conversation>, until: Option<Instant>) {
+    fn park(&mut self, key: u64, conversation: Box<dyn Conversation>, rest: Rest) {
+        let until = if let Rest::Parked(until) = rest { until } else { None };
         if let Some(member) = self.members.get_mut(&key) {
             member.conversation = Some(conversation);
             member.until = until;
+            member.called |= matches!(rest, Rest::Again);
             if member.called {
-                self.called.push(key);
+                self.called.push_back(key);
             }
         }
         self.due = [self.due, until].into_iter().flatten().min();
     }
 
-    fn call(&mut self, key: u64) {
-        let Some(member) = self.members.get_mut(&key) else { return };
-        if !member.called {
-            member.called = true;
-            if member.conversation.is_some() {
-                self.called.push(key);
-            }
+    /// True if the worker may be waiting, and is to hear of it.
+    fn call(&mut self, key: u64) -> bool {
+        let Some(member) = self.members.get_mut(&key) else { return false };
+        if std::mem::replace(&mut member.called, true) || member.conversation.is_none() {
+            return false;
         }
+        self.called.push_back(key);
+        self.called.len() == 1
     }
 
-    /// Who gets a turn without having spoken, one at a time.
-    fn next_due(&mut self) -> Option<u64> {
+    /// How many get a turn now without having spoken.
+    fn count_due(&mut self) -> usize {
         if let Some(due) = self.due
             && due <= Instant::now()
         {
             self.find_due();
         }
-        self.called.pop()
+        self.called.len()
     }
 
     fn find_due(&mut self) {
@@ -93,7 +96,7 @@ impl State {
         self.due = None;
         for (key, member) in self.members.iter().filter(|(_, m)| m.conversation.is_some()) {
             match member.until {
-                Some(until) if until <= now => self.called.push(*key),
+                Some(until) if until <= now => self.called.push_back(*key),
                 later => self.due = [self.due, later].into_iter().flatten().min(),
             }
         }
@@ -130,7 +133,7 @@ impl Group {
         epoll::add(&self.epoll, socket.fd(), epoll::EventData::new_u64(key), INTEREST)?;
         let member = Member { socket, conversation: None, until: None, called: true };
         state.members.insert(key, member);
-        state.park(key, conversation, None);
+        state.park(key, conversation, Rest::Parked(None));
         let turn_goes_on = state.turn.is_some();
         drop(state);
         if turn_goes_on {
@@ -143,8 +146,10 @@ impl Group {
 
     /// Gives a conversation a turn as soon as it has none.
     pub(super) fn call(&self, key: u64) {
-        self.lock().call(key);
-        self.bell.ring();
+        let is_news = self.lock().call(key);
+        if is_news {
+            self.bell.ring();
+        }
     }
 
     /// The turn of this conversation, if it is that, shall keep nobody waiting.
@@ -191,16 +196,14 @@ impl Group {
                     _ => {}
                 }
             }
-            while let Some(key) = self.next_due() {
+            let due = self.lock().count_due();
+            for _ in 0..due {
+                let Some(key) = self.lock().called.pop_front() else { break };
                 if !self.give_turn(number, key) {
                     return;
                 }
             }
         }
-    }
-
-    fn next_due(&self) -> Option<u64> {
-        self.lock().next_due()
     }
 
     /// One turn. False if the worker was relieved: what it has not attended to, its successor will.
@@ -217,33 +220,33 @@ impl Group {
         }
         // Nothing of a conversation outlives it, so a panic leaves nothing half done for others;
         // the program's hook has logged it.
-        let parked = catch_unwind(AssertUnwindSafe(move || match conversation.turn() {
-            Rest::Parked(until) => Some((conversation, until)),
+        let rested = catch_unwind(AssertUnwindSafe(move || match conversation.turn() {
             Rest::Ended => None,
+            rest => Some((conversation, rest)),
         }));
-        self.end_turn(number, key, parked.unwrap_or(None))
+        self.end_turn(number, key, rested.unwrap_or(None))
     }
 
     fn end_turn(
         &self,
         number: u64,
         key: u64,
-        parked: Option<(Box<dyn Conversation>, Option<Instant>)>,
+        rested: Option<(Box<dyn Conversation>, Rest)>,
     ) -> bool {
         let mut state = self.lock();
         let relieved = state.worker != number;
         if !relieved {
             state.turn = None;
         }
-        match parked {
+        match rested {
             None => {
                 let member = state.members.remove(&key);
                 if let Some(member) = member.filter(|_| !relieved) {
                     self.forget(&member);
                 }
             }
-            Some((conversation, until)) => {
-                state.park(key, conversation, until);
+            Some((conversation, rest)) => {
+                state.park(key, conversation, rest);
                 if relieved {
                     self.rejoin(&mut state, key);
                 }

@@ -20,6 +20,7 @@ use group::Group;
 use spare::Spares;
 use std::io;
 use std::sync::{Arc, Weak};
+use std::task::Wake;
 use std::thread;
 use std::time::{Duration, Instant};
 use watch::Watch;
@@ -37,6 +38,8 @@ pub(super) trait Conversation: Send {
 pub(super) enum Rest {
     /// The next turn is when the client says something, when it is called, or then.
     Parked(Option<Instant>),
+    /// The next turn is when the others that are to have one have had it.
+    Again,
     /// The conversation is over.
     Ended,
 }
@@ -84,6 +87,12 @@ impl Drop for Workers {
 pub(super) struct Seat {
     group: Arc<Group>,
     key: u64,
+}
+
+impl Wake for Seat {
+    fn wake(self: Arc<Self>) {
+        self.call();
+    }
 }
 
 impl Seat {
