@@ -22,15 +22,16 @@ class Side:
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What one line of the table says: PostgreSQL's figure, egret's, and in what."""
+    """What one line of the table says: the other's figure, egret's, and in what."""
 
     theirs: float | None
     ours: float
     unit: str
     # Less is better.
     lower: bool = True
-    # PostgreSQL's server CPU for the same work in units of egret's.
+    # The other's CPU for the same work in units of egret's.
     cpu: float | None = None
+    digits: int = 1
 
     @property
     def ratio(self):
@@ -80,20 +81,25 @@ def timed(work):
 
 def options(doc, rounds, seconds):
     """The command line of a bench."""
+    return parser(doc, rounds, seconds).parse_args()
+
+
+def parser(doc, rounds, seconds):
+    """The options of every bench."""
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=rounds)
     parser.add_argument("--seconds", type=int, default=seconds)
     parser.add_argument("--only", default="", help="lines whose name has this word")
     parser.add_argument("--check", action="store_true", help="say whether each target is met")
-    return parser.parse_args()
+    return parser
 
 
 def print_table(bench, lines, chosen):
     """Measures and prints the lines, each (name, how, target, what the target bounds)."""
     print(f"{chosen.rounds} rounds of {chosen.seconds} s, load {os.getloadavg()[0]:.1f}, "
           f"{os.cpu_count()} cores")
-    print(f"{'':42} {'PostgreSQL':>10} {bench.egret.name:>10} {'':13} {'ratio':>6} {'CPU':>6}  "
-          "target")
+    theirs, ours = (side.name for side in bench.sides)
+    print(f"{'':42} {theirs:>10} {ours:>10} {'':13} {'ratio':>6} {'CPU':>6}  target")
     for name, how, target, bound in lines:
         if chosen.only not in name:
             continue
@@ -107,12 +113,23 @@ def line(name, result, target, bound, check):
     """One line; with `check` it says whether the target is met."""
     if result is None:
         return f"{name:42} not measured here"
-    good = (result.ratio or 0) >= target if bound == "ratio" else result.ours <= target
-    wanted = f">= {target:.2f}" if bound == "ratio" else f"<= {target:g} {result.unit}"
-    verdict = ("  OK" if good else "  below target") if check else ""
-    return (f"{name:42} {shown(result.theirs, 1):>10} {shown(result.ours, 1):>10} "
-            f"{result.unit:13} {shown(result.ratio, 2):>6} {shown(result.cpu, 2):>6}  "
-            f"{wanted}{verdict}")
+    good, wanted = judge(result, target, bound)
+    verdict = ("  OK" if good else "  below target") if check and wanted else ""
+    return (f"{name:42} {shown(result.theirs, result.digits):>10} "
+            f"{shown(result.ours, result.digits):>10} {result.unit:13} "
+            f"{shown(result.ratio, 2):>6} {shown(result.cpu, 2):>6}  {wanted}{verdict}")
+
+
+def judge(result, target, bound):
+    """Whether a target is met, and what it says: of the ratio, of egret's own figure at least or
+    at most, or nothing."""
+    if bound == "ratio":
+        return (result.ratio or 0) >= target, f">= {target:.2f}"
+    if bound == "least":
+        return result.ours >= target, f">= {target:g} {result.unit}"
+    if bound == "value":
+        return result.ours <= target, f"<= {target:g} {result.unit}"
+    return True, ""
 
 
 def shown(figure, digits):

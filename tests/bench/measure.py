@@ -64,6 +64,12 @@ def private_kb(pid):
     return total
 
 
+def high_water_kb(pid):
+    """The most memory a process has had, of what is its own and of files."""
+    text = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"^VmHWM:\s+(\d+) kB", text, re.M)[1])
+
+
 class Peak(threading.Thread):
     """Samples private memory until told to stop."""
 

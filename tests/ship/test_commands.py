@@ -19,6 +19,7 @@ import bucket as s3
 import psycopg
 import pytest
 import servers
+import shippers
 
 
 @pytest.fixture(scope="module")
@@ -495,17 +496,10 @@ def test_status(store, tmp_path):
     assert done.returncode == 1 and "cannot be read" in done.stdout
 
 
-class Replicate(servers.Process):
-    """`egret replicate`."""
-
-    def __init__(self, *arguments, ready="shipped the whole|shipping", **options):
-        super().__init__([servers.EGRET, "replicate", *map(str, arguments)], ready, **options)
-
-
 def test_replicate(store, tmp_path):
     """Ships what an application writes, without a listener, and all of it at the end."""
     file, url = make_database(tmp_path / "app.db"), store.url()
-    shipping = Replicate(file, "--backup", url, env=s3.environment())
+    shipping = shippers.Replicate(file, "--backup", url, env=s3.environment())
     app = writing(file, 4)
     assert app.wait() == 0
     assert shipping.stop() == 0, shipping.text
@@ -538,7 +532,7 @@ dbs:
     env = s3.environment() | {"DATABASE": str(file)}
     for turn in ("litestream", "egret", "litestream"):
         if turn == "egret":
-            shipping = Replicate("--config", config, env=env)
+            shipping = shippers.Replicate("--config", config, env=env)
             assert "dbs[0].monitor-interval" in shipping.text
         else:
             shipping = subprocess.Popen(["litestream", "replicate", "-config", config], env=env,
@@ -606,7 +600,7 @@ def test_copies_on_a_schedule(tmp_path):
     config = tmp_path / "egret.toml"
     config.write_text(f"paths = ['{folder}']\n[[copies]]\nurl = 'file://{tmp_path}/copies'\n"
                       "schedule = '* * * * *'\nkeep = 2\n")
-    shipping = Replicate("--config", config, ready="serving")
+    shipping = shippers.Replicate("--config", config, ready="serving")
     made = lambda: len(list((tmp_path / "copies").rglob("*.ltx")))  # noqa: E731
     assert servers.wait_until(lambda: made() == 2, 75), shipping.text
     assert shipping.stop() == 0

@@ -1,14 +1,17 @@
 """SeaweedFS as the S3 server of the shipping suites."""
 
+import http.client
 import os
+import re
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
+import urllib.request
 import uuid
 
 import servers
+import signed
 
 NAME = "egret"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "egret", "AWS_SECRET_ACCESS_KEY": "egret-secret",
@@ -16,17 +19,19 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "egret", "AWS_SECRET_ACCESS_KEY": "egret-sec
 
 
 class Bucket:
-    """`weed mini` with one bucket, on free ports."""
+    """`weed mini` with one bucket or several, on free ports."""
 
-    def __init__(self):
+    def __init__(self, *names):
         self.folder = tempfile.mkdtemp(prefix="egret-weed-")
-        self.port = servers.free_port()
+        self.port, self.names = servers.free_port(), names or (NAME,)
         roles = ("admin.port", "admin.port.grpc", "filer.port", "filer.port.grpc", "master.port",
                  "master.port.grpc", "volume.port", "volume.port.grpc", "s3.port.grpc", "debug.port")
         ports = [f"-{role}={servers.free_port()}" for role in roles]
-        ports += ["-webdav=false", "-s3.port.iceberg=0", "-s3.port.lance=0"]
-        self.argv = ["weed", "mini", f"-dir={self.folder}", "-ip=127.0.0.1", f"-bucket={NAME}",
-                f"-s3.port={self.port}", "-master.telemetry=false", *ports]
+        self.metrics_port = servers.free_port()
+        ports += [f"-metricsPort={self.metrics_port}", f"-s3.port={self.port}", "-webdav=false",
+                  "-s3.port.iceberg=0", "-s3.port.lance=0"]
+        self.argv = ["weed", "mini", f"-dir={self.folder}", "-ip=127.0.0.1",
+                     f"-bucket={','.join(self.names)}", "-master.telemetry=false", *ports]
         self.log = open(os.path.join(self.folder, "log"), "w")
         self.start()
 
@@ -44,18 +49,30 @@ class Bucket:
         if self.child.poll() is not None:
             return False
         try:
-            with socket.create_connection(("127.0.0.1", self.port), 1) as probe:
-                probe.sendall(f"GET /{NAME} HTTP/1.0\r\n\r\n".encode())
-                # Refused for want of a signature is an answer; 404 or 5xx is one too early.
-                return probe.recv(64).split()[1:2] in ([b"200"], [b"403"])
-        except (OSError, IndexError):
+            client = self.client()
+            for name in self.names:
+                client.keys(name, "")
+            client.close()
+            return True
+        except (OSError, RuntimeError, http.client.HTTPException):
             return False
 
-    def url(self, prefix=None):
+    def url(self, prefix=None, name=None):
         """The URL of a prefix, by default a new one."""
         prefix = prefix or uuid.uuid4().hex
-        return (f"s3://{NAME}/{prefix}?endpoint=http://127.0.0.1:{self.port}"
+        return (f"s3://{name or self.names[0]}/{prefix}?endpoint=http://127.0.0.1:{self.port}"
                 "&region=us-east-1&force-path-style=true")
+
+    def client(self):
+        """A connection for requests of one's own."""
+        return signed.Client(self.port, CREDENTIALS)
+
+    def requests(self, name):
+        """How many requests a bucket has had, as the server itself counts."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics") as reply:
+            text = reply.read().decode()
+        counts = re.findall(r'^SeaweedFS_s3_request_total\{bucket="(.*?)".*\} (\S+)$', text, re.M)
+        return int(sum(float(count) for bucket, count in counts if bucket == name))
 
     def kill(self):
         """Ends the server as a loss of power would; `start` brings it back."""
