@@ -51,7 +51,6 @@ mod site;
 mod snapshot;
 mod status;
 mod stepped;
-mod stored;
 mod sums;
 pub mod survey;
 mod tail;
@@ -64,9 +63,9 @@ pub use error::Error;
 pub use hooks::{Alone, DiskAct, Guard, Hooks};
 pub use ladder::Ladder;
 pub use log::state_directory;
+pub use progress::Stored;
 pub use status::{DestinationStatus, Failure, Status};
 pub use stepped::{Asked, Stepped};
-pub use stored::Stored;
 
 use crate::ltx::{PageEncoding, Txid};
 use crate::store::Replica;
