@@ -3,7 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// A turn that ends within this time is waited for without much ado: a commit takes a tenth of it.
+const BRIEF: Duration = Duration::from_micros(300);
 
 /// One file's turnstile: first come, first served.
 #[derive(Debug, Default)]
@@ -43,8 +46,8 @@ impl Gate {
         free.then(|| self.turn())
     }
 
-    /// Waits for a turn. The wait ends early when `cancelled` says so; whoever makes it say so
-    /// unparks the thread.
+    /// Waits for a turn, and says once, by calling `lasts`, that it takes a while. The wait ends early
+    /// when `cancelled` says so; whoever makes it say so unparks the thread.
     ///
     /// # Errors
     /// There was no turn.
@@ -52,26 +55,41 @@ impl Gate {
         self: &Arc<Self>,
         deadline: Option<Instant>,
         cancelled: impl Fn() -> bool,
+        lasts: impl FnOnce(),
     ) -> Result<Turn, Left> {
         let Some(ticket) = self.draw() else { return Ok(self.turn()) };
-        loop {
-            if self.lock().accept(ticket) {
-                return Ok(self.turn());
-            }
-            let now = Instant::now();
-            let left = match deadline {
-                _ if cancelled() => Some(Left::Cancelled),
-                Some(deadline) if now >= deadline => Some(Left::TimedOut),
-                _ => None,
-            };
-            if let Some(left) = left {
-                return if self.lock().leave(ticket) { Ok(self.turn()) } else { Err(left) };
-            }
-            match deadline {
-                Some(deadline) => thread::park_timeout(deadline - now),
+        let brief = Instant::now() + BRIEF;
+        let mut waited = Err(Left::TimedOut);
+        if deadline.is_none_or(|deadline| brief < deadline) {
+            waited = self.wait(ticket, Some(brief), &cancelled);
+        }
+        if waited == Err(Left::TimedOut) {
+            lasts();
+            waited = self.wait(ticket, deadline, &cancelled);
+        }
+        match waited {
+            Err(left) if !self.lock().leave(ticket) => Err(left),
+            _ => Ok(self.turn()),
+        }
+    }
+
+    /// Waits until the ticket is called.
+    fn wait(
+        &self,
+        ticket: u64,
+        until: Option<Instant>,
+        cancelled: &impl Fn() -> bool,
+    ) -> Result<(), Left> {
+        while !self.lock().accept(ticket) {
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            match left {
+                _ if cancelled() => return Err(Left::Cancelled),
+                Some(Duration::ZERO) => return Err(Left::TimedOut),
+                Some(left) => thread::park_timeout(left),
                 None => thread::park(),
             }
         }
+        Ok(())
     }
 
     fn turn(self: &Arc<Self>) -> Turn {
@@ -141,7 +159,7 @@ mod tests {
             for _ in 0..8 {
                 scope.spawn(|| {
                     for _ in 0..500 {
-                        let turn = gate.enter(None, || false).unwrap();
+                        let turn = gate.enter(None, || false, || {}).unwrap();
                         assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
                         turns.fetch_add(1, Ordering::SeqCst);
                         inside.fetch_sub(1, Ordering::SeqCst);
@@ -156,11 +174,11 @@ mod tests {
     #[test]
     fn a_deadline_ends_the_wait_and_leaves_the_queue_whole() {
         let gate = Arc::new(Gate::default());
-        let first = gate.enter(None, || false).unwrap();
+        let first = gate.enter(None, || false, || {}).unwrap();
         let late = Instant::now() + Duration::from_millis(20);
-        assert_eq!(gate.enter(Some(late), || false).unwrap_err(), Left::TimedOut);
-        assert_eq!(gate.enter(None, || true).unwrap_err(), Left::Cancelled);
+        assert_eq!(gate.enter(Some(late), || false, || {}).unwrap_err(), Left::TimedOut);
+        assert_eq!(gate.enter(None, || true, || {}).unwrap_err(), Left::Cancelled);
         drop(first);
-        assert!(gate.enter(None, || true).is_ok());
+        assert!(gate.enter(None, || true, || {}).is_ok());
     }
 }

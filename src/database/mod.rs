@@ -352,7 +352,7 @@ struct HoldWriters(Arc<Gate>);
 
 impl shipper::Hooks for HoldWriters {
     fn hold_writers(&self) -> Option<Box<dyn shipper::Guard + '_>> {
-        let turn = self.0.enter(Some(Instant::now() + SHIPPER_PATIENCE), || false).ok()?;
+        let turn = self.0.enter(Some(Instant::now() + SHIPPER_PATIENCE), || false, || {}).ok()?;
         Some(Box::new(turn))
     }
 }

@@ -138,7 +138,7 @@ impl Session {
             let long = database.log_sync().takes_long();
             let synced = database.make_durable(number, waker, || {
                 if long {
-                    seat.step_aside()
+                    seat.step_aside();
                 }
             });
             if !synced.map_err(|_told| Failure::commit_not_durable())? {

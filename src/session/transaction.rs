@@ -399,8 +399,9 @@ impl Session {
         let deadline = self.lock_patience().map(|timeout| Instant::now() + timeout);
         let cancel = &self.backend.cancel;
         cancel.wakes(this_thread());
-        self.backend.seat().step_aside();
-        let turn = self.database().gate().enter(deadline, || cancel.reason().is_some());
+        let step_aside = || self.backend.seat().step_aside();
+        let is_cancelled = || cancel.reason().is_some();
+        let turn = self.database().gate().enter(deadline, is_cancelled, step_aside);
         turn.map_err(|left| match left {
             Left::Cancelled => cancelled(cancel.reason().unwrap_or(Reason::User)),
             Left::TimedOut => self.not_locked(),
