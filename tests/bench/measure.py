@@ -70,6 +70,30 @@ def high_water_kb(pid):
     return int(re.search(r"^VmHWM:\s+(\d+) kB", text, re.M)[1])
 
 
+def watched(argv, environment):
+    """Runs a command that succeeds: (seconds, CPU seconds, the most MB of memory it has had)."""
+    child = subprocess.Popen(argv, env=environment, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.PIPE, text=True)
+    began, peak, said = time.monotonic(), 0, []
+    reader = threading.Thread(target=lambda: said.append(child.stderr.read()))
+    reader.start()
+    while True:
+        pid, status, usage = os.wait4(child.pid, os.WNOHANG)
+        if pid:
+            break
+        try:
+            peak = max(peak, high_water_kb(child.pid))
+        except (OSError, TypeError):
+            pass  # It has ended meanwhile.
+        time.sleep(0.01)
+    took = time.monotonic() - began
+    child.returncode = os.waitstatus_to_exitcode(status)
+    reader.join()
+    if child.returncode:
+        raise RuntimeError(f"{argv}: {said[0][-2000:]}")
+    return took, usage.ru_utime + usage.ru_stime, peak / 1024
+
+
 class Peak(threading.Thread):
     """Samples private memory until told to stop."""
 
