@@ -24,6 +24,11 @@ const BACKOFF_MIN: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// A ring that led to nothing makes the next one wait for this part of a sync interval.
 const VAIN_PART: u32 = 16;
+/// And it is followed by a look after this part of a sync interval, then after longer ones: a log
+/// rings when it is written, and the commit comes when that is synced.
+const AGAIN_PART: u32 = 64;
+/// So much longer is each of these waits than the one before.
+const AGAIN_FACTOR: u32 = 4;
 /// How often a checkpoint that a writer stood in the way of is tried again.
 const CHECKPOINT_RETRY: Duration = Duration::from_secs(1);
 
@@ -90,6 +95,8 @@ pub(super) struct Worker {
     seen: Option<Glance>,
     /// The last look found something.
     writing: bool,
+    /// The last look found nothing, and something may come nevertheless: the wait for the next.
+    again: Option<Duration>,
     /// Somebody may be checkpointing, and waiting for the mark to move.
     copying: bool,
     failures: u32,
@@ -112,6 +119,7 @@ impl Worker {
             watch: None,
             seen: None,
             writing: true,
+            again: None,
             copying: false,
             failures: 0,
             looked: Instant::now(),
@@ -176,6 +184,9 @@ impl Worker {
         } else if bell.is_pending() {
             let vain = self.looked + interval / VAIN_PART;
             self.wrote.map_or(vain, |wrote| vain.max(wrote + interval))
+        } else if let Some(wait) = self.again {
+            let again = self.looked + wait;
+            self.wrote.map_or(again, |wrote| again.max(wrote + interval))
         } else if self.writing || self.failures > 0 {
             self.looked + interval
         } else {
@@ -185,7 +196,8 @@ impl Worker {
     }
 
     fn is_rung(&self) -> bool {
-        self.writing || self.failures > 0 || self.shared.bell.is_pending()
+        let is_expected = self.writing || self.again.is_some() || self.failures > 0;
+        is_expected || self.shared.bell.is_pending()
     }
 
     /// Neither the file nor its log has changed since before the last look.
@@ -195,6 +207,7 @@ impl Worker {
 
     /// Takes what was committed, and does what is due.
     pub(super) fn look(&mut self) {
+        let was_rung = self.shared.bell.is_pending();
         let asked = self.shared.begin_look();
         self.looked = Instant::now();
         self.seen = self.tail.as_ref().map(Tail::glance);
@@ -207,19 +220,29 @@ impl Worker {
             Ok(wrote)
         });
         match looked {
-            Ok(wrote) => self.succeeded(wrote),
+            Ok(wrote) => self.succeeded(wrote, was_rung),
             Err(error) => self.failed(&error),
         }
     }
 
-    fn succeeded(&mut self, wrote: bool) {
+    fn succeeded(&mut self, wrote: bool, was_rung: bool) {
         (self.failures, self.not_before) = (0, None);
         if wrote {
             self.wrote = Some(self.looked);
         }
-        // While the file is written the next look is due anyway. What was written before the watch
-        // was armed did not ring: look once more.
-        self.writing = wrote || self.copying || self.watch.as_mut().is_some_and(Watch::arm);
+        // While the file is written the next look is due anyway.
+        self.writing = wrote || self.copying;
+        self.again = if self.writing { None } else { self.next_wait(was_rung) };
+    }
+
+    /// The wait for what may come although the last look found nothing.
+    fn next_wait(&mut self, was_rung: bool) -> Option<Duration> {
+        let interval = self.shared.options.sync_interval;
+        // What was written before the watch was armed did not ring.
+        if self.watch.as_mut().is_some_and(Watch::arm) {
+            return Some(if was_rung { interval / AGAIN_PART } else { interval });
+        }
+        self.again.map(|wait| wait * AGAIN_FACTOR).filter(|&wait| wait <= interval)
     }
 
     fn failed(&mut self, error: &Error) {
@@ -233,7 +256,7 @@ impl Worker {
         }
         if !rests && !matches!(error, Error::Busy { .. } | Error::Vacant { .. }) {
             // The keeper may have lost its mark; a new one starts by proving where it is.
-            (self.tail, self.watch) = (None, None);
+            (self.tail, self.watch, self.again) = (None, None, None);
         }
         let wait = BACKOFF_MIN.saturating_mul(1 << self.failures.min(10)).min(BACKOFF_MAX);
         self.failures = self.failures.saturating_add(1);

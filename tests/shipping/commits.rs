@@ -121,6 +121,32 @@ fn a_foreign_commit_is_noticed_without_a_poll() {
 }
 
 #[test]
+fn a_foreign_commit_that_is_synced_is_taken_at_once() {
+    let ground = Ground::new().with_accounts(4096);
+    let interval = Duration::from_millis(500);
+    let quiet =
+        Options { poll_interval: Duration::from_secs(3600), sync_interval: interval, ..options() };
+    let shipper = ground.start_with(&["store"], quiet);
+    shipper.wait_stored(&[], Some(Instant::now() + PATIENCE)).unwrap();
+    let connection = ground.connect();
+    // Its writes ring, but it is a commit after a sync only, and that rings nobody.
+    connection.execute_batch("PRAGMA synchronous = FULL").unwrap();
+    let mut lags: Vec<_> = (0..9)
+        .map(|_| {
+            std::thread::sleep(2 * interval + interval / 10);
+            let before = shipper.status().txid;
+            transfer(&connection, 1);
+            let committed = Instant::now();
+            eventually("taken", || shipper.status().txid > before);
+            committed.elapsed()
+        })
+        .collect();
+    lags.sort();
+    assert!(lags[4] < interval / 2, "{lags:?}");
+    assert!(shipper.stop(PATIENCE));
+}
+
+#[test]
 fn a_long_reader_costs_only_space() {
     let ground = Ground::new().with_accounts(4096);
     let shipper = ground.start();
