@@ -20,6 +20,8 @@ mod rowset;
 mod server;
 mod setting;
 
+pub use function::wal_position;
+
 use crate::sqlite::{Connection, Error, Host};
 use crate::types::{Oid, Type};
 use std::sync::Arc;

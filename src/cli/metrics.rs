@@ -133,9 +133,10 @@ impl Source for Metrics {
 fn databases(text: &mut Text, shipped: &[Shipped]) {
     use Kind::{Counter, Gauge};
     type Value = fn(&Shipping) -> u64;
-    let families: [(&'static str, Kind, &str, Value); 7] = [
+    let families: [(&'static str, Kind, &str, Value); 8] = [
         ("egret_database_txid", Gauge, "Newest transaction in the local log.", |s| s.txid.0),
         ("egret_database_wal_bytes", Gauge, "Length of SQLite's log.", |s| s.wal_bytes),
+        ("egret_database_log_bytes", Gauge, "Length of the local log.", |s| s.log_bytes),
         ("egret_database_batches_total", Counter, "Files written to the local log.", |s| s.batches),
         ("egret_database_fulls_total", Counter, "Those that hold all of the file.", |s| s.fulls),
         ("egret_database_checkpoints_total", Counter, "Checkpoints made.", |s| s.checkpoints),
@@ -174,6 +175,24 @@ fn destinations(text: &mut Text, shipped: &[Shipped], now_ms: i64) {
     });
     each("egret_destination_lag_seconds", Gauge, "For how long it has lacked any.", &|_, d| {
         Some(d.behind_since_ms.map_or(0.0, |since| (now_ms - since).max(0) as f64 / 1e3))
+    });
+    each("egret_destination_epoch", Gauge, "How often its writer has changed.", &|_, d| {
+        Some(d.epoch as f64)
+    });
+    each("egret_destination_fenced", Gauge, "1 if another writer has it.", &|_, d| {
+        Some(f64::from(u8::from(d.is_fenced)))
+    });
+    each("egret_destination_snapshots_total", Counter, "Snapshots stored.", &|_, d| {
+        Some(d.snapshot_count as f64)
+    });
+    each(
+        "egret_destination_merged_total",
+        Counter,
+        "Files that others were merged into.",
+        &|_, d| Some(d.merged_count as f64),
+    );
+    each("egret_destination_deleted_total", Counter, "Files that no restore needed.", &|_, d| {
+        Some(d.deleted_count as f64)
     });
     each("egret_destination_files_total", Counter, "Files stored.", &|_, d| {
         Some(d.stored_count as f64)

@@ -2,6 +2,7 @@
 
 mod advice;
 mod copies;
+mod cost;
 pub mod demo;
 pub mod diff;
 pub mod list;

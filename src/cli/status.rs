@@ -3,7 +3,7 @@
 //! What is asked is what tells without a server: the local log beside each file, and each store. What
 //! a running server knows beside that, `pg_stat_archiver` tells.
 
-use super::text;
+use super::{cost, text};
 use crate::config::{self, Config, Layer};
 use crate::database;
 use crate::ltx::{Name, Txid};
@@ -11,6 +11,7 @@ use crate::shipper::proven::{self, Proven};
 use crate::shipper::restore;
 use crate::shipper::state_directory;
 use crate::shipper::survey::{Survey, survey};
+use crate::shipper::usage::{self, Used};
 use crate::store::{Location, Replica};
 use serde_json::{Value, json};
 use std::ffi::OsString;
@@ -77,6 +78,7 @@ struct BackupStatus {
     url: Location,
     found: Result<Survey, restore::Error>,
     proven: Option<Proven>,
+    used: Option<Used>,
 }
 
 /// Runs `egret status`.
@@ -121,7 +123,7 @@ impl FileStatus {
         let mut wal = OsString::from(&path);
         wal.push("-wal");
         let (local, log_bytes) = local_log(&path);
-        let mut proofs = proven::read(&path);
+        let (mut proofs, mut usages) = (proven::read(&path), usage::read(&path));
         let mut backups = Vec::new();
         for location in &config.backups {
             let below = relative.as_ref().filter(|_| !config.is_single());
@@ -130,8 +132,9 @@ impl FileStatus {
             let url = below
                 .map_or_else(|| location.clone(), |path| location.join(&path.to_string_lossy()));
             let proven = proofs.remove(&location.name());
+            let used = usages.remove(&location.name());
             let found = look(&url).await;
-            backups.push(BackupStatus { url, found, proven });
+            backups.push(BackupStatus { url, found, proven, used });
         }
         let (bytes, wal_bytes) = (len(&path), len(Path::new(&wal)).unwrap_or(0));
         Self { path, bytes, wal_bytes, local, log_bytes, backups }
@@ -178,6 +181,9 @@ impl BackupStatus {
             Err(error) => writeln!(out, "    cannot be read: {error}")?,
             Ok(found) => self.print_found(found, local, out)?,
         }
+        if let Some(used) = &self.used {
+            self.print_used(used, out)?;
+        }
         let now = text::now_ms();
         match self.proven {
             None => writeln!(out, "    never proven here"),
@@ -186,6 +192,26 @@ impl BackupStatus {
                 writeln!(out, "    proven {ago} ago, at transaction {txid}")
             }
         }
+    }
+
+    fn print_used(&self, used: &Used, out: &mut impl Write) -> io::Result<()> {
+        let usage = &used.usage;
+        let others = usage.heads + usage.lists + usage.deletes;
+        write!(out, "    since {}: ", text::time(used.since_ms))?;
+        write!(out, "{} puts, {} gets, {others} other requests, ", usage.puts, usage.gets)?;
+        let (up, down) = (text::bytes(usage.bytes_up), text::bytes(usage.bytes_down));
+        writeln!(out, "{up} sent, {down} received")?;
+        let Some(month) = self.month() else { return Ok(()) };
+        write!(out, "    a month: about {} requests", month.requests)?;
+        match month.dollars {
+            Some(dollars) => writeln!(out, ", and {dollars:.2} dollars at list prices"),
+            None => writeln!(out),
+        }
+    }
+
+    fn month(&self) -> Option<cost::Month> {
+        let bytes = self.found.as_ref().map_or(0, Survey::bytes);
+        cost::month(&self.url, self.used.as_ref()?, bytes)
     }
 
     fn print_found(&self, found: &Survey, local: Txid, out: &mut impl Write) -> io::Result<()> {
@@ -226,6 +252,21 @@ impl BackupStatus {
             "files": found.map(count),
             "bytes": found.map(Survey::bytes),
             "points": found.map(|found| found.points.len()),
+            "usage": self.used.map(|used| json!({
+                "since": text::time(used.since_ms),
+                "until": text::time(used.until_ms),
+                "puts": used.usage.puts,
+                "gets": used.usage.gets,
+                "heads": used.usage.heads,
+                "lists": used.usage.lists,
+                "deletes": used.usage.deletes,
+                "bytes_up": used.usage.bytes_up,
+                "bytes_down": used.usage.bytes_down,
+            })),
+            "month": self.month().map(|month| json!({
+                "requests": month.requests,
+                "dollars": month.dollars,
+            })),
             "proven": self.proven.map(|proven| json!({
                 "txid": proven.txid.to_string(),
                 "time": text::time(proven.at_ms),

@@ -1,9 +1,10 @@
 //! The session as SQL functions and system tables see it.
 
+use super::backups;
 use super::server::{Backend, Server, State, signal};
 use super::settings::{Effective, Settings};
 use crate::catalog;
-use crate::database::{self, PointError};
+use crate::database::PointError;
 use crate::schema::{Column, Namespace, Schema, system};
 use crate::sqlite::function::{RandomState, transaction_number};
 use crate::sqlite::{Ends, FunctionError, Host, Numbers};
@@ -253,6 +254,7 @@ impl Host for Shared {
             "pg_database" => self.databases(),
             "pg_locks" => self.locks(),
             "pg_stat_archiver" => vec![self.archiver()],
+            "pg_stat_replication" => self.replication(),
             _ => return None,
         };
         let columns = &system::relation(Namespace::Catalog, relation)?.columns;
@@ -267,7 +269,7 @@ impl Host for Shared {
     }
 }
 
-type Named = Vec<(&'static str, Value)>;
+pub(super) type Named = Vec<(&'static str, Value)>;
 
 impl Shared {
     fn activity(&self) -> Vec<Named> {
@@ -297,7 +299,12 @@ impl Shared {
                 ("failed_count", Value::Integer(0)),
             ];
         };
-        archiver_row(&shipper.status())
+        backups::archiver_row(&shipper.status())
+    }
+
+    fn replication(&self) -> Vec<Named> {
+        let Some(shipper) = self.backend.database.shipper() else { return Vec::new() };
+        backups::replication_rows(&shipper.status(), self.server.started_us())
     }
 }
 
@@ -316,7 +323,7 @@ impl Shared {
     }
 }
 
-fn time(us: i64) -> Value {
+pub(super) fn time(us: i64) -> Value {
     if us == 0 {
         return Value::Null;
     }
@@ -327,7 +334,7 @@ fn oid(database: &str) -> Value {
     Value::Integer(catalog::database_oid(database).into())
 }
 
-fn text(text: &str) -> Value {
+pub(super) fn text(text: &str) -> Value {
     Value::Text(text.to_owned())
 }
 
@@ -399,52 +406,4 @@ fn database_row(name: &str, now_us: i64) -> Named {
         ("datcollate", text("C")),
         ("datctype", text("C")),
     ]
-}
-
-fn archiver_row(status: &database::Shipping) -> Named {
-    let mut row = Named::new();
-    let destinations = &status.destinations;
-    let archived: u64 = destinations.iter().map(|d| d.stored_count).sum();
-    row.push(("archived_count", Value::Integer(archived.cast_signed())));
-    let newest =
-        destinations.iter().filter_map(|d| d.stored_ms.map(|at| (at, d))).max_by_key(|x| x.0);
-    if let Some((at, destination)) = newest {
-        row.push(("last_archived_time", time(at * 1000)));
-        row.push(("last_archived_wal", Value::Text(destination.stored.to_string())));
-    }
-    let failed = destinations.iter().map(|d| d.failed_count).sum::<u64>() + status.failed_count;
-    row.push(("failed_count", Value::Integer(failed.cast_signed())));
-    let failures = destinations.iter().filter_map(|d| d.failure.as_ref()).chain(&status.failure);
-    if let Some(last) = failures.max_by_key(|failure| failure.at_ms) {
-        row.push(("last_failed_time", time(last.at_ms * 1000)));
-        // Before there is a first transaction, none has failed by its number.
-        let wal = (last.txid.0 > 0).then(|| Value::Text(last.txid.to_string()));
-        row.extend(wal.map(|wal| ("last_failed_wal", wal)));
-    }
-    row.extend(proof_columns(destinations));
-    row
-}
-
-/// The last restore that was compared with the file. Its age is that of the destination that was
-/// proven longest ago: a backup that fails must not hide behind one that does not.
-fn proof_columns(destinations: &[database::Destination]) -> Named {
-    let mut row = Named::new();
-    let proven: Vec<_> = destinations.iter().filter_map(|d| d.proven).collect();
-    if let Some(newest) = proven.iter().max_by_key(|proven| proven.at_ms) {
-        row.push(("last_proven_wal", Value::Text(newest.txid.to_string())));
-        row.push(("last_proven_time", time(newest.at_ms * 1000)));
-    }
-    if let Some(oldest) = proven.iter().min_by_key(|proven| proven.at_ms)
-        && proven.len() == destinations.len()
-    {
-        let seconds = (jiff::Timestamp::now().as_millisecond() - oldest.at_ms).max(0) / 1000;
-        row.push(("proven_age", Value::Text(format!("{seconds} seconds"))));
-    }
-    let failed: u64 = destinations.iter().map(|d| d.proof_failed_count).sum();
-    row.push(("proof_failed_count", Value::Integer(failed.cast_signed())));
-    let failures = destinations.iter().filter_map(|d| d.proof_failure.as_ref());
-    if let Some(last) = failures.max_by_key(|failure| failure.at_ms) {
-        row.push(("last_proof_failed_time", time(last.at_ms * 1000)));
-    }
-    row
 }

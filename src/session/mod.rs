@@ -6,6 +6,7 @@
 //! it is parked. A turn may block: no other session waits for it. A round trip costs one read and one
 //! write: output is flushed at Sync, at Flush, or when the buffer is full.
 
+mod backups;
 pub mod cancel;
 mod copy;
 mod cursor;

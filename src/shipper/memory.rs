@@ -1,4 +1,4 @@
-//! Gives memory that was freed back to the system when files fall asleep.
+//! Gives memory that was freed back to the system when files fall asleep, and when levels were merged.
 //!
 //! The allocator keeps what was freed for whoever needs it next, in pieces between what is still used:
 //! of each file that is looked at once and then never again, a hundred kilobytes.
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Files that were written together fall asleep together: it is done once for all of them.
-const GATHER: Duration = Duration::from_secs(3);
+const GATHER: Duration = Duration::from_secs(8);
 
 static SCHEDULED: AtomicBool = AtomicBool::new(false);
 

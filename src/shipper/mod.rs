@@ -49,12 +49,14 @@ pub mod retention;
 pub mod rolling;
 mod site;
 mod snapshot;
+mod state_file;
 mod status;
 mod stepped;
 mod sums;
 pub mod survey;
 mod tail;
 mod upload;
+pub mod usage;
 pub mod verify;
 mod watch;
 mod worker;
@@ -269,6 +271,7 @@ impl Shipper {
         self.parts.end_tasks();
         for site in &self.parts.sites {
             site.release_lease(RELEASE_PATIENCE);
+            site.note_usage(true);
         }
         stored
     }

@@ -1,12 +1,13 @@
 //! When each destination was last proven to restore: `.<file>-egret/proven.json`, so that it is known
 //! after a restart.
 
-use super::{Error, state_directory};
+use super::{Error, state_file};
 use crate::ltx::Txid;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+const FILE: &str = "proven.json";
 
 /// A restore that was compared with the file and found equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +27,7 @@ struct Stored {
 /// What is known of a file's destinations, by their names. What cannot be read is not known.
 #[must_use]
 pub fn read(database: &Path) -> BTreeMap<String, Proven> {
-    let bytes = fs::read(path(database)).unwrap_or_default();
-    let stored: BTreeMap<String, Stored> = serde_json::from_slice(&bytes).unwrap_or_default();
+    let stored: BTreeMap<String, Stored> = state_file::read(database, FILE);
     let proven = stored.into_iter().filter_map(|(name, stored)| {
         let txid = stored.txid.parse().ok()?;
         Some((name, Proven { txid, at_ms: stored.at_ms }))
@@ -41,20 +41,14 @@ pub(super) fn write(database: &Path, proven: &BTreeMap<String, Proven>) -> Resul
         (name.clone(), Stored { txid: proven.txid.to_string(), at_ms: proven.at_ms })
     });
     let stored: BTreeMap<String, Stored> = stored.collect();
-    let path = path(database);
-    let aside = path.with_extension("tmp");
-    fs::write(&aside, serde_json::to_vec(&stored).unwrap_or_default())
-        .map_err(Error::io(&aside))?;
-    fs::rename(&aside, &path).map_err(Error::io(&path))
-}
-
-fn path(database: &Path) -> PathBuf {
-    state_directory(database).join("proven.json")
+    state_file::write(database, FILE, &stored)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shipper::state_directory;
+    use std::fs;
 
     #[test]
     fn what_is_written_is_read() {
@@ -65,7 +59,7 @@ mod tests {
         let proven = BTreeMap::from([("s3://b/p".to_owned(), Proven { txid: Txid(7), at_ms: 5 })]);
         write(&database, &proven).unwrap();
         assert_eq!(read(&database), proven);
-        fs::write(path(&database), "{").unwrap();
+        fs::write(state_directory(&database).join(FILE), "{").unwrap();
         assert!(read(&database).is_empty());
     }
 }

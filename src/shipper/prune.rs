@@ -11,15 +11,14 @@ use std::time::{Duration, SystemTime};
 pub(super) fn prune(shared: &Shared) -> Result<(), Error> {
     let options = &shared.options;
     let mut keep_for = options.local_retention;
-    while sweep(&shared.log, shared.stored_everywhere(), shared.full(), keep_for)?
-        > options.log_bytes_max
-    {
-        if keep_for.is_zero() && !shared.cut_off() {
-            break;
+    loop {
+        let left = sweep(&shared.log, shared.stored_everywhere(), shared.full(), keep_for)?;
+        shared.pruned(left);
+        if left <= options.log_bytes_max || keep_for.is_zero() && !shared.cut_off() {
+            return Ok(());
         }
         keep_for = Duration::ZERO;
     }
-    Ok(())
 }
 
 /// Deletes files before `stored` that are old enough, except the newest of all; the bytes that are

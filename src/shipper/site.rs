@@ -6,7 +6,7 @@
 use super::ladder::Rungs;
 use super::lease::{Holder, Lease};
 use super::progress::Shared;
-use super::{Error, lease, maintenance};
+use super::{Error, lease, maintenance, memory};
 use crate::ltx::{Name, Txid};
 use crate::store::{Level, LtxFile, PutMode, Replica};
 use std::collections::BTreeSet;
@@ -119,6 +119,16 @@ impl Site {
         });
         if receiver.recv_timeout(patience).is_err() {
             task.abort();
+        }
+    }
+
+    /// Writes down what was asked of the store: now and then, and at the end.
+    pub(super) fn note_usage(&self, end: bool) {
+        let (shared, usage) = (&self.shared, self.replica.meter().usage());
+        let destination = shared.destination_name(self.index);
+        let noted = shared.book.note(&destination, usage, shared.hooks.now_ms(), end);
+        if let Err(error) = noted {
+            tracing::debug!(file = %shared.database.display(), %error, "usage not noted");
         }
     }
 
@@ -249,6 +259,7 @@ impl Site {
                 self.shared.maintenance_failed(self.index, &error);
             }
         }
+        memory::give_back_soon();
         // Only now: what is due of one destination is done by one at a time.
         self.scheduled.store(false, Ordering::Release);
         self.schedule();

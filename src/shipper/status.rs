@@ -16,6 +16,9 @@ pub struct Status {
     pub checkpoints: u64,
     /// The length of the write-ahead log's file at the last look.
     pub wal_bytes: u64,
+    /// What the local log took when it was last looked through, but for a file that holds the whole
+    /// database.
+    pub log_bytes: u64,
     /// Why the last look failed; none if it did not.
     pub error: Option<Failure>,
     /// Looks that failed for another reason than that they came too early.

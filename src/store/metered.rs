@@ -2,7 +2,8 @@
 
 use super::{Body, BoxFuture, Error, Etag, Layout, Object, Put, Store};
 use bytes::Bytes;
-use std::ops::Range;
+use serde::{Deserialize, Serialize};
+use std::ops::{Add, Range};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::Semaphore;
@@ -23,7 +24,7 @@ pub struct Meter {
 pub type Usage = Counts<u64>;
 
 /// One number for each kind of request, and for the bytes each way.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts<T> {
     /// Objects put.
     pub puts: T,
@@ -39,6 +40,22 @@ pub struct Counts<T> {
     pub bytes_up: T,
     /// Bytes read.
     pub bytes_down: T,
+}
+
+impl Add for Usage {
+    type Output = Self;
+
+    fn add(self, more: Self) -> Self {
+        Self {
+            puts: self.puts.saturating_add(more.puts),
+            gets: self.gets.saturating_add(more.gets),
+            heads: self.heads.saturating_add(more.heads),
+            lists: self.lists.saturating_add(more.lists),
+            deletes: self.deletes.saturating_add(more.deletes),
+            bytes_up: self.bytes_up.saturating_add(more.bytes_up),
+            bytes_down: self.bytes_down.saturating_add(more.bytes_down),
+        }
+    }
 }
 
 impl Meter {

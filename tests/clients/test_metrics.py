@@ -90,6 +90,17 @@ def test_numbers(serve, tmp_path):
     assert 0 <= age < 40
     assert value(after, "egret_store_bytes_total", destination="near", direction="up") > 0
 
+    # SQL tells the same.
+    with psycopg.connect(host="127.0.0.1", port=server.port, user="x", autocommit=True) as conn:
+        row = conn.execute("""
+            SELECT application_name, state, flush_lsn = pg_current_wal_lsn(), flush_lag, sync_state,
+                   reply_time - to_timestamp(%s) < '40 s'
+            FROM pg_stat_replication""", (time.time(),)).fetchone()
+    assert row == ("near", "streaming", True, None, "sync", True)
+    assert value(after, "egret_destination_epoch", **where) == 1
+    assert value(after, "egret_destination_fenced", **where) == 0
+    assert value(after, "egret_database_log_bytes", database="shop") >= 0
+
     # What follows a commit, as a merge, comes to its end, and then nothing is asked any more.
     assert servers.wait_until(lambda: requests(port) == (time.sleep(2), requests(port))[1], 30)
     assert requests(port)

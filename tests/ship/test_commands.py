@@ -481,8 +481,18 @@ def test_status(store, tmp_path):
             assert backup["points"] == 1 and backup["bytes"] > 0 and backup["error"] is None
             assert backup["url"].endswith(("/a.db", "/x/b.db")[number])
     assert server.stop() == 0
+    for backup in (b for f in run_json("status", folder, *backups) for b in f["backups"]):
+        assert backup["usage"]["puts"] >= 4 and backup["usage"]["bytes_up"] > 1000
+        assert backup["month"] is None
+    # As if it had been counted for ten hours, at a service whose prices are known.
+    kept = folder / ".a.db-egret/usage.json"
+    usage = json.loads(kept.read_text())
+    for used in usage.values():
+        used["since_ms"] = used["until_ms"] - 36_000_000
+    kept.write_text(json.dumps(usage))
     text = run("status", folder, *backups)
     assert "never proven" in text and "1 restore point" in text
+    assert re.search(r"\d+ puts, .*\n    a month: about \d+ requests\n", text)
     config = tmp_path / "egret.toml"
     config.write_text(f"paths = ['{folder}']\nbackup = ['{urls[1]}']\nlisten = ['0.0.0.0:5']\n")
     assert len(run_json("status", "--config", config)) == 2

@@ -15,6 +15,8 @@ mod size;
 mod visible;
 mod wal;
 
+pub use wal::position_text as wal_position;
+
 pub(super) use describe::name_of_role;
 pub(super) use reference::{name_of, oid_of};
 

@@ -48,7 +48,9 @@ fn not_in_recovery(args: &Args<'_>) -> Result<(), FunctionError> {
     Ok(())
 }
 
-fn position_text(position: u64) -> String {
+/// A position as `pg_lsn` shows it.
+#[must_use]
+pub fn position_text(position: u64) -> String {
     format!("{:X}/{:X}", position >> 32, position & 0xffff_ffff)
 }
 

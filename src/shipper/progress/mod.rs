@@ -10,6 +10,7 @@ use super::log::Log;
 use super::proven::{self, Proven};
 use super::snapshot::Pinned;
 use super::status::{DestinationStatus, Failure, Status};
+use super::usage::Book;
 use super::verify::VerifyError;
 use super::{Error, Hooks, Options};
 use crate::ltx::{Name, Txid};
@@ -28,6 +29,7 @@ pub(super) struct Shared {
     pub(super) options: Options,
     pub(super) log: Log,
     pub(super) hooks: Arc<dyn Hooks>,
+    pub(super) book: Book,
     pub(super) bell: Arc<Bell>,
     state: Mutex<State>,
     changed: Condvar,
@@ -119,6 +121,7 @@ impl Shared {
             database: database.to_owned(),
             options,
             log,
+            book: Book::open(database, hooks.now_ms()),
             hooks,
             bell: Arc::default(),
             state: Mutex::new(state),
@@ -202,6 +205,11 @@ impl Shared {
         }
         drop(state);
         self.tell();
+    }
+
+    /// The local log takes so much.
+    pub(super) fn pruned(&self, log_bytes: u64) {
+        self.lock().status.log_bytes = log_bytes;
     }
 
     pub(super) fn checkpointed(&self) {

@@ -1,0 +1,92 @@
+//! What `pg_stat_archiver` and `pg_stat_replication` tell of a file's backups: the numbers that
+//! monitors are told, too.
+
+use super::host::{Named, text, time};
+use crate::catalog;
+use crate::database::{Destination, Shipping};
+use crate::types::Value;
+
+/// One row for each destination, as PostgreSQL has one for each standby. A commit may wait for all of
+/// them. Nothing about places reaches a client: one without a name of its own is called after its kind.
+pub(super) fn replication_rows(status: &Shipping, started_us: i64) -> Vec<Named> {
+    let row = |destination: &Destination| {
+        let name = destination.name.split_once("://").map_or(&*destination.name, |(kind, _)| kind);
+        let stored = text(&catalog::wal_position(destination.stored.0));
+        let lag = destination.behind_since_ms.map(seconds_since);
+        let state = match lag {
+            _ if destination.is_fenced => "stopping",
+            Some(_) => "catchup",
+            None => "streaming",
+        };
+        let mut row = vec![
+            ("application_name", text(name)),
+            ("backend_start", time(started_us)),
+            ("state", text(state)),
+            ("sent_lsn", stored.clone()),
+            ("write_lsn", stored.clone()),
+            ("flush_lsn", stored),
+            ("sync_priority", Value::Integer(1)),
+            ("sync_state", text("sync")),
+        ];
+        row.extend(destination.stored_ms.map(|ms| ("reply_time", time(ms * 1000))));
+        for column in ["write_lag", "flush_lag"] {
+            row.extend(lag.as_ref().map(|lag| (column, text(lag))));
+        }
+        row
+    };
+    status.destinations.iter().map(row).collect()
+}
+
+/// As an interval.
+fn seconds_since(ms: i64) -> String {
+    let seconds = (jiff::Timestamp::now().as_millisecond() - ms).max(0) / 1000;
+    format!("{seconds} seconds")
+}
+
+/// The row of `pg_stat_archiver`.
+pub(super) fn archiver_row(status: &Shipping) -> Named {
+    let mut row = Named::new();
+    let destinations = &status.destinations;
+    let archived: u64 = destinations.iter().map(|d| d.stored_count).sum();
+    row.push(("archived_count", Value::Integer(archived.cast_signed())));
+    let newest =
+        destinations.iter().filter_map(|d| d.stored_ms.map(|at| (at, d))).max_by_key(|x| x.0);
+    if let Some((at, destination)) = newest {
+        row.push(("last_archived_time", time(at * 1000)));
+        row.push(("last_archived_wal", Value::Text(destination.stored.to_string())));
+    }
+    let failed = destinations.iter().map(|d| d.failed_count).sum::<u64>() + status.failed_count;
+    row.push(("failed_count", Value::Integer(failed.cast_signed())));
+    let failures = destinations.iter().filter_map(|d| d.failure.as_ref()).chain(&status.failure);
+    if let Some(last) = failures.max_by_key(|failure| failure.at_ms) {
+        row.push(("last_failed_time", time(last.at_ms * 1000)));
+        // Before there is a first transaction, none has failed by its number.
+        let wal = (last.txid.0 > 0).then(|| Value::Text(last.txid.to_string()));
+        row.extend(wal.map(|wal| ("last_failed_wal", wal)));
+    }
+    row.extend(proof_columns(destinations));
+    row
+}
+
+/// The last restore that was compared with the file. Its age is that of the destination that was
+/// proven longest ago: a backup that fails must not hide behind one that does not.
+fn proof_columns(destinations: &[Destination]) -> Named {
+    let mut row = Named::new();
+    let proven: Vec<_> = destinations.iter().filter_map(|d| d.proven).collect();
+    if let Some(newest) = proven.iter().max_by_key(|proven| proven.at_ms) {
+        row.push(("last_proven_wal", Value::Text(newest.txid.to_string())));
+        row.push(("last_proven_time", time(newest.at_ms * 1000)));
+    }
+    if let Some(oldest) = proven.iter().min_by_key(|proven| proven.at_ms)
+        && proven.len() == destinations.len()
+    {
+        row.push(("proven_age", Value::Text(seconds_since(oldest.at_ms))));
+    }
+    let failed: u64 = destinations.iter().map(|d| d.proof_failed_count).sum();
+    row.push(("proof_failed_count", Value::Integer(failed.cast_signed())));
+    let failures = destinations.iter().filter_map(|d| d.proof_failure.as_ref());
+    if let Some(last) = failures.max_by_key(|failure| failure.at_ms) {
+        row.push(("last_proof_failed_time", time(last.at_ms * 1000)));
+    }
+    row
+}

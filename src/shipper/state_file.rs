@@ -1,0 +1,22 @@
+//! Small files of JSON beside a file's local log, which outlive the process. Any may be missing or
+//! damaged: nothing is lost but what it tells.
+
+use super::{Error, state_directory};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fs;
+use std::path::Path;
+
+/// What a file says; what nobody has said yet if it cannot be read.
+pub(super) fn read<T: DeserializeOwned + Default>(database: &Path, name: &str) -> T {
+    let bytes = fs::read(state_directory(database).join(name)).unwrap_or_default();
+    serde_json::from_slice(&bytes).unwrap_or_default()
+}
+
+/// Replaces a file.
+pub(super) fn write(database: &Path, name: &str, value: &impl Serialize) -> Result<(), Error> {
+    let path = state_directory(database).join(name);
+    let aside = path.with_extension("tmp");
+    fs::write(&aside, serde_json::to_vec(value).unwrap_or_default()).map_err(Error::io(&aside))?;
+    fs::rename(&aside, &path).map_err(Error::io(&path))
+}
