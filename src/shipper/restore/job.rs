@@ -51,7 +51,7 @@ impl Job {
 
     /// What is quickly fetched again need not be kept.
     fn is_resumable(&self) -> bool {
-        self.bytes() >= self.options.resumable_bytes
+        pieces::keepable(&self.files) >= self.options.resumable_bytes
     }
 
     fn run_in(&self, scratch: &Scratch, kept: u64) -> Result<Restored, Error> {
@@ -61,7 +61,8 @@ impl Job {
         let inputs = self.open_inputs(scratch)?;
         let merge = Merge::new(inputs)?;
         let header = merge.header();
-        let pieces = if self.is_resumable() { self.bytes().saturating_sub(kept) } else { 0 };
+        let keepable = if self.is_resumable() { pieces::keepable(&self.files) } else { 0 };
+        let pieces = keepable.saturating_sub(kept);
         scratch.require(u64::from(header.commit) * u64::from(header.page_size) + pieces)?;
         let header = self.write_pages(merge, file.as_file())?;
         file.as_file().sync_all().map_err(io_error)?;

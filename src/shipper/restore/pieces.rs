@@ -14,11 +14,15 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Pieces of smaller objects are not kept: a directory and a file for each of thousands cost more time
+/// than they save.
+const KEPT_MIN: u64 = 64 << 10;
+
 /// The store, and the directory of its pieces.
 #[derive(Debug)]
 pub(super) struct Pieces {
     store: Arc<dyn Store>,
-    /// The directory of each object that is to be read.
+    /// The directory of each object that is to be read and kept.
     objects: BTreeMap<String, PathBuf>,
 }
 
@@ -29,7 +33,7 @@ impl Pieces {
         files: &[LtxFile],
         directory: &Path,
     ) -> io::Result<Arc<Self>> {
-        let objects = files.iter().map(|file| {
+        let objects = files.iter().filter(is_kept).map(|file| {
             let key = replica.ltx_key(file.level, file.name);
             (key, directory.join(identity(file)))
         });
@@ -50,13 +54,22 @@ impl Pieces {
     }
 }
 
+/// Bytes of these files that may be kept.
+pub(super) fn keepable(files: &[LtxFile]) -> u64 {
+    files.iter().filter(is_kept).map(|file| file.size).sum()
+}
+
 /// Bytes of these files that lie below the directory.
 pub(super) fn kept(files: &[LtxFile], directory: &Path) -> u64 {
     let lengths = |file: &LtxFile| -> u64 {
         let entries = fs::read_dir(directory.join(identity(file))).into_iter().flatten().flatten();
         entries.filter_map(|entry| Some(entry.metadata().ok()?.len())).sum()
     };
-    files.iter().map(lengths).sum()
+    files.iter().filter(is_kept).map(lengths).sum()
+}
+
+fn is_kept(file: &&LtxFile) -> bool {
+    file.size >= KEPT_MIN
 }
 
 fn identity(file: &LtxFile) -> String {

@@ -270,6 +270,8 @@ async fn an_interrupted_restore_goes_on() {
     let (failed, _) = restore_with(&bench, 3).await;
     assert!(matches!(&failed, Err(Error::Ltx(ltx::Error::Io(_)))), "{failed:?}");
     bench.left(&["out.db.restore"]);
+    let kept = fs::read_dir(scratch_directory(&bench.output()).join("pieces")).unwrap();
+    assert_eq!(kept.count(), 1, "the small file costs more to keep than to fetch");
     let (restored, second) = restore_with(&bench, u64::MAX).await;
     let restored = restored.unwrap();
     assert_eq!(fs::read(bench.output()).unwrap(), content);
