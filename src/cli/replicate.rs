@@ -90,7 +90,7 @@ impl Job {
     }
 
     async fn run(&self) {
-        tokio::join!(self.backups.ship_new(&self.files), self.copies.run(&self.files));
+        tokio::join!(self.backups.look_after(&self.files), self.copies.run(&self.files));
     }
 }
 

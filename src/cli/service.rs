@@ -28,7 +28,9 @@ pub(super) const STOP_TIME: Duration = Duration::from_secs(30);
 const STOPS_MAX: usize = 16;
 /// How often it is looked whether the followed file is there.
 const FOLLOW_POLL: Duration = Duration::from_millis(50);
-/// How often it is looked for files that came since and are to be shipped.
+/// How long the last uploads of a file that was removed may take.
+const REMOVED_STOP_TIME: Duration = Duration::from_secs(5);
+/// How often it is looked for files that came or went, and are to be shipped or are not.
 const SHIP_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Why nothing is served.
@@ -164,7 +166,7 @@ impl Service {
         }
         tokio::select! {
             () = self.listener.run(Arc::clone(&self.server)) => {}
-            () = self.backups.ship_new(self.server.files()) => {}
+            () = self.backups.look_after(self.server.files()) => {}
             () = self.copies.run(self.server.files()) => {}
             () = until => {}
         }
@@ -288,10 +290,15 @@ impl Backups {
         Ok(())
     }
 
-    /// Ships files that come later, for ever.
-    pub(super) async fn ship_new(&self, files: &Files) {
+    /// Ships files that come later, and stops shipping those that go, for ever.
+    pub(super) async fn look_after(&self, files: &Files) {
         loop {
             tokio::time::sleep(SHIP_INTERVAL).await;
+            for removed in files.forget_removed() {
+                spawn_blocking(move || {
+                    removed.shipper().is_none_or(|shipper| shipper.stop(REMOVED_STOP_TIME))
+                });
+            }
             if !self.is_single && !self.destinations.is_empty() {
                 files.refresh();
             }

@@ -22,6 +22,8 @@ pub struct Files {
     databases: Mutex<BTreeMap<String, Arc<Database>>>,
     /// Files in directories that cannot be served, and were told of.
     refused: Mutex<BTreeSet<PathBuf>>,
+    /// Names of those that were not there when it was last looked.
+    missing: Mutex<BTreeSet<String>>,
 }
 
 /// Why the files cannot be served.
@@ -99,6 +101,26 @@ impl Files {
                 self.add_found(&file, relative);
             }
         }
+    }
+
+    /// Serves those no longer that were in a directory and are gone, and returns them. One that was
+    /// there when this was last asked may be about to be replaced, and stays.
+    pub fn forget_removed(&self) -> Vec<Arc<Database>> {
+        let mut missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut databases = self.lock();
+        let is_gone = |database: &Database| {
+            let found = database.path().symlink_metadata();
+            let is_gone = found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+            is_gone && !self.paths.iter().any(|path| path == database.path())
+        };
+        let gone = databases.iter().filter(|(_, database)| is_gone(database));
+        let before = std::mem::replace(&mut *missing, gone.map(|(name, _)| name.clone()).collect());
+        let removed = before.intersection(&missing).filter_map(|name| {
+            let removed = databases.remove(name)?;
+            info!(database = name, file = %removed.path().display(), "removed: no longer served");
+            Some(removed)
+        });
+        removed.collect()
     }
 
     /// All of them, by name.

@@ -1,5 +1,6 @@
 """`egret serve` itself: names of databases, sockets, refusals, and an application beside it."""
 
+import contextlib
 import os
 import pathlib
 import re
@@ -57,6 +58,39 @@ def test_directory(serve, tmp_path):
         assert {"one", "two"} <= names and "notes" not in names
     with pytest.raises(psycopg.OperationalError, match='database "notes" does not exist'):
         connect(server, dbname="notes")
+
+
+def test_files_come_and_go(serve, tmp_path):
+    """A file that is removed from a directory is served and shipped no longer, until there is one again."""
+    def make(name, rows):
+        with contextlib.closing(sqlite3.connect(folder / name)) as db:
+            db.execute("PRAGMA journal_mode = wal")
+            db.execute("CREATE TABLE t (a)")
+            db.executemany("INSERT INTO t VALUES (?)", [(n,) for n in range(rows)])
+            db.commit()
+
+    def names():
+        with connect(server, dbname="stays") as conn:
+            return [name for (name,) in conn.execute("SELECT datname FROM pg_database ORDER BY 1")]
+
+    def rows():
+        with connect(server, dbname="goes") as conn:
+            return conn.execute("SELECT count(*) FROM t").fetchone()[0]
+
+    (folder := tmp_path / "data").mkdir()
+    make("stays.db", 1)
+    make("goes.db", 2)
+    server = serve(folder, arguments=["--backup", f"file://{tmp_path}/backup"])
+    assert rows() == 2
+    for file in folder.glob("goes.db*"):
+        file.unlink()
+    assert servers.wait_until(lambda: names() == ["stays"], 20, 0.5)
+    with pytest.raises(psycopg.OperationalError, match='database "goes" does not exist'):
+        rows()
+    before = set(tmp_path.glob("backup/goes.db/ltx/0/*"))
+    make("goes.db", 3)
+    assert servers.wait_until(lambda: set(tmp_path.glob("backup/goes.db/ltx/0/*")) > before, 20, 0.5)
+    assert rows() == 3
 
 
 def test_socket(serve, tmp_path):
