@@ -72,6 +72,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("indicatif", &["cli"]),
     ("httparse", &["observe"]),
     ("libc", &["shipper/memory"]),
+    ("age", &["store/age"]),
 ];
 
 const LINES_MAX: usize = 600;

@@ -22,16 +22,20 @@ impl Landmark {
     /// Reads the end of a file.
     pub(super) async fn read(replica: &Replica, file: &LtxFile) -> Result<Self, store::Error> {
         let (level, name, size) = (file.level, file.name, file.size);
-        let trailer = end_of(replica, level, name, size).await?;
+        let (_, trailer) = replica.ltx_trailer(level, name, size).await?;
         Ok(Self { level, name, size, trailer })
     }
 
     /// The store has this very file still. One that was merged into others since cannot be told
     /// from one that never was there.
     pub(super) async fn stands(&self, replica: &Replica) -> Result<bool, store::Error> {
-        match end_of(replica, self.level, self.name, self.size).await {
-            Err(store::Error::NotFound { .. } | store::Error::Range { .. }) => Ok(false),
-            found => Ok(found? == self.trailer),
+        match replica.ltx_trailer(self.level, self.name, self.size).await {
+            Err(
+                store::Error::NotFound { .. }
+                | store::Error::Range { .. }
+                | store::Error::Sealed { .. },
+            ) => Ok(false),
+            found => Ok(found?.1 == self.trailer),
         }
     }
 
@@ -50,16 +54,4 @@ impl fmt::Display for Landmark {
         let Self { level, name, size, trailer } = self;
         write!(f, "{level} {name} {size} {:032x}", u128::from_be_bytes(*trailer))
     }
-}
-
-async fn end_of(
-    replica: &Replica,
-    level: Level,
-    name: Name,
-    size: u64,
-) -> Result<[u8; TRAILER_LEN], store::Error> {
-    let key = replica.ltx_key(level, name);
-    let range = size.saturating_sub(TRAILER_LEN as u64)..size;
-    let bytes = replica.store().get_range(&key, range).await?;
-    bytes.as_ref().try_into().map_err(|_short| store::Error::Range { key })
 }

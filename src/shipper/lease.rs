@@ -2,8 +2,9 @@
 //!
 //! What enters: "I am about to write". What leaves: yes; or no, and who else does.
 //!
-//! The lease is the object `egret.lease` beside the levels, which Litestream ignores. It is only
-//! ever replaced by a put that names the version it replaces, so of two writers one finds out.
+//! The lease is the object `egret.lease` beside the levels, which Litestream ignores. It is never
+//! encrypted, since anybody must be able to compare it. It is only ever replaced by a put that names
+//! the version it replaces, so of two writers one finds out.
 //!
 //! * A writer renews its lease while it writes, and says so when it stops. It asks for nothing while
 //!   it has nothing to write.
@@ -232,7 +233,7 @@ impl Lease {
             Ok(etag) => (false, etag),
             Err(error) => return Err(error.into()),
         };
-        let conditional = conditional && replica.store().fences();
+        let conditional = conditional && replica.bare().fences();
         if self.conditional && !conditional {
             let place = replica.key("");
             tracing::warn!(
@@ -258,12 +259,12 @@ impl Lease {
 
 /// When the lease was last written by the store's clock, if it tells.
 pub(super) async fn renewed_ms(replica: &Replica) -> Result<Option<i64>, Error> {
-    Ok(replica.store().head(&replica.key(NAME)).await?.modified_ms)
+    Ok(replica.bare().head(&replica.key(NAME)).await?.modified_ms)
 }
 
 async fn read(replica: &Replica) -> Result<Option<(Etag, Text)>, Error> {
     let key = replica.key(NAME);
-    match replica.store().get(&key).await {
+    match replica.bare().get(&key).await {
         Ok((object, bytes)) => {
             let text = String::from_utf8_lossy(&bytes);
             let text = text.parse().map_err(|()| Error::Lease { key })?;
@@ -277,7 +278,7 @@ async fn read(replica: &Replica) -> Result<Option<(Etag, Text)>, Error> {
 async fn put(replica: &Replica, text: &Text, mode: PutMode) -> Result<Etag, store::Error> {
     let body = Body::from(text.to_string().into_bytes());
     let put = Put { mode, ..Put::default() };
-    replica.store().put(&replica.key(NAME), body, put).await
+    replica.bare().put(&replica.key(NAME), body, put).await
 }
 
 impl fmt::Display for Text {
@@ -383,7 +384,7 @@ mod tests {
         let replica = replica();
         let mut lease = lease("one", LONG);
         lease.ensure(&replica).await.unwrap();
-        replica.store().delete(&replica.key(NAME)).await.unwrap();
+        replica.bare().delete(&replica.key(NAME)).await.unwrap();
         lease.confirm(&replica).await.unwrap();
         assert!(read(&replica).await.unwrap().is_some());
     }

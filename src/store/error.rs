@@ -54,6 +54,39 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// A line that should hold an age identity holds none, or there is no line; its number, or 0.
+    #[error(
+        "{from}: no age identity{}: give a file as age-keygen writes it",
+        if *line > 0 { format!(" in line {line}") } else { String::new() }
+    )]
+    Identity {
+        /// The file, or the variable.
+        from: String,
+        /// The number of the line.
+        line: usize,
+    },
+    /// The object is encrypted, and no identity was given.
+    #[error(
+        "{key}: the backup is encrypted: give age-identity=FILE in its URL, or EGRET_AGE_IDENTITY"
+    )]
+    Encrypted {
+        /// The object.
+        key: String,
+    },
+    /// The object is encrypted for others than those whose identities were given.
+    #[error("{key}: the backup is encrypted for others: the identity given does not open it")]
+    OtherIdentity {
+        /// The object.
+        key: String,
+    },
+    /// The object is encrypted, and damaged.
+    #[error("{key}: encrypted object is damaged: {source}")]
+    Sealed {
+        /// The object.
+        key: String,
+        /// What is wrong.
+        source: Source,
+    },
     /// The range lies outside the object.
     #[error("{key}: object is shorter than expected")]
     Range {
@@ -112,6 +145,12 @@ impl Error {
             ),
             _ => false,
         }
+    }
+
+    /// The object is encrypted, and is not opened by the identities given.
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
+        matches!(self, Self::Encrypted { .. } | Self::OtherIdentity { .. } | Self::Sealed { .. })
     }
 
     pub(super) fn io(path: &Path, source: io::Error) -> Self {

@@ -4,6 +4,7 @@
 //! names Litestream gives them; [`Location`] is the URL that names either. Conditional puts are
 //! what fences writers: of two that write one key with [`PutMode::IfAbsent`], one succeeds.
 
+mod age;
 mod body;
 mod directory;
 mod error;
@@ -17,11 +18,12 @@ mod s3;
 #[cfg(test)]
 mod tests;
 
+pub use age::{IDENTITY_VARIABLE, Keys, Tail, TailFn};
 pub use body::{Body, BodyStream, BodyWriter};
 pub(crate) use directory::{make_directories, sync_directory};
 pub use error::Error;
 pub use file::FileStore;
-pub use location::{Location, LocationError, Place, Preset, S3Location, Sse};
+pub use location::{AgeKeys, Location, LocationError, Place, Preset, S3Location, Sse};
 pub use memory::MemoryStore;
 pub use metered::{Counts, Meter, Usage};
 pub use reader::{Reader, ReaderOptions};
@@ -58,7 +60,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Removes an object; it is no error if there is none.
     fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, ()>;
 
-    /// How long an object is as it is read, of which a listing said `listed`: never more.
+    /// How long an object is as it is read, of which a listing said `listed`: never more. They differ
+    /// where objects are encrypted: [`Object::size`] is how long it is as it is stored.
     fn length<'a>(&'a self, _key: &'a str, listed: u64) -> BoxFuture<'a, u64> {
         Box::pin(std::future::ready(Ok(listed)))
     }
@@ -74,7 +77,7 @@ pub trait Store: fmt::Debug + Send + Sync {
     fn layout(&self) -> Layout;
 }
 
-/// Opens the store a location lies in. Nothing is asked of it yet.
+/// Opens the store a location lies in, without what encrypts there. Nothing is asked of it yet.
 ///
 /// # Errors
 /// If a file that the location names, with a key or credentials, cannot be used.
@@ -123,7 +126,7 @@ pub type Etag = String;
 pub struct Object {
     /// Its key.
     pub key: String,
-    /// Its length in bytes.
+    /// Its length in bytes as it is stored.
     pub size: u64,
     /// Its tag; a listing may leave it out.
     pub etag: Option<Etag>,

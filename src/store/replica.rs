@@ -5,10 +5,11 @@
 //! | S3 | `<prefix>/<level, 4 hex digits>/<min>-<max>.ltx` |
 //! | others | `<prefix>/ltx/<level>/<min>-<max>.ltx` |
 
+use super::age::{Keys, Sealed, Tail, TailFn, untold};
 use super::metered::{Meter, Metered};
-use super::{Body, Error, Etag, Layout, Location, Object, Place, Put, Reader, ReaderOptions};
+use super::{Body, Error, Layout, Location, Object, Place, Put, Reader, ReaderOptions};
 use super::{Store, open};
-use crate::ltx::{HEADER_LEN, Header, Name, Txid};
+use crate::ltx::{HEADER_LEN, Header, Name, TRAILER_LEN, Txid};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ pub const SNAPSHOT_LEVEL: Level = 9;
 #[derive(Clone, Debug)]
 pub struct Replica {
     store: Arc<dyn Store>,
+    sealed: Sealed,
     metered: Metered,
     prefix: String,
 }
@@ -34,7 +36,7 @@ pub struct LtxFile {
     pub level: Level,
     /// Its name.
     pub name: Name,
-    /// Its length in bytes.
+    /// Its length in bytes as it is stored.
     pub size: u64,
     /// When it was stored, by the store's clock.
     pub modified_ms: Option<i64>,
@@ -46,7 +48,15 @@ impl Replica {
     /// The replica under a prefix of a store.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, prefix: &str) -> Self {
-        Self::metered(Metered::new(store), prefix)
+        Self::with_keys(store, prefix, Keys::default())
+    }
+
+    /// The same; what is put there is encrypted with these keys.
+    #[must_use]
+    pub fn with_keys(store: Arc<dyn Store>, prefix: &str, keys: Keys) -> Self {
+        let metered = Metered::new(store);
+        let sealed = Sealed::new(Arc::new(metered.clone()), Arc::new(keys));
+        Self::metered(metered, sealed, prefix)
     }
 
     /// The replica at a location. Nothing is asked of the store yet.
@@ -58,18 +68,20 @@ impl Replica {
             Place::File(_) => "",
             Place::S3(s3) => &s3.prefix,
         };
-        Ok(Self::new(open(location).await?, prefix))
+        Ok(Self::with_keys(open(location).await?, prefix, Keys::open(&location.age)?))
     }
 
     /// The replica at a relative path below this one, in the same store.
     #[must_use]
     pub fn below(&self, path: &str) -> Self {
-        Self::metered(self.metered.below(), &self.key(path))
+        let metered = self.metered.below();
+        let sealed = self.sealed.over(Arc::new(metered.clone()));
+        Self::metered(metered, sealed, &self.key(path))
     }
 
-    fn metered(metered: Metered, prefix: &str) -> Self {
-        let store = Arc::new(metered.clone());
-        Self { store, metered, prefix: prefix.trim_matches('/').to_owned() }
+    fn metered(metered: Metered, sealed: Sealed, prefix: &str) -> Self {
+        let store = Arc::new(sealed.clone());
+        Self { store, sealed, metered, prefix: prefix.trim_matches('/').to_owned() }
     }
 
     /// What is asked of the store here and by the replicas below.
@@ -88,6 +100,18 @@ impl Replica {
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.store
+    }
+
+    /// The store itself, in which encrypted objects are as they are stored.
+    #[must_use]
+    pub fn bare(&self) -> &dyn Store {
+        &self.metered
+    }
+
+    /// What is put here can be read back: it is not encrypted, or an identity is at hand.
+    #[must_use]
+    pub fn is_readable(&self) -> bool {
+        self.sealed.keys().is_readable()
     }
 
     /// The key of an object beside the levels.
@@ -123,7 +147,8 @@ impl Replica {
         self.list(level, Some(&after)).await
     }
 
-    /// Stores an LTX file. Its timestamp is that of its header.
+    /// Stores an LTX file, whose timestamp is that of its header. If it is encrypted, it has another
+    /// length there, which is returned.
     ///
     /// # Errors
     /// If the store fails, or the mode forbids it.
@@ -133,8 +158,53 @@ impl Replica {
         name: Name,
         body: Body,
         put: Put,
-    ) -> Result<Etag, Error> {
-        self.store.put(&self.ltx_key(level, name), body, put).await
+    ) -> Result<Option<u64>, Error> {
+        self.put_ltx_telling(level, name, body, put, untold()).await
+    }
+
+    /// The same. If the object is encrypted, its last bytes are told before it can be in the store.
+    ///
+    /// # Errors
+    /// As [`Self::put_ltx`].
+    pub async fn put_ltx_telling(
+        &self,
+        level: Level,
+        name: Name,
+        body: Body,
+        put: Put,
+        tell: TailFn,
+    ) -> Result<Option<u64>, Error> {
+        Ok(self.sealed.put_telling(&self.ltx_key(level, name), body, put, tell).await?.1)
+    }
+
+    /// The last bytes of an LTX file as it is stored.
+    ///
+    /// # Errors
+    /// If there is none, or the store fails.
+    pub async fn ltx_tail(&self, level: Level, name: Name) -> Result<Tail, Error> {
+        let key = self.ltx_key(level, name);
+        let size = self.bare().head(&key).await?.size;
+        let range = size.saturating_sub(size_of::<Tail>() as u64)..size;
+        let bytes = self.bare().get_range(&key, range).await?;
+        bytes.as_ref().try_into().map_err(|_short| Error::Range { key })
+    }
+
+    /// The trailer of an LTX file of which a listing says it has this size, and its length.
+    ///
+    /// # Errors
+    /// If there is none, or the store fails.
+    pub async fn ltx_trailer(
+        &self,
+        level: Level,
+        name: Name,
+        size: u64,
+    ) -> Result<(u64, [u8; TRAILER_LEN]), Error> {
+        let key = self.ltx_key(level, name);
+        let length = self.store.length(&key, size).await?;
+        let range = length.saturating_sub(TRAILER_LEN as u64)..length;
+        let bytes = self.store.get_range(&key, range).await?;
+        let trailer = bytes.as_ref().try_into().map_err(|_short| Error::Range { key })?;
+        Ok((length, trailer))
     }
 
     /// Reads an LTX file into memory.
@@ -158,6 +228,7 @@ impl Replica {
     /// If there is none, or the store fails.
     pub async fn ltx_header(&self, file: &LtxFile) -> Result<Option<Header>, Error> {
         let key = self.ltx_key(file.level, file.name);
+        self.store.length(&key, file.size).await?;
         let bytes = self.store.get_range(&key, 0..HEADER_LEN as u64).await?;
         Ok(Header::decode(&bytes).ok())
     }

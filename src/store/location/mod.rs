@@ -1,13 +1,16 @@
 //! The URL of a replica.
 //!
 //! `file:///dir`, or
-//! `s3://bucket/prefix?endpoint=https://host&region=eu-west-1&storage-class=STANDARD_IA`.
+//! `s3://bucket/prefix?endpoint=https://host&region=eu-west-1&storage-class=STANDARD_IA`; either with
+//! `age=age1...&age-identity=/path/to/key.txt`.
 
+mod common;
 mod preset;
 mod query;
 
 pub use preset::Preset;
 
+use common::Common;
 use query::{boolean, decode, endpoint, options, set};
 use std::fmt;
 use std::path::PathBuf;
@@ -21,6 +24,17 @@ pub struct Location {
     /// What it is called in the status and in `synchronous_standby_names`, when that is not its
     /// URL.
     pub name: Option<String>,
+    /// How what is put there is encrypted.
+    pub age: AgeKeys,
+}
+
+/// Whom objects are encrypted for before they leave this machine, and who reads them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct AgeKeys {
+    /// For whom: `age1...`; nothing is encrypted if there is nobody.
+    pub recipients: Vec<String>,
+    /// The file with the identities of readers, as `age-keygen` writes it.
+    pub identity: Option<PathBuf>,
 }
 
 /// Where a replica lies.
@@ -97,12 +111,16 @@ enum Fault {
     Sse(&'static str, &'static str),
     #[error("an encryption key is not sent in clear: the endpoint must be https")]
     KeyInClear,
+    #[error("age={0}: no recipient: give age1..., as age-keygen prints it")]
+    Recipient(String),
+    #[error("{0} is a secret key: age takes its public key, age1..., and age-identity a file")]
+    Secret(String),
     #[error("% is not followed by two hexadecimal digits")]
     Percent,
 }
 
-const FILE_OPTIONS: &str = "name";
-const S3_OPTIONS: &str = "name, preset, endpoint, region, force-path-style, profile, \
+const FILE_OPTIONS: &str = "name, age, age-identity";
+const S3_OPTIONS: &str = "name, age, age-identity, preset, endpoint, region, force-path-style, profile, \
     credentials-file, storage-class, sse, kms-key-id, sse-c-key-file";
 
 impl Location {
@@ -111,13 +129,18 @@ impl Location {
     /// # Errors
     /// If it is of no known kind or has an option not known.
     pub fn parse(url: &str) -> Result<Self, LocationError> {
-        parse(url).map_err(|fault| LocationError { url: url.to_owned(), fault })
+        parse(url).map_err(|fault| {
+            // What is told goes to logs.
+            let is_secret = matches!(fault, Fault::Secret(_));
+            let shown = url.split('?').next().filter(|_| is_secret).unwrap_or(url);
+            LocationError { url: shown.to_owned(), fault }
+        })
     }
 
     /// A directory.
     #[must_use]
     pub fn directory(path: PathBuf) -> Self {
-        Self { place: Place::File(path), name: None }
+        Self { place: Place::File(path), name: None, age: AgeKeys::default() }
     }
 
     /// The location below this one at a relative path.
@@ -169,18 +192,18 @@ fn parse(url: &str) -> Result<Location, Fault> {
 }
 
 fn parse_file(path: &str, query: &str) -> Result<Location, Fault> {
-    let mut name = None;
+    let mut common = Common::default();
     for option in options(query) {
-        match option? {
-            (key, value) if key == "name" => set(&mut name, &key, value)?,
-            (key, _) => return Err(Fault::Option(key, FILE_OPTIONS)),
+        let (key, value) = option?;
+        if !common.set(&key, &value)? {
+            return Err(Fault::Option(key, FILE_OPTIONS));
         }
     }
     let path = decode(path)?;
     if !path.starts_with('/') {
         return Err(Fault::RelativePath);
     }
-    Ok(Location { place: Place::File(path.into()), name })
+    Ok(common.at(Place::File(path.into())))
 }
 
 fn parse_s3(path: &str, query: &str) -> Result<Location, Fault> {
@@ -202,7 +225,7 @@ fn parse_s3(path: &str, query: &str) -> Result<Location, Fault> {
 #[derive(Default)]
 struct Draft {
     location: S3Location,
-    name: Option<String>,
+    common: Common,
     sse: Option<String>,
     kms_key_id: Option<String>,
     sse_c_key_file: Option<PathBuf>,
@@ -210,10 +233,12 @@ struct Draft {
 
 impl Draft {
     fn set(&mut self, key: String, value: String) -> Result<(), Fault> {
+        if self.common.set(&key, &value)? {
+            return Ok(());
+        }
         let location = &mut self.location;
         let known = key.as_str();
         match known {
-            "name" => set(&mut self.name, known, value),
             "preset" => {
                 let preset = Preset::named(&value);
                 let preset = preset.ok_or_else(|| Fault::Value { key: key.clone(), value })?;
@@ -249,7 +274,7 @@ impl Draft {
         if in_clear && matches!(location.sse, Some(Sse::Customer(_))) {
             return Err(Fault::KeyInClear);
         }
-        Ok(Location { place: Place::S3(Box::new(location)), name: self.name })
+        Ok(self.common.at(Place::S3(Box::new(location))))
     }
 
     fn sse(&self) -> Result<Option<Sse>, Fault> {
@@ -292,6 +317,25 @@ mod tests {
         assert!(fault("/a/b").contains("file:///directory"));
         assert!(fault("ftp://a/b").contains("s3://bucket"));
         assert!(fault("file:///a%2").contains('%'));
+    }
+
+    #[test]
+    fn encryption() {
+        let (ann, secret) = crate::store::age::pair();
+        let (bob, _) = crate::store::age::pair();
+        for base in ["file:///a", "s3://b/p"] {
+            let url = format!("{base}?age={ann},{bob}&age-identity=/k%20y&name=n");
+            let location = Location::parse(&url).unwrap().join("x");
+            let recipients = vec![ann.clone(), bob.clone()];
+            assert_eq!(location.age, AgeKeys { recipients, identity: Some("/k y".into()) });
+            assert_eq!((location.name(), location.to_string()), ("n".into(), format!("{base}/x")));
+            assert!(fault(&format!("{base}?age=age1x")).contains("age-keygen"));
+            assert!(fault(&format!("{base}?age={ann},")).contains("age-keygen"));
+            for option in ["age", "age-identity"] {
+                let said = fault(&format!("{base}?name=n&{option}={secret}"));
+                assert!(said.contains("secret key") && !said.contains(&secret[16..]), "{said}");
+            }
+        }
     }
 
     #[test]
