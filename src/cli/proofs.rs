@@ -57,6 +57,12 @@ impl Proofs {
         let runtime = builder.worker_threads(1).enable_all().thread_name("proof").build();
         let runtime = runtime.map_err(Error::Threads)?;
         let backups = runtime.block_on(Backups::open(config))?;
+        for backup in backups.unreadable() {
+            tracing::warn!(
+                backup,
+                "not proven from here: it is encrypted for others. Prove it where the identity is: egret verify URL"
+            );
+        }
         Ok(Self { interval, backups, runtime, seen: HashMap::new() })
     }
 
@@ -83,6 +89,9 @@ impl Proofs {
                 continue;
             }
             for (index, destination) in status.destinations.iter().enumerate() {
+                if !destination.is_readable {
+                    continue;
+                }
                 let key = (database.name().to_owned(), index);
                 let (seen, wait) = *self.seen.entry(key).or_insert((now, first));
                 let proven = destination.proven.map(|proven| (proven.at_ms, self.interval));

@@ -268,6 +268,12 @@ impl Backups {
         Ok(Self { destinations, options, is_single })
     }
 
+    /// The names of those whose objects cannot be read here.
+    pub(super) fn unreadable(&self) -> impl Iterator<Item = &str> {
+        let unreadable = self.destinations.iter().filter(|d| !d.replica.is_readable());
+        unreadable.map(|destination| destination.name.as_str())
+    }
+
     /// What is asked of each store, by the destination's name.
     fn meters(&self) -> Vec<(String, Arc<Meter>)> {
         let meter = |d: &Destination| (d.name.clone(), Arc::clone(d.replica.meter()));

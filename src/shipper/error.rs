@@ -147,6 +147,21 @@ impl Error {
         }
     }
 
+    /// What should be read of a store is encrypted for others.
+    pub(super) fn is_sealed(&self) -> bool {
+        let is_sealed = |error: &store::Error| {
+            use store::Error::{Encrypted, OtherIdentity};
+            matches!(error, Encrypted { .. } | OtherIdentity { .. })
+        };
+        match self {
+            Self::Store(error) => is_sealed(error),
+            Self::Ltx(ltx::Error::Io(error)) => {
+                error.get_ref().and_then(|inner| inner.downcast_ref()).is_some_and(is_sealed)
+            }
+            _ => false,
+        }
+    }
+
     /// Wraps an I/O error with the path it is about.
     pub(super) fn io(path: &Path) -> impl Fn(io::Error) -> Self + use<> {
         let path = path.to_owned();

@@ -144,6 +144,14 @@ impl Rungs {
         }
     }
 
+    /// Files cannot be merged: they stay as they are.
+    pub fn left(&mut self, files: &[LtxFile]) {
+        let is_left = |file: &LtxFile| {
+            files.iter().any(|left| left.level == file.level && left.name == file.name)
+        };
+        self.waiting.iter_mut().for_each(|waiting| waiting.retain(|file| !is_left(file)));
+    }
+
     /// A file of level 1 is to end with this transaction. It is there as long as the window reaches, and
     /// with it the moment.
     pub fn cut(&mut self, txid: Txid) {

@@ -8,7 +8,7 @@ use super::ladder::Step;
 use super::restore::list_all;
 use super::site::Site;
 use super::{Error, ladder, merge, plan, points, retention, snapshot};
-use crate::store::{self, LtxFile, SNAPSHOT_LEVEL};
+use crate::store::{self, Level, LtxFile, SNAPSHOT_LEVEL};
 use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -33,18 +33,38 @@ pub(super) async fn run(site: &Site) -> Result<(), Error> {
             return Err(Error::Stopped);
         }
         match step {
-            Step::Merge(level, files) => {
-                let merged = merge::merge(site, level, &files).await?;
-                site.shared.merged(site.index);
-                site.with_rungs(|rungs, now| {
-                    rungs.merged(LtxFile { modified_ms: Some(now), ..merged });
-                });
-                delete_expired(site).await?;
-            }
+            Step::Merge(level, files) => merge_readable(site, level, files).await?,
             Step::Snapshot => take_snapshot(site).await?,
         }
     }
     Ok(())
+}
+
+/// Merges these files. Those that cannot be read here stay as they are until a snapshot makes them
+/// superfluous: restores read files of every level.
+async fn merge_readable(site: &Site, level: Level, files: Vec<LtxFile>) -> Result<(), Error> {
+    let all = files.len();
+    let (left, files) = match site.replica.is_readable() {
+        true => (Vec::new(), files),
+        false => merge::local_run(site, files),
+    };
+    site.with_rungs(|rungs, _| rungs.left(&left));
+    if files.is_empty() {
+        tracing::debug!(level, all, "not merged: what is stored cannot be read here");
+        return Ok(());
+    }
+    let merged = match merge::merge(site, level, &files).await {
+        // They were stored with other keys.
+        Err(error) if error.is_sealed() => {
+            tracing::warn!(level, all, %error, "not merged");
+            site.with_rungs(|rungs, _| rungs.left(&files));
+            return Ok(());
+        }
+        merged => merged?,
+    };
+    site.shared.merged(site.index);
+    site.with_rungs(|rungs, now| rungs.merged(LtxFile { modified_ms: Some(now), ..merged }));
+    delete_expired(site).await
 }
 
 /// Stores the whole database as it is now, and deletes what that makes superfluous.
@@ -105,9 +125,12 @@ async fn retain(site: &Site) -> Result<(), Error> {
     Ok(())
 }
 
-/// Removes restore points that the window has left behind.
+/// Removes restore points that the window has left behind. What cannot be read stays.
 async fn forget_points(site: &Site, files: &[LtxFile], gone: &[LtxFile]) -> Result<(), Error> {
     let left: Vec<_> = files.iter().filter(|file| !is_in(file, gone)).cloned().collect();
+    if !site.replica.is_readable() {
+        return Ok(());
+    }
     let moments = plan::moments(&left);
     let window = ladder::millis(site.shared.options.ladder.retention);
     let since = site.shared.hooks.now_ms().saturating_sub(window);

@@ -10,7 +10,6 @@ use crate::ltx::{self, Decoder, Merge, Name, Trailer, Txid};
 use crate::store::{self, Body, BodyWriter, Level, LtxFile, Put, ReaderOptions, Replica};
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
@@ -35,8 +34,8 @@ pub(super) async fn merge(site: &Site, level: Level, files: &[LtxFile]) -> Resul
     Ok(LtxFile { level, name: header.name(), size, modified_ms: None, timestamp_ms })
 }
 
-/// Stores what `encode` writes, while it writes it, and returns its length. What is there already
-/// under that name was stored by an attempt whose end nobody heard of.
+/// Stores what `encode` writes, while it writes it, and returns its length as it is stored. What is
+/// there already under that name was stored by an attempt whose end nobody heard of.
 pub(super) async fn store_stream(
     replica: &Replica,
     level: Level,
@@ -60,7 +59,7 @@ pub(super) async fn store_stream(
         // Whoever failed first made the other fail.
         (Err(error), Err(store::Error::Unfinished)) => Err(error),
         (_, Err(error)) => Err(error.into()),
-        (written, Ok(_)) => written,
+        (written, Ok(sealed)) => Ok(sealed.unwrap_or(written?)),
     }
 }
 
@@ -82,9 +81,29 @@ impl Write for Counting {
     }
 }
 
+/// Of files that are to be merged, those that have to be left as they are, and then those that follow
+/// and are still in the local log. No more than can be read at once.
+pub(super) fn local_run(site: &Site, files: Vec<LtxFile>) -> (Vec<LtxFile>, Vec<LtxFile>) {
+    let mut room = super::ladder::INPUTS_MAX as u64;
+    let (mut left, mut run) = (Vec::new(), Vec::new());
+    for file in files {
+        let count = (file.name.max.0 - file.name.min.0).saturating_add(1);
+        let is_local = local(site, file.name).is_some();
+        match room.checked_sub(count).filter(|_| is_local) {
+            Some(rest) => {
+                room = rest;
+                run.push(file);
+            }
+            None if run.is_empty() => left.push(file),
+            None => break,
+        }
+    }
+    (left, run)
+}
+
 /// Where a file is read from.
 enum Source {
-    Local(PathBuf),
+    Local(File),
     Stored(LtxFile),
 }
 
@@ -95,9 +114,9 @@ fn sources(site: &Site, files: &[LtxFile]) -> Vec<Source> {
     for file in files {
         let count = usize::try_from(file.name.max.0 - file.name.min.0).unwrap_or(usize::MAX);
         match local(site, file.name).filter(|_| count <= left) {
-            Some(paths) => {
+            Some(files) => {
                 left -= count;
-                sources.extend(paths.into_iter().map(Source::Local));
+                sources.extend(files.into_iter().map(Source::Local));
             }
             None => sources.push(Source::Stored(file.clone())),
         }
@@ -105,14 +124,14 @@ fn sources(site: &Site, files: &[LtxFile]) -> Vec<Source> {
     sources
 }
 
-fn local(site: &Site, name: Name) -> Option<Vec<PathBuf>> {
+/// Opened: what is open is there until it is read, whoever removes it.
+fn local(site: &Site, name: Name) -> Option<Vec<File>> {
     const FILES_MAX: u64 = super::ladder::INPUTS_MAX as u64;
     if !site.is_local(name.min) || name.max.0 - name.min.0 > FILES_MAX {
         return None;
     }
     let path = |txid| site.shared.log.path(Name::single(Txid(txid)));
-    let paths: Vec<_> = (name.min.0..=name.max.0).map(path).collect();
-    paths.iter().all(|path| path.exists()).then_some(paths)
+    (name.min.0..=name.max.0).map(path).map(File::open).collect::<io::Result<_>>().ok()
 }
 
 type Input = Box<dyn Read + Send>;
@@ -125,14 +144,15 @@ fn open(replica: &Replica, sources: Vec<Source>) -> Result<Merge<Input>, Error> 
         pieces_ahead: PIECES_AHEAD,
         requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
     };
-    let open = |source| -> Result<Input, Error> {
-        Ok(match source {
-            Source::Local(path) => Box::new(File::open(&path).map_err(Error::io(&path))?),
+    let open = |source| -> Input {
+        match source {
+            Source::Local(file) => Box::new(file),
             Source::Stored(file) => Box::new(replica.open_ltx(&file, options.clone())),
-        })
+        }
     };
     // All requests are on their way before the first reply is waited for.
-    let inputs = sources.into_iter().map(open).collect::<Result<Vec<_>, _>>()?;
+    let mut inputs = Vec::with_capacity(sources.len());
+    inputs.extend(sources.into_iter().map(open));
     let decoders = inputs.into_iter().map(Decoder::new).collect::<Result<_, _>>()?;
     Ok(Merge::new(decoders)?)
 }

@@ -22,6 +22,10 @@
 //! Beyond that they are given up; while no destination is left, no read mark is held and the log is
 //! checkpointed unread. A destination that answers again goes on with the whole database.
 //!
+//! A destination may be encrypted for others, so that what was stored cannot be read back from here
+//! ([`Replica::is_readable`]). Then only what is still local is merged, nothing is proven, and what is
+//! ours is known by its last bytes (`sent`).
+//!
 //! Nothing is ever written into the database for this purpose. What is kept locally lies in
 //! `.<file>-egret/` beside it and may be deleted at any moment: the numbers continue after those of
 //! the destination, with a file that holds the whole database.
@@ -47,6 +51,7 @@ mod prune;
 pub mod restore;
 pub mod retention;
 pub mod rolling;
+mod sent;
 mod site;
 mod snapshot;
 mod state_file;
@@ -294,8 +299,7 @@ impl Parts {
         runtime: &Handle,
     ) -> Result<(Self, Lock), Error> {
         let lock = Lock::take(path)?;
-        let names = destinations.iter().map(|destination| destination.name.clone());
-        let shared = Arc::new(Shared::open(path, names.collect(), options, hooks)?);
+        let shared = Arc::new(Shared::open(path, &destinations, options, hooks)?);
         let sites = destinations.into_iter().enumerate().map(|(index, destination)| {
             Site::new(Arc::clone(&shared), index, destination.replica, runtime.clone())
         });

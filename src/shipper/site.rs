@@ -6,6 +6,7 @@
 use super::ladder::Rungs;
 use super::lease::{Holder, Lease};
 use super::progress::Shared;
+use super::sent::Sent;
 use super::{Error, lease, maintenance, memory};
 use crate::ltx::{Name, Txid};
 use crate::store::{Level, LtxFile, PutMode, Replica};
@@ -38,6 +39,8 @@ pub(super) struct Site {
     cuts: Mutex<BTreeSet<Txid>>,
     /// Local files from this one on are known to be what the destination has.
     local_from: AtomicU64,
+    /// What was sent to it.
+    pub(super) sent: Arc<Sent>,
     scheduled: AtomicBool,
     failures: AtomicU32,
     work: Mutex<Option<AbortHandle>>,
@@ -75,6 +78,7 @@ impl Site {
         runtime: Handle,
     ) -> Arc<Self> {
         let lease = Lease::new(Holder::of(&shared.database), shared.options.lease_term);
+        let sent = Arc::new(Sent::open(&shared.database, &shared.destination_name(index)));
         Arc::new_cyclic(|this| Self {
             shared,
             index,
@@ -84,6 +88,7 @@ impl Site {
             known: Mutex::new(Known::Nothing),
             cuts: Mutex::default(),
             local_from: AtomicU64::new(u64::MAX),
+            sent,
             scheduled: AtomicBool::new(false),
             failures: AtomicU32::new(0),
             work: Mutex::default(),

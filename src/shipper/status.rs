@@ -58,6 +58,9 @@ pub struct DestinationStatus {
     pub deleted_count: u64,
     /// The last time that merging, a snapshot or deleting failed.
     pub maintenance_failure: Option<Failure>,
+    /// What is stored can be read here: it is not encrypted, or an identity is at hand. Otherwise it
+    /// is not proven, and merged only while it is local.
+    pub is_readable: bool,
     /// Since when, in milliseconds since 1970, there are transactions that it has not; none if it
     /// has all.
     pub behind_since_ms: Option<i64>,

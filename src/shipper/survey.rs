@@ -19,8 +19,10 @@ pub struct Survey {
     pub moments: BTreeMap<Txid, LtxFile>,
     /// Why the newest files cannot be restored.
     pub fault: Option<plan::Error>,
-    /// Every restore point, and whether it can still be restored.
+    /// Every restore point, and whether it can still be restored; none if they cannot be read.
     pub points: Vec<(Point, bool)>,
+    /// What is stored can be read here. Otherwise times are those of the listing.
+    pub is_readable: bool,
     /// What each level that has files holds.
     pub levels: Vec<LevelSurvey>,
 }
@@ -72,7 +74,9 @@ pub async fn survey(replica: &Replica) -> Result<Survey, restore::Error> {
     let moments = moments(&files);
     let oldest = moment(replica, moments.values().next()).await?;
     let newest = moment(replica, moments.values().next_back()).await?;
-    let points = points::list(replica).await?.into_iter();
+    let is_readable = replica.is_readable();
+    let points = if is_readable { points::list(replica).await? } else { Vec::new() };
+    let points = points.into_iter();
     let points = points.map(|point| {
         let restorable = moments.contains_key(&point.txid);
         (point, restorable)
@@ -81,6 +85,7 @@ pub async fn survey(replica: &Replica) -> Result<Survey, restore::Error> {
         oldest,
         newest,
         points: points.collect(),
+        is_readable,
         fault: plan::plan(&files, None).err().filter(|_| !files.is_empty()),
         levels: levels(&files),
         moments,
@@ -120,8 +125,13 @@ async fn moment(
     file: Option<&LtxFile>,
 ) -> Result<Option<Moment>, restore::Error> {
     let Some(file) = file else { return Ok(None) };
-    let header = replica.ltx_header(file).await?.ok_or(ltx::Error::Truncated)?;
-    Ok(Some(Moment { txid: file.name.max, time_ms: header.timestamp_ms }))
+    let time_ms = match replica.ltx_header(file).await {
+        Err(error) if error.is_sealed() && !replica.is_readable() => {
+            listed_ms(file).unwrap_or_default()
+        }
+        header => header?.ok_or(ltx::Error::Truncated)?.timestamp_ms,
+    };
+    Ok(Some(Moment { txid: file.name.max, time_ms }))
 }
 
 fn levels(files: &[LtxFile]) -> Vec<LevelSurvey> {

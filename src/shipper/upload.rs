@@ -118,8 +118,11 @@ impl Upload {
         let is_whole = files.is_empty() || plan(&files, None).is_ok();
         let is_sound = is_whole && self.is_ours(reach.stored).await?;
         let clock = self.site.store_clock().await?;
-        for point in points::list(&self.site.replica).await? {
-            self.site.cut(point.txid);
+        // Where they cannot be read, what is merged is what was stored since they were made.
+        if self.site.replica.is_readable() {
+            for point in points::list(&self.site.replica).await? {
+                self.site.cut(point.txid);
+            }
         }
         self.site.listed(&files, clock);
         self.site.shared.contacted(self.site.index, reach.stored, reach.newest, is_sound);
@@ -133,7 +136,7 @@ impl Upload {
             return Ok(txid == Txid(0));
         }
         match self.compare(name).await {
-            Ok(()) => Ok(true),
+            Ok(_) => Ok(true),
             Err(Error::Conflict(_) | Error::Store(store::Error::NotFound { .. })) => Ok(false),
             Err(error) => Err(error),
         }
@@ -246,12 +249,12 @@ impl Upload {
         let replica = &self.site.replica;
         match replica.store().head(&replica.ltx_key(0, name)).await {
             Err(store::Error::NotFound { .. }) => Ok(()),
-            Ok(_) => self.compare(name).await,
+            Ok(_) => self.compare(name).await.map(drop),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Checks the bytes of a file, and stores the same bytes; their length.
+    /// Checks the bytes of a file, and stores the same bytes; their length as they are stored.
     async fn store_file(&mut self, name: Name, mode: PutMode) -> Result<u64, Error> {
         let path = self.site.shared.log.path(name);
         let len = fs::metadata(&path).map_err(Error::io(&path))?.len();
@@ -267,13 +270,35 @@ impl Upload {
         };
         let Header { timestamp_ms, commit, .. } = proof;
         let put = Put { mode, timestamp_ms: Some(timestamp_ms) };
-        match self.site.replica.put_ltx(0, name, body, put).await {
-            Err(store::Error::AlreadyExists { .. }) => self.compare(name).await?,
-            done => drop(done?),
-        }
+        let stored_len = if self.site.replica.is_readable() {
+            match self.site.replica.put_ltx(0, name, body, put).await {
+                Err(store::Error::AlreadyExists { .. }) => self.compare(name).await?,
+                sealed => sealed?.unwrap_or(len),
+            }
+        } else {
+            self.store_unreadable(name, body, put).await?
+        };
         self.before = Some((name.max, commit));
         self.site.note_local(name.max);
-        Ok(len)
+        Ok(stored_len)
+    }
+
+    /// Stores a file whose bytes are others each time, unless an attempt of before did; its length as
+    /// it is stored.
+    async fn store_unreadable(&self, name: Name, body: Body, put: Put) -> Result<u64, Error> {
+        if self.site.sent.has(name.max) {
+            match self.compare(name).await {
+                Err(Error::Conflict(_) | Error::Store(store::Error::NotFound { .. })) => {}
+                found => return found,
+            }
+        }
+        let (sent, (len, trailer)) =
+            (Arc::clone(&self.site.sent), self.site.shared.log.trailer(name)?);
+        let tell = Box::new(move |tail| sent.note(name.max, tail, trailer));
+        match self.site.replica.put_ltx_telling(0, name, body, put, tell).await {
+            Err(store::Error::AlreadyExists { .. }) => self.compare(name).await,
+            sealed => Ok(sealed?.unwrap_or(len)),
+        }
     }
 
     /// How long the database was before a file, if the file before it is still here.
@@ -286,16 +311,26 @@ impl Upload {
     }
 
     /// The object was there already. It is ours if a reply was lost: then its length and its
-    /// trailer, which has the checksum of all of it, are those of the local file.
-    async fn compare(&self, name: Name) -> Result<(), Error> {
-        let (len, trailer) = self.site.shared.log.trailer(name)?;
+    /// trailer, which has the checksum of all of it, are those of the local file; or, where it cannot
+    /// be read, its last bytes are those of what was sent. Its length as it is stored.
+    async fn compare(&self, name: Name) -> Result<u64, Error> {
+        let local = self.site.shared.log.trailer(name)?;
         let replica = &self.site.replica;
-        let key = replica.ltx_key(0, name);
-        let size = replica.store().head(&key).await?.size;
-        let range = size.saturating_sub(TRAILER_LEN as u64)..size;
-        let stored = replica.store().get_range(&key, range).await?;
-        let same = size == len && stored.as_ref() == trailer;
-        if same { Ok(()) } else { Err(Error::Conflict(name.max)) }
+        let size = replica.store().head(&replica.ltx_key(0, name)).await?.size;
+        let found = match replica.ltx_trailer(0, name, size).await {
+            Err(error) if error.is_sealed() => None,
+            found => Some(found?),
+        };
+        let same = found == Some(local) || self.was_sent(name, local.1).await?;
+        if same { Ok(size) } else { Err(Error::Conflict(name.max)) }
+    }
+
+    async fn was_sent(&self, name: Name, trailer: [u8; TRAILER_LEN]) -> Result<bool, Error> {
+        if self.site.replica.is_readable() {
+            return Ok(false);
+        }
+        let tail = self.site.replica.ltx_tail(0, name).await?;
+        Ok(self.site.sent.knows(name.max, tail, trailer))
     }
 }
 

@@ -5,9 +5,9 @@
 //! and by one that does not, also in the midst of a look; it ends the process before any write, sync,
 //! rename or removal in the local log, loses what was not synced of the log and of the file itself,
 //! or deletes the log; and its stores fail, delay, repeat, forget to answer, break off in the midst of
-//! a body, get what a process sent that has ended since, and list what was. After each step each store
-//! restores to a state that was committed, and to none before what was said to be stored; once
-//! everything is mended, to the last.
+//! a body, get what a process sent that has ended since, and list what was. Some are encrypted, also
+//! for others than who writes. After each step each store restores to a state that was committed, and
+//! to none before what was said to be stored; once everything is mended, to the last.
 //!
 //! What it leaves out: when it is time to look, what SQLite itself writes (its commits and
 //! checkpoints are whole), a writer that stays in its transaction, and a second shipper.
@@ -36,6 +36,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const ONCE_FAILED: &[(u64, &str)] = &[
     (44, "numbers were given again after the local log was deleted and a look failed"),
     (160, "the same: what was committed then was never stored"),
+    (874, "what was sent encrypted was forgotten while something else failed again and again"),
 ];
 
 /// How many are played where nothing is said.

@@ -8,7 +8,6 @@ use crate::world::World;
 use egret::shipper::{
     Asked, Destination, Hooks, Ladder, Options, Stepped, restore, state_directory,
 };
-use egret::store::{Replica, Store};
 use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -198,10 +197,10 @@ impl<'a> Run<'a> {
     }
 
     fn start(&mut self) {
-        let destinations = self.sites.iter().map(|site| {
-            let store = Arc::clone(&site.store) as Arc<dyn Store>;
-            Destination { name: site.name.clone(), replica: Replica::new(store, "") }
-        });
+        let destinations = self
+            .sites
+            .iter()
+            .map(|site| Destination { name: site.name.clone(), replica: site.store.replica() });
         let hooks = Arc::clone(&self.disk) as Arc<dyn Hooks>;
         let (path, options) = (self.world().database(), self.options.clone());
         let runtime = self.runtime.handle();

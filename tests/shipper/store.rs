@@ -5,9 +5,10 @@
 //! all, and a condition is looked at when the put has its effect.
 
 use crate::dice::Dice;
+use age::secrecy::ExposeSecret as _;
 use bytes::Bytes;
 use egret::store::{
-    Body, BoxFuture, Error, Etag, Layout, MemoryStore, Object, Put, Replica, Store,
+    AgeKeys, Body, BoxFuture, Error, Etag, Keys, Layout, MemoryStore, Object, Put, Replica, Store,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -20,7 +21,29 @@ use tokio::time::Instant;
 pub struct BadStore {
     seed: (u64, u64),
     inner: Arc<MemoryStore>,
+    keys: Option<Both>,
     state: Mutex<State>,
+}
+
+/// The keys of who writes, and of who reads.
+struct Both {
+    writers: Keys,
+    readers: Keys,
+}
+
+impl Both {
+    /// Whoever writes has the identity, too, or has not.
+    fn new(has_identity: bool) -> Self {
+        let identity = age::x25519::Identity::generate();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), identity.to_string().expose_secret()).unwrap();
+        let recipients = vec![identity.to_public().to_string()];
+        let readers = AgeKeys { recipients, identity: Some(file.path().to_owned()) };
+        let identity = readers.identity.clone().filter(|_| has_identity);
+        let writers = AgeKeys { identity, ..readers.clone() };
+        let [writers, readers] = [writers, readers].map(|keys| Keys::open(&keys).unwrap());
+        Self { writers, readers }
+    }
 }
 
 struct State {
@@ -71,12 +94,27 @@ impl BadStore {
             changes: 0,
         };
         let inner = Arc::new(MemoryStore::new());
-        Arc::new(Self { seed: (seed, index), inner, state: Mutex::new(state) })
+        // One in three is encrypted, half of those for others than the writer.
+        let keys = match Dice::new((seed, index, "keys")).below(6) {
+            0 => Some(Both::new(true)),
+            1 => Some(Both::new(false)),
+            _ => None,
+        };
+        Arc::new(Self { seed: (seed, index), inner, keys, state: Mutex::new(state) })
     }
 
-    /// What is really there.
+    /// What is really there, for whoever may read it.
     pub fn truth(&self) -> Replica {
-        Replica::new(Arc::clone(&self.inner) as Arc<dyn Store>, "")
+        let keys = self.keys.as_ref().map(|keys| keys.readers.clone());
+        let inner = Arc::clone(&self.inner) as Arc<dyn Store>;
+        Replica::with_keys(inner, "", keys.unwrap_or_default())
+    }
+
+    /// As the shipper has it.
+    pub fn replica(self: &Arc<Self>) -> Replica {
+        let keys = self.keys.as_ref().map(|keys| keys.writers.clone());
+        let store = Arc::clone(self) as Arc<dyn Store>;
+        Replica::with_keys(store, "", keys.unwrap_or_default())
     }
 
     /// A number that differs whenever something else is there.

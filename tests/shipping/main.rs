@@ -11,4 +11,5 @@ mod ground;
 mod incidents;
 mod levels;
 mod meddler;
+mod sealed;
 mod takeover;

@@ -14,6 +14,8 @@ pub enum Fate {
     Done,
     /// Done, after a while.
     Late(Duration),
+    /// Done, and said not to be.
+    Unheard,
     /// Not done, and said so.
     Failed,
     /// Not done, and said to be.
@@ -69,6 +71,13 @@ impl Meddler {
                 tokio::time::sleep(delay).await;
                 work.await
             }),
+            (Fate::Unheard, _) => {
+                let error = failed();
+                Box::pin(async move {
+                    work.await?;
+                    Err(error)
+                })
+            }
             (Fate::Pretended, Some(pretence)) => Box::pin(async move { Ok(pretence) }),
             _ => {
                 let error = failed();

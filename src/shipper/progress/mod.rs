@@ -12,7 +12,7 @@ use super::snapshot::Pinned;
 use super::status::{DestinationStatus, Failure, Status};
 use super::usage::Book;
 use super::verify::VerifyError;
-use super::{Error, Hooks, Options};
+use super::{Destination, Error, Hooks, Options};
 use crate::ltx::{Name, Txid};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -102,19 +102,22 @@ impl Job {
 impl Shared {
     pub(super) fn open(
         database: &Path,
-        names: Vec<String>,
+        destinations: &[Destination],
         options: Options,
         hooks: Arc<dyn Hooks>,
     ) -> Result<Self, Error> {
         let log = Log::open(database, options.encoding, Arc::clone(&hooks))?;
         let newest = log.names()?.last().map_or(Txid(0), |name| name.max);
         let proven = proven::read(database);
-        let destination = |name: String| {
-            let proven = proven.get(&name).copied();
-            let status = DestinationStatus { name, proven, ..DestinationStatus::default() };
+        let destination = |destination: &Destination| {
+            let name = destination.name.clone();
+            let (proven, is_readable) =
+                (proven.get(&name).copied(), destination.replica.is_readable());
+            let status =
+                DestinationStatus { name, proven, is_readable, ..DestinationStatus::default() };
             DestinationState { status, ..DestinationState::default() }
         };
-        let destinations: Vec<_> = names.into_iter().map(destination).collect();
+        let destinations: Vec<_> = destinations.iter().map(destination).collect();
         let base = (newest > Txid(0) || destinations.is_empty()).then_some(newest);
         let state = State { newest, base, destinations, ..State::default() };
         Ok(Self {

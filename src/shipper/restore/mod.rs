@@ -191,10 +191,10 @@ pub async fn restore(
     for _ in 1..PLANS_MAX {
         match restore_planned(replica, output, options, &progress).await {
             Err(error) if error.is_vanished() => tracing::info!(%error, "plan restore again"),
-            result => return result,
+            result => return result.map_err(Error::bare),
         }
     }
-    restore_planned(replica, output, options, &progress).await
+    restore_planned(replica, output, options, &progress).await.map_err(Error::bare)
 }
 
 /// The files that make the moment asked for.
@@ -273,6 +273,17 @@ impl Error {
             Self::Stopped | Self::Io { .. } | Self::Space { .. } | Self::Store(_) => true,
             Self::Ltx(ltx::Error::Io(_)) => !self.is_vanished(),
             _ => false,
+        }
+    }
+
+    /// What the store said, where that is why a file was not read.
+    fn bare(self) -> Self {
+        match self {
+            Self::Ltx(ltx::Error::Io(error)) => match error.downcast::<store::Error>() {
+                Ok(error) => Self::Store(error),
+                Err(error) => Self::Ltx(ltx::Error::Io(error)),
+            },
+            error => error,
         }
     }
 

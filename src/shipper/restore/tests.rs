@@ -268,7 +268,7 @@ async fn an_interrupted_restore_goes_on() {
     let bench = Bench::new();
     let content = ship_noise(&bench).await;
     let (failed, _) = restore_with(&bench, 3).await;
-    assert!(matches!(&failed, Err(Error::Ltx(ltx::Error::Io(_)))), "{failed:?}");
+    assert!(matches!(&failed, Err(Error::Store(_))), "{failed:?}");
     bench.left(&["out.db.restore"]);
     let kept = fs::read_dir(scratch_directory(&bench.output()).join("pieces")).unwrap();
     assert_eq!(kept.count(), 1, "the small file costs more to keep than to fetch");
