@@ -6,6 +6,7 @@
 //! <https://litestream.io/reference/config/>
 
 use super::{Config, Error, Layer};
+use crate::store::IDENTITY_VARIABLE;
 use serde_json::{Map, Value};
 use std::env;
 use std::fs;
@@ -44,6 +45,7 @@ const PASSED_OVER: &[&str] = &[
 /// Keys of a replica, which may stand at the top for all.
 const REPLICA: &[&str] = &[
     "access-key-id",
+    "age",
     "bucket",
     "endpoint",
     "force-path-style",
@@ -224,14 +226,39 @@ fn url(top: &Map<String, Value>, replica: &Value, at: &str) -> Result<String, Ba
         (None, Some("file") | None) if path.starts_with('/') => format!("file://{path}"),
         _ => return Err(bad(at, "give url, or type: s3 with a bucket, or a whole path")),
     };
-    if !base.starts_with("s3://") {
-        return Ok(base);
-    }
-    let options = ["endpoint", "region", "force-path-style", "storage-class"];
-    let options = options.into_iter().filter_map(|key| Some(format!("{key}={}", said(key)?)));
-    let options: Vec<_> = options.collect();
+    let options = match base.starts_with("s3://") {
+        true => ["endpoint", "region", "force-path-style", "storage-class"].as_slice(),
+        false => &[],
+    };
+    let options = options.iter().filter_map(|key| Some(format!("{key}={}", said(key)?)));
+    let age = replica.get("age").or_else(|| top.get("age"));
+    let age = age.map(|age| recipients(age, &format!("{at}.age"))).transpose()?;
+    let options: Vec<_> = options.chain(age).collect();
     let separator = if base.contains('?') { "&" } else { "?" };
     Ok(if options.is_empty() { base } else { format!("{base}{separator}{}", options.join("&")) })
+}
+
+/// Whom a replica is encrypted for, as an option of its URL.
+fn recipients(age: &Value, at: &str) -> Result<String, BadLitestream> {
+    let age = object(age, at)?;
+    check_keys(age, at, &[&["identities", "recipients"]])?;
+    let list = |key: &str| -> Result<Vec<&str>, BadLitestream> {
+        let at = || bad(&format!("{at}.{key}"), "give a list of texts");
+        let Some(list) = age.get(key) else { return Ok(Vec::new()) };
+        let list = list.as_array().ok_or_else(at)?;
+        list.iter().map(|text| text.as_str().ok_or_else(at)).collect()
+    };
+    let known = env::var(IDENTITY_VARIABLE).unwrap_or_default();
+    let is_known =
+        |identity: &&str| identity.is_empty() || known.lines().any(|k| k.trim() == *identity);
+    if !list("identities")?.iter().all(is_known) {
+        let reason = "set EGRET_AGE_IDENTITY in the environment instead";
+        return Err(bad(&format!("{at}.identities"), reason));
+    }
+    match list("recipients")?.as_slice() {
+        [] => Err(bad(&format!("{at}.recipients"), "give those to encrypt for")),
+        recipients => Ok(format!("age={}", recipients.join(","))),
+    }
 }
 
 /// Keys are taken from the environment, where no listing of processes or files shows them.
@@ -317,7 +344,9 @@ dbs:
         endpoint: http://127.0.0.1:9000
         force-path-style: true
         sync-interval: 5s
+        age: {recipients: [age1x, age1y]}
       - path: /mnt/nas/app
+        age: {recipients: [age1z], identities: []}
   - dir: /data/customers
     pattern: '*.db'
     recursive: true
@@ -325,8 +354,8 @@ dbs:
     replica: file:///backups
 ";
         let expected = "/data/app.db -> s3://bucket/app?region=eu-west-1 \
-            s3://other/deep/app?endpoint=http://127.0.0.1:9000&region=eu-west-1&force-path-style=true \
-            file:///mnt/nas/app\n/data/customers -> file:///backups";
+            s3://other/deep/app?endpoint=http://127.0.0.1:9000&region=eu-west-1&force-path-style=true\
+            &age=age1x,age1y file:///mnt/nas/app?age=age1z\n/data/customers -> file:///backups";
         assert_eq!(shown(text), expected);
     }
 
@@ -340,9 +369,14 @@ dbs:
                 "dbs[0].restore-if-db-not-exists: egret does not do that",
             ),
             (
-                replica("      url: s3://b/p\n      age: {recipients: [x]}"),
-                "dbs[0].replicas[0].age: egret does not do that",
+                replica(
+                    "      url: s3://b/p\n      age: {recipients: [x], identities: [AGE-SECRET-KEY-1]}",
+                ),
+                "age.identities: set EGRET_AGE_IDENTITY in the environment instead",
             ),
+            (replica("      url: s3://b/p\n      age: {identities: []}"), "age.recipients: give"),
+            (replica("      url: s3://b/p\n      age: {recipients: x}"), "give a list of texts"),
+            (replica("      url: s3://b/p\n      age: {ssh: [x]}"), "age.ssh: egret does not"),
             (replica("      url: s3://b/p\n      sse-kms-key-id: x"), "sse-kms-key-id: egret does"),
             (
                 replica("      url: s3://b/p\n      secret-access-key: x"),

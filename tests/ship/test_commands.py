@@ -560,8 +560,10 @@ dbs:
                             url], check=True, capture_output=True, env=s3.environment())
             assert items(copy) == items(file), (turn, program)
             copy.unlink()
-    config.write_text("dbs:\n  - path: a.db\n    replica: {url: 's3://b/p', age: {recipients: []}}\n")
-    assert "age: egret does not do that" in fail("replicate", "--config", config)
+    for keys, said in [("age: {recipients: []}", "age.recipients: give those to encrypt for"),
+                       ("sse-kms-key-id: x", "sse-kms-key-id: egret does not do that")]:
+        config.write_text(f"dbs:\n  - path: a.db\n    replica: {{url: 's3://b/p', {keys}}}\n")
+        assert said in fail("replicate", "--config", config)
     config.write_text("dbs: [")
     assert "litestream.yml" in fail("replicate", "--config", config)
 
