@@ -171,6 +171,10 @@ fn stored(error: &store::Error) -> Option<&'static str> {
              who may use the bucket.",
         ),
         store::Error::Unavailable { .. } => Some("Check endpoint and region in the URL."),
+        store::Error::Encrypted { .. } | store::Error::OtherIdentity { .. } => Some(
+            "As in URL?age-identity=/path/to/key.txt, a file as age-keygen writes it (joined by & to \
+             other options).",
+        ),
         store::Error::Refused { .. } => Some("Check bucket, endpoint and region in the URL."),
         _ => None,
     }

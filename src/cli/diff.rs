@@ -21,7 +21,8 @@ use tokio::task::spawn_blocking;
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = AFTER)]
 pub struct Args {
-    /// The backup: file:///directory or s3://bucket/prefix?endpoint=...&region=...
+    /// The backup: file:///directory or s3://bucket/prefix?endpoint=...&region=..., with
+    /// age-identity=FILE if it is encrypted
     #[arg(value_name = "URL", value_parser = Location::parse)]
     url: Location,
 

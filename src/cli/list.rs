@@ -10,7 +10,8 @@ use std::io::{self, Write};
 /// List what can be restored of a backup: its window, restore points and levels
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// The backup: file:///directory or s3://bucket/prefix?endpoint=...&region=...
+    /// The backup: file:///directory or s3://bucket/prefix?endpoint=...&region=..., with
+    /// age-identity=FILE if it is encrypted
     #[arg(value_name = "URL", value_parser = Location::parse)]
     url: Location,
 
@@ -60,6 +61,12 @@ impl Args {
     fn print(&self, found: &Survey, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "{}", self.url)?;
         print_window(found, out)?;
+        if !found.is_readable {
+            writeln!(
+                out,
+                "  encrypted for others: restore points and exact times need age-identity"
+            )?;
+        }
         print_points(found, out)?;
         writeln!(out, "\nlevels:")?;
         for level in &found.levels {
@@ -82,6 +89,7 @@ impl Args {
             "oldest": found.oldest.as_ref().map(json_moment),
             "newest": found.newest.as_ref().map(json_moment),
             "fault": found.fault.as_ref().map(ToString::to_string),
+            "readable": found.is_readable,
             "moment_count": found.moments.len(),
             "granularity": found.grains().iter().map(json_grain).collect::<Value>(),
             "points": found.points.iter().map(|(point, restorable)| json!({

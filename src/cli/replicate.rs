@@ -20,7 +20,8 @@ pub struct Args {
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
 
-    /// Ship every commit to file:///directory or s3://bucket/prefix; repeat for several
+    /// Ship every commit to file:///directory or s3://bucket/prefix; repeat for several. With
+    /// ?age=age1... it is encrypted, for egret's own restore only
     #[arg(long, value_name = "URL")]
     backup: Vec<String>,
 

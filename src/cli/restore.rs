@@ -17,8 +17,8 @@ use std::sync::Arc;
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = AFTER)]
 pub struct Args {
-    /// The backup: file:///directory or s3://bucket/prefix?endpoint=...&region=...; of several the
-    /// one that has the latest moment
+    /// The backup: file:///directory or s3://bucket/prefix?endpoint=...&region=..., with
+    /// age-identity=FILE if it is encrypted; of several the one that has the latest moment
     #[arg(value_name = "URL", required = true, value_parser = Location::parse)]
     urls: Vec<Location>,
 
@@ -54,6 +54,7 @@ Examples:
   egret restore s3://bucket/app --output app.db
   egret restore s3://bucket/app --output then.db --timestamp 2026-01-31T12:00:00Z
   egret restore s3://bucket/app --output then.db --point before-migration
+  egret restore 's3://bucket/app?age-identity=key.txt' --output app.db
   egret restore s3://bucket/app file:///mnt/nas/app --output app.db --dry-run";
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]

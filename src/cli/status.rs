@@ -186,6 +186,9 @@ impl BackupStatus {
         }
         let now = text::now_ms();
         match self.proven {
+            None if self.found.as_ref().is_ok_and(|found| !found.is_readable) => {
+                writeln!(out, "    not proven from here: encrypted for others")
+            }
             None => writeln!(out, "    never proven here"),
             Some(proven) => {
                 let (ago, txid) = (text::duration(text::span(proven.at_ms, now)), proven.txid);
@@ -248,6 +251,7 @@ impl BackupStatus {
             "oldest": found.and_then(|found| found.oldest.as_ref()).map(moment),
             "newest": found.and_then(|found| found.newest.as_ref()).map(moment),
             "behind": self.behind(local),
+            "readable": found.map(|found| found.is_readable),
             "moments": found.map(|found| found.moments.len()),
             "files": found.map(count),
             "bytes": found.map(Survey::bytes),

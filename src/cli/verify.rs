@@ -17,7 +17,8 @@ use std::process::ExitCode;
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = AFTER)]
 pub struct Args {
-    /// The backup: file:///directory or s3://bucket/prefix?endpoint=...&region=...
+    /// The backup: file:///directory or s3://bucket/prefix?endpoint=...&region=..., with
+    /// age-identity=FILE if it is encrypted
     #[arg(value_name = "URL", value_parser = Location::parse)]
     url: Location,
 

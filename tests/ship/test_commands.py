@@ -621,3 +621,105 @@ def test_copies_on_a_schedule(tmp_path):
         assert len(items(tmp_path / f"{name}.db")) == 3
     config.write_text("paths = ['a.db']\n[[copies]]\nurl = 'file:///x'\nschedule = 'hourly'\n")
     assert "no cron expression" in fail("replicate", "--config", config)
+
+
+def age_key(path):
+    """A new identity file, as people make it; its recipient."""
+    subprocess.run(["age-keygen", "-o", path], check=True, capture_output=True)
+    return re.search("public key: (age1[a-z0-9]+)", path.read_text()).group(1)
+
+
+def holds(folder, text):
+    """Any file below a folder has a text in it."""
+    return any(text in path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+def test_encrypted(store, tmp_path):
+    """A server with public keys only: killed, started again; read by who has the identity."""
+    file, key, other = make_database(tmp_path / "app.db"), tmp_path / "key.txt", tmp_path / "other"
+    ann, bob = age_key(key), age_key(other)
+    base, marker = store.url(), "row-8c1d2a-of-the-database"
+    written, opened = f"{base}&age={ann}", f"{base}&age-identity={key}"
+    arguments = ["--backup", written, "--sync-interval", "100ms"]
+    server = servers.Egret(file, arguments=arguments, env=s3.environment())
+    with connect(server) as conn:
+        conn.execute("SET synchronous_commit = on")
+        for n in range(20):
+            conn.execute("INSERT INTO item (name) VALUES (%s)", (f"{marker}-{n}",))
+        conn.execute("SELECT pg_create_restore_point('before')")
+        before = items(file)
+    server.stop(signal.SIGKILL)
+    server = servers.Egret(file, arguments=arguments, env=s3.environment())
+    with connect(server) as conn:
+        conn.execute("SET synchronous_commit = on")
+        conn.execute("INSERT INTO item (name) VALUES ('later')")
+        stats = conn.execute("SELECT failed_count, proven_age FROM pg_stat_archiver").fetchone()
+        assert stats == (0, None)
+    assert server.text.count("not proven from here") == 1, server.text
+    assert "whole database" not in server.text, "it knows what it stored"
+    assert server.stop() == 0
+
+    copy = tmp_path / "copy.db"
+    run("restore", opened, "-o", copy)
+    assert items(copy) == items(file)
+    run("restore", opened, "-o", copy, "--force", "--point", "before")
+    assert items(copy) == before
+    secret = next(line for line in key.read_text().splitlines() if line.startswith("AGE-SECRET"))
+    with_key = s3.environment() | {"EGRET_AGE_IDENTITY": secret}
+    run("restore", base, "-o", copy, "--force", env=with_key)
+    assert items(copy) == items(file)
+    assert run_json("list", opened)["points"][0]["name"] == "before"
+    assert run_json("verify", opened, "--file", file)["verdict"] == "proven"
+    run("diff", opened, file)
+    seen = run_json("status", file, "--backup", written)[0]["backups"][0]
+    assert (seen["readable"], seen["behind"], seen["error"]) == (False, 0, None)
+    assert "not proven from here" in run("status", file, "--backup", written)
+    assert "encrypted for others" in run("list", written)
+
+    for url, said in [(base, "is encrypted: give age-identity=FILE"), (written, "age-identity=FILE"),
+                      (f"{base}&age-identity={other}", "does not open it")]:
+        for command in (["restore", url, "-o", tmp_path / "x.db"], ["verify", url]):
+            text = fail(*command)
+            assert said in text and "hint: " in text and "damaged" not in text, text
+            assert "SECRET" not in text
+    text = fail("restore", f"{base}&age-identity={tmp_path}/none", "-o", tmp_path / "x.db")
+    assert "none: No such file" in text
+    (tmp_path / "bad").write_text(secret[:-1])
+    text = fail("restore", f"{base}&age-identity={tmp_path}/bad", "-o", tmp_path / "x.db")
+    assert "line 1" in text and "age-keygen" in text and secret[:20] not in text
+    assert "no recipient" in fail("serve", file, "--backup", f"{base}&age=age1x")
+
+    # Nothing of it is in the bucket; what is not encrypted would be.
+    assert not holds(pathlib.Path(store.folder), marker.encode())
+    plain = stored(file, tmp_path / "plain")
+    assert holds(tmp_path / "plain", marker.encode())
+    # A backup that was not encrypted goes on encrypted, for two, and is read as a whole.
+    server = servers.Egret(file, arguments=["--backup", f"{plain}?age={bob},{ann}"])
+    with connect(server) as conn:
+        conn.execute("SET synchronous_commit = on")
+        conn.execute("INSERT INTO item (name) VALUES ('secret')")
+    assert server.stop() == 0
+    for identity in (key, other):
+        run("restore", f"{plain}?age-identity={identity}", "-o", copy, "--force")
+        assert items(copy) == items(file)
+    assert "is encrypted" in fail("restore", plain, "-o", tmp_path / "x.db")
+
+
+def test_encrypted_and_proven(tmp_path):
+    """A server that has the identity proves and follows its backup as any other."""
+    file, key = make_database(tmp_path / "app.db"), tmp_path / "key.txt"
+    url = f"file://{tmp_path}/backup?age={age_key(key)}&age-identity={key}"
+    (tmp_path / "egret.toml").write_text(f"backup = ['{url}']\nverify_interval = '3s'\n")
+    server = servers.Egret(file, arguments=["--config", tmp_path / "egret.toml"])
+    with connect(server) as conn:
+        conn.execute("INSERT INTO item (name) VALUES ('one')")
+        proven = lambda: conn.execute(  # noqa: E731
+            "SELECT last_proven_time FROM pg_stat_archiver").fetchone()[0]
+        assert servers.wait_until(lambda: proven() is not None, 40), server.text
+        read_only = f"file://{tmp_path}/backup?age-identity={key}"
+        replica = servers.Egret(tmp_path / "replica.db", arguments=["--follow", read_only])
+        conn.execute("INSERT INTO item (name) VALUES ('two')")
+        followed = lambda: items(tmp_path / "replica.db") == items(file)  # noqa: E731
+        assert servers.wait_until(followed, 30)
+        assert replica.stop() == 0
+    assert server.stop() == 0
