@@ -10,6 +10,8 @@ use tokio::time::Instant;
 pub(super) struct Bell {
     pending: AtomicBool,
     urgent: AtomicBool,
+    /// Somebody of this process has committed.
+    own: AtomicBool,
     stop: AtomicBool,
     /// After it was told to stop: how long it may try to.
     stop_by: Mutex<Option<Instant>>,
@@ -23,6 +25,17 @@ impl Bell {
         if !self.pending.swap(true, Ordering::AcqRel) {
             self.wake();
         }
+    }
+
+    /// Somebody of this process has committed something.
+    pub(super) fn ring_of_own(&self) {
+        self.own.store(true, Ordering::Relaxed);
+        self.ring();
+    }
+
+    /// Whether somebody of this process has committed since this was last asked.
+    pub(super) fn take_own(&self) -> bool {
+        self.own.swap(false, Ordering::Relaxed)
     }
 
     /// Somebody waits: look at once.

@@ -42,6 +42,7 @@ mod log;
 mod maintenance;
 mod memory;
 mod merge;
+mod pace;
 pub mod plan;
 pub mod points;
 mod progress;
@@ -187,7 +188,7 @@ impl Shipper {
 
     /// A transaction was committed. Costs next to nothing; anybody may call it at any time.
     pub fn committed(&self) {
-        self.parts.shared.bell.ring();
+        self.parts.shared.bell.ring_of_own();
     }
 
     /// Whether what was committed before the call is in every destination: `waker` is woken when it

@@ -6,6 +6,11 @@ use super::progress::Shared;
 use crate::ltx::Txid;
 use std::time::{Duration, SystemTime};
 
+/// A file longer than this, in bytes, is as good as a whole copy.
+const LARGE: u64 = 64 << 20;
+/// How long such a file is kept: until the first level is merged, at the ladder's default.
+const LARGE_KEPT_FOR: Duration = Duration::from_secs(60);
+
 /// Deletes local files that are of no more use, and those beyond the limit, on whomever that cuts
 /// off.
 pub(super) fn prune(shared: &Shared) -> Result<(), Error> {
@@ -33,6 +38,7 @@ fn sweep(log: &Log, stored: Txid, full: Txid, keep_for: Duration) -> Result<u64,
         let Ok(metadata) = std::fs::metadata(&path) else { continue };
         let written = metadata.modified().map_err(Error::io(&path))?;
         let age = SystemTime::now().duration_since(written).unwrap_or_default();
+        let keep_for = if metadata.len() > LARGE { keep_for.min(LARGE_KEPT_FOR) } else { keep_for };
         if name.max < stored && age >= keep_for && Some(name) != newest {
             log.remove(name)?;
         } else if name.max != full {

@@ -44,6 +44,8 @@ pub(super) struct Tail {
     settled: Option<Checkpointed>,
     /// What the log was read to, while there is something to read in it.
     buffer: Vec<u8>,
+    /// Frames read since that was last asked.
+    taken: u64,
 }
 
 /// How far the log was read.
@@ -120,6 +122,7 @@ impl Tail {
             place: None,
             settled: None,
             buffer: Vec::new(),
+            taken: 0,
         })
     }
 
@@ -168,6 +171,7 @@ impl Tail {
         // What was opened by its name meanwhile is this file's only if the name still is.
         self.require_same_file()?;
         let name = self.write(place, &reader, &batch)?;
+        self.taken += (batch.end.offset - batch.start) / reader.header().frame_len().max(1);
         self.buffer = reader.into_buffer();
         Ok(Synced::Wrote(name, batch.end.offset < until))
     }
@@ -249,18 +253,23 @@ impl Tail {
         if self.settled == Some(before) {
             return Ok(copying);
         }
-        self.keeper.mark()?;
-        let after = self.keeper.checkpoint(Checkpoint::Noop)?;
-        self.settled = Some(after);
-        if let Some(place) = &mut self.place
-            && before.is_complete()
-            && after == before
-        {
-            // Nothing was backfilled beyond the mark before: this one is on the whole file, and the
-            // same frames are backfilled still, so the log was not started over meanwhile.
-            place.sealed = true;
-        }
+        self.settled = Some(self.advance()?);
         Ok(copying)
+    }
+
+    /// Moves the read mark to the newest commit. If the log ends where it was read to, and was copied as
+    /// far while the mark before was held, which kept it from being started over, then the mark is on
+    /// the whole file.
+    fn advance(&mut self) -> Result<Checkpointed, Error> {
+        self.settled = None;
+        let log = self.keeper.remark()?;
+        if let Some(place) = &mut self.place
+            && let Some(position) = place.position
+        {
+            let read = (position.offset - WAL_HEADER_LEN) / place.frame_len.max(1);
+            place.sealed |= log.is_complete() && u64::try_from(log.frames) == Ok(read);
+        }
+        Ok(log)
     }
 
     /// Gives the mark up, and copies a log of more than so many pages into the database without
@@ -290,6 +299,11 @@ impl Tail {
         position.offset.saturating_sub(place.checkpointed) / place.frame_len.max(1)
     }
 
+    /// How many frames were read since this was last asked.
+    pub(super) fn take_count(&mut self) -> u64 {
+        mem::take(&mut self.taken)
+    }
+
     /// Frames of the log that are not shipped yet.
     pub(super) fn unread_frames(&self) -> Result<u64, Error> {
         let log = self.keeper.checkpoint(Checkpoint::Noop)?;
@@ -313,7 +327,7 @@ impl Tail {
         truncate_above: u64,
         wrote: &mut dyn FnMut(Name),
     ) -> Result<bool, Error> {
-        self.mark()?;
+        self.advance()?;
         self.keeper.checkpoint(Checkpoint::Passive)?;
         let sealed = self.with_writers_out(|tail| {
             if let Some(lost) = tail.drain_and_seal(wrote)? {

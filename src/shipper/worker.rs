@@ -9,6 +9,7 @@
 
 use super::glance::Glance;
 use super::lock::Lock;
+use super::pace::Pace;
 use super::progress::Shared;
 use super::tail::{Lost, Synced, Tail};
 use super::watch::Watch;
@@ -101,6 +102,7 @@ pub(super) struct Worker {
     copying: bool,
     failures: u32,
     looked: Instant,
+    pace: Pace,
     /// When a look last found something.
     wrote: Option<Instant>,
     not_before: Option<Instant>,
@@ -123,6 +125,7 @@ impl Worker {
             copying: false,
             failures: 0,
             looked: Instant::now(),
+            pace: Pace::default(),
             wrote: None,
             not_before: None,
             pruned: None,
@@ -178,9 +181,9 @@ impl Worker {
     fn due(&self, now: Instant) -> Instant {
         let bell = &self.shared.bell;
         let options = &self.shared.options;
-        let interval = options.sync_interval;
+        let interval = self.pace.interval(options.sync_interval);
         let due = if bell.is_urgent() {
-            self.shared.busy_since().map_or(now, |since| since + interval)
+            self.shared.busy_since().map_or(now, |since| since + options.sync_interval)
         } else if bell.is_pending() {
             let vain = self.looked + interval / VAIN_PART;
             self.wrote.map_or(vain, |wrote| vain.max(wrote + interval))
@@ -209,6 +212,7 @@ impl Worker {
     pub(super) fn look(&mut self) {
         let was_rung = self.shared.bell.is_pending();
         let asked = self.shared.begin_look();
+        let time = self.looked.elapsed();
         self.looked = Instant::now();
         self.seen = self.tail.as_ref().map(Tail::glance);
         let taken = self.take().and_then(|wrote| Ok(self.pin()? || wrote));
@@ -219,9 +223,18 @@ impl Worker {
             self.prune()?;
             Ok(wrote)
         });
+        self.note_pace(time);
         match looked {
             Ok(wrote) => self.succeeded(wrote, was_rung),
             Err(error) => self.failed(&error),
+        }
+    }
+
+    /// What was taken was others' if nobody here has committed.
+    fn note_pace(&mut self, time: Duration) {
+        let taken = self.tail.as_mut().map_or(0, Tail::take_count);
+        if taken > 0 && !self.shared.bell.take_own() {
+            self.pace.note(taken, time, self.shared.options.sync_interval);
         }
     }
 
@@ -271,7 +284,7 @@ impl Worker {
             return self.take_all();
         }
         // Writers wait while a checkpoint reads what is left: that must not be much.
-        let pages = self.shared.options.checkpoint_pages;
+        let pages = self.checkpoint_pages();
         let unread = self.tail.as_ref().map_or(Ok(0), Tail::unread_frames)?;
         let before = unread > pages && self.take_all()?;
         let wrote = match self.checkpoint()? {
@@ -365,10 +378,14 @@ impl Worker {
     fn is_checkpoint_due(&self) -> bool {
         let shared = &self.shared;
         let patience = 1 + u64::from(shared.is_awaited());
-        let long = shared.options.checkpoint_pages.saturating_mul(patience);
+        let long = self.checkpoint_pages().saturating_mul(patience);
         let too_early = self.checkpoint_not_before.is_some_and(|at| Instant::now() < at);
         let frames = self.tail.as_ref().map_or(0, Tail::frames_since_checkpoint);
         frames >= long && !too_early && !shared.full_wanted()
+    }
+
+    fn checkpoint_pages(&self) -> u64 {
+        self.pace.checkpoint_pages(self.shared.options.checkpoint_pages)
     }
 
     /// Copies the log into the database; whether that took anything to the local log, or none if a

@@ -123,6 +123,22 @@ impl Keeper {
         before.and_then(|held| self.opened(held)).map_or(Ok(()), end)
     }
 
+    /// The same, and how far the log was copied while both marks were held: a mark on a frame kept it
+    /// from being restarted until then.
+    ///
+    /// # Errors
+    /// `SQLITE_BUSY`, `SQLITE_CORRUPT` ...
+    pub fn remark(&mut self) -> Result<Checkpointed, Error> {
+        let next = self.other();
+        let connection = self.mark_of(next)?;
+        end(connection)?;
+        begin(connection)?;
+        let log = checkpoint(self.gate()?, Checkpoint::Noop);
+        let before = self.held.replace(next);
+        before.and_then(|held| self.opened(held)).map_or(Ok(()), end)?;
+        log
+    }
+
     /// Gives the read mark up.
     ///
     /// # Errors
@@ -155,24 +171,11 @@ impl Keeper {
     /// `SQLITE_IOERR`, `SQLITE_FULL` ...; that others are in the way is no error.
     pub fn checkpoint(&self, mode: Checkpoint) -> Result<Checkpointed, Error> {
         let connection = self.mark_of(self.other())?;
-        let sql = match mode {
-            Checkpoint::Noop => "PRAGMA main.wal_checkpoint(NOOP)",
-            Checkpoint::Passive => "PRAGMA main.wal_checkpoint(PASSIVE)",
-            Checkpoint::Truncate => "PRAGMA main.wal_checkpoint(TRUNCATE)",
-        };
         // Waiting would keep writers out for as long.
         connection.busy_timeout(Duration::ZERO)?;
-        let done = connection.prepare_cached(sql)?.query_row((), |row| {
-            let busy: i64 = row.get(0)?;
-            Ok(Checkpointed { busy: busy != 0, frames: row.get(1)?, backfilled: row.get(2)? })
-        });
+        let done = checkpoint(connection, mode);
         connection.busy_timeout(BUSY_TIMEOUT)?;
-        match done.map_err(Error::from) {
-            Err(error) if error.is_busy() => {
-                Ok(Checkpointed { busy: true, frames: 0, backfilled: -1 })
-            }
-            done => done,
-        }
+        done
     }
 
     /// The page size, and the database's size in pages at the read mark.
@@ -225,6 +228,22 @@ impl Keeper {
             quiet(&connection)?;
             Ok(connection)
         })
+    }
+}
+
+fn checkpoint(connection: &Connection, mode: Checkpoint) -> Result<Checkpointed, Error> {
+    let sql = match mode {
+        Checkpoint::Noop => "PRAGMA main.wal_checkpoint(NOOP)",
+        Checkpoint::Passive => "PRAGMA main.wal_checkpoint(PASSIVE)",
+        Checkpoint::Truncate => "PRAGMA main.wal_checkpoint(TRUNCATE)",
+    };
+    let done = connection.prepare_cached(sql)?.query_row((), |row| {
+        let busy: i64 = row.get(0)?;
+        Ok(Checkpointed { busy: busy != 0, frames: row.get(1)?, backfilled: row.get(2)? })
+    });
+    match done.map_err(Error::from) {
+        Err(error) if error.is_busy() => Ok(Checkpointed { busy: true, frames: 0, backfilled: -1 }),
+        done => done,
     }
 }
 

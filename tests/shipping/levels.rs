@@ -31,12 +31,13 @@ fn of_level(files: &[LtxFile], level: u8) -> Vec<&LtxFile> {
     files.iter().filter(|file| file.level == level).collect()
 }
 
-/// Commits until the time is over; the transactions stored and the times they were by then.
+/// Commits until the time is over; the transactions stored and the times they were by then. One at a
+/// time, so that there is no state but these: a look may come between any two.
 fn work(ground: &Ground, shipper: &Shipper, time: Duration) -> Vec<(Txid, i64, String)> {
     let connection = ground.connect();
     let (until, mut moments) = (Instant::now() + time, Vec::new());
     while Instant::now() < until {
-        transfer(&connection, 3);
+        transfer(&connection, 1);
         shipper.committed();
         let txid = shipper.wait_stored(&[], Some(Instant::now() + PATIENCE)).unwrap();
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
@@ -116,6 +117,12 @@ fn when_all_is_merged_nothing_more_is_asked() {
     // What is merged up to there is read from the local log: levels are listed, not read.
     let files = listing(&ground, "store");
     assert_eq!(of_level(&files, 0).len(), 1, "only the newest");
+    // What was under way when the last of it could be seen comes to its end.
+    eventually("quiet", || {
+        let before = store.requests();
+        std::thread::sleep(Duration::from_millis(500));
+        store.requests() == before
+    });
     let (before, lists) = (store.requests(), store.lists());
     std::thread::sleep(Duration::from_millis(2500));
     assert_eq!((store.requests(), store.lists()), (before, lists));

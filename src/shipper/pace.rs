@@ -1,0 +1,89 @@
+//! How fast other processes write a file, and what follows from that for its log.
+//!
+//! After each commit that leaves more than [`AUTOCHECKPOINT_PAGES`] in the log, an application's
+//! connection tries to copy it into the database. While the mark is there that is in vain, and costs the
+//! more the longer the log is. So the log of a file that others write is read, copied and let be started
+//! over before it has become so long, as soon as a good part of that has been written. Connections of
+//! this process try no such thing.
+
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// <https://www.sqlite.org/pragma.html#pragma_wal_autocheckpoint>
+const AUTOCHECKPOINT_PAGES: u64 = 1000;
+/// As many as are written in this part of that limit are taken together, however soon.
+const BATCH_PAGES: u64 = AUTOCHECKPOINT_PAGES / 2;
+/// The shortest time between two looks, as a part of the sync interval.
+const SHORTEST_PART: u32 = 16;
+/// Others are thought to go on for so long.
+const REMEMBERED: Duration = Duration::from_secs(10);
+
+/// How fast others write.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    /// When it was last seen that others had written.
+    seen: Option<Instant>,
+    /// What they write in a sync interval, in pages.
+    pages: u64,
+}
+
+impl Pace {
+    /// A look took so many pages, which others had written since the last one, `time` ago.
+    pub(super) fn note(&mut self, pages: u64, time: Duration, interval: Duration) {
+        let share = time.as_secs_f64().max(1e-3) / interval.as_secs_f64().max(1e-3);
+        self.pages = (pages as f64 / share.min(1.0)) as u64;
+        self.seen = Some(Instant::now());
+    }
+
+    fn is_foreign(&self) -> bool {
+        self.seen.is_some_and(|seen| seen.elapsed() < REMEMBERED)
+    }
+
+    /// The time between two looks at a file that is written.
+    pub(super) fn interval(&self, full: Duration) -> Duration {
+        if !self.is_foreign() || self.pages <= BATCH_PAGES {
+            return full;
+        }
+        let part = BATCH_PAGES as f64 / self.pages as f64;
+        full.mul_f64(part).max(full / SHORTEST_PART)
+    }
+
+    /// A log in which so many pages were not there at the last checkpoint is to be copied once they are
+    /// as many.
+    pub(super) fn checkpoint_pages(&self, most: u64) -> u64 {
+        if !self.is_foreign() {
+            return most;
+        }
+        // There are as many again by now, and will be by the next look.
+        let coming = self.pages.min(BATCH_PAGES);
+        most.min(AUTOCHECKPOINT_PAGES.saturating_sub(2 * coming))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn the_faster_others_write_the_shorter_the_log_is_kept() {
+        let mut pace = Pace::default();
+        assert_eq!((pace.interval(SECOND), pace.checkpoint_pages(4000)), (SECOND, 4000));
+        pace.note(100, SECOND, SECOND);
+        assert_eq!((pace.interval(SECOND), pace.checkpoint_pages(4000)), (SECOND, 800));
+        pace.note(2000, SECOND, SECOND);
+        assert_eq!((pace.interval(SECOND), pace.checkpoint_pages(4000)), (SECOND / 4, 0));
+        // As fast as before.
+        pace.note(500, SECOND / 4, SECOND);
+        assert_eq!(pace.interval(SECOND), SECOND / 4);
+        pace.note(10_000, SECOND / 4, SECOND);
+        assert_eq!(pace.interval(SECOND), SECOND / 16);
+        // After a pause it is not known how fast they were.
+        pace.note(5, 30 * SECOND, SECOND);
+        assert_eq!(pace.interval(SECOND), SECOND);
+        tokio::time::advance(11 * SECOND).await;
+        assert_eq!(pace.checkpoint_pages(4000), 4000);
+        assert_eq!(pace.checkpoint_pages(20), 20);
+    }
+}
