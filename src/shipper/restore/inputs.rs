@@ -22,17 +22,21 @@ pub(super) fn open_inputs(
     let Some((snapshot, deltas)) = files.split_first() else { return Ok(Vec::new()) };
     let (piece_len, pieces_ahead) = SNAPSHOT_PIECES;
     let options = ReaderOptions { piece_len, pieces_ahead, requests: Arc::clone(&requests) };
-    let mut inputs = open_all(replica, std::slice::from_ref(snapshot), &options)?;
-    let (readers, pieces_ahead) = (deltas.len().clamp(8, FAN_IN), DELTA_PIECES_AHEAD);
+    let mut inputs = open(begin(replica, std::slice::from_ref(snapshot), &options))?;
+    let (readers, pieces_ahead) = (deltas.len().clamp(8, 2 * FAN_IN), DELTA_PIECES_AHEAD);
     let piece_len = DELTA_MEMORY / (readers * pieces_ahead) as u64;
     let options = ReaderOptions { piece_len, pieces_ahead, requests };
     if deltas.len() < FAN_IN {
-        inputs.extend(open_all(replica, deltas, &options)?);
+        inputs.extend(open(begin(replica, deltas, &options))?);
         return Ok(inputs);
     }
-    let groups = deltas.chunks(FAN_IN);
-    let merge = |group| merge_aside(open_all(replica, group, &options)?, directory);
-    let mut merged = groups.map(merge).collect::<Result<Vec<_>, Error>>()?;
+    let mut groups = deltas.chunks(FAN_IN).map(|group| begin(replica, group, &options));
+    let (mut merged, mut next) = (Vec::new(), groups.next());
+    while let Some(group) = next {
+        // The next group is on its way while this one is merged.
+        next = groups.next();
+        merged.push(merge_aside(open(group)?, directory)?);
+    }
     while merged.len() >= FAN_IN {
         let neighbours = merged.drain(..FAN_IN).collect();
         merged.insert(0, merge_aside(neighbours, directory)?);
@@ -41,15 +45,13 @@ pub(super) fn open_inputs(
     Ok(inputs)
 }
 
-/// All requests are on their way before the first reply is waited for.
-fn open_all(
-    replica: &Replica,
-    files: &[LtxFile],
-    options: &ReaderOptions,
-) -> Result<Vec<Decoder<Input>>, Error> {
-    let mut readers = Vec::with_capacity(files.len());
-    readers.extend(files.iter().map(|file| replica.open_ltx(file, options.clone())));
-    let open = |reader: Reader| Ok(Decoder::new(Box::new(reader) as Input)?);
+/// Sends the first requests of all files; none is waited for.
+fn begin(replica: &Replica, files: &[LtxFile], options: &ReaderOptions) -> Vec<Reader> {
+    files.iter().map(|file| replica.open_ltx(file, options.clone())).collect()
+}
+
+fn open(readers: Vec<Reader>) -> Result<Vec<Decoder<Input>>, Error> {
+    let open = |reader| Ok(Decoder::new(Box::new(reader) as Input)?);
     readers.into_iter().map(open).collect()
 }
 
