@@ -65,6 +65,11 @@ impl Cancel {
         }
     }
 
+    /// There is something to stop again; what was asked meanwhile concerns it.
+    pub fn arm(&self) {
+        self.lock().armed = true;
+    }
+
     /// The statement is over, and so is what was asked of it.
     pub fn end(&self) {
         let mut target = self.lock();

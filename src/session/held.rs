@@ -182,7 +182,7 @@ impl Session {
     /// The turn ends while answers are held back: from now on it can be cancelled that they are.
     pub(super) fn leave_held(&mut self) {
         self.backend.cancel.wakes(Arc::clone(self.backend.seat()).into());
-        self.backend.cancel.begin();
+        self.backend.cancel.arm();
         self.backend.set_state(State::Active);
     }
 }
