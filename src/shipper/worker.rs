@@ -183,7 +183,10 @@ impl Worker {
         let options = &self.shared.options;
         let interval = self.pace.interval(options.sync_interval);
         let due = if bell.is_urgent() {
-            self.shared.busy_since().map_or(now, |since| since + options.sync_interval)
+            match self.shared.busy_since() {
+                Some(since) => since + options.sync_interval,
+                None => self.shared.gathers_until().unwrap_or(now),
+            }
         } else if bell.is_pending() {
             let vain = self.looked + interval / VAIN_PART;
             self.wrote.map_or(vain, |wrote| vain.max(wrote + interval))

@@ -279,6 +279,11 @@ impl Shared {
         since?.into_iter().max()
     }
 
+    /// Others are about to wait, too: the next file may wait for them until then.
+    pub(super) fn gathers_until(&self) -> Option<tokio::time::Instant> {
+        self.lock().waiting.gathers_until()
+    }
+
     /// Who waits for a read transaction.
     pub(super) fn take_pins(&self) -> Vec<oneshot::Sender<Pinned>> {
         std::mem::take(&mut self.lock().pins)
@@ -371,8 +376,9 @@ impl Shared {
     pub(super) fn stored(&self, index: usize, txid: Txid) {
         let now = self.hooks.now_ms();
         let mut state = self.lock();
-        let newest = state.newest;
+        let (newest, mut took) = (state.newest, None);
         if let Some(destination) = state.destinations.get_mut(index) {
+            took = destination.busy.map(|busy| busy.elapsed());
             (destination.full_above, destination.busy) = (None, None);
             let status = &mut destination.status;
             status.stored = txid;
@@ -382,6 +388,7 @@ impl Shared {
                 status.behind_since_ms = None;
             }
         }
+        state.waiting.uploaded(took.unwrap_or_default());
         self.tell_waiting(state);
         if self.bell.is_stopped() || self.bell.is_urgent() {
             self.bell.wake();
