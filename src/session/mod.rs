@@ -247,9 +247,14 @@ impl Session {
             self.greet()?;
             self.greeted = true;
         }
-        if self.held.is_some() {
+        if let Some(held) = &self.held {
+            let was_again = held.is_new();
             self.answer_held()?;
             self.idle_since = Instant::now();
+            if was_again {
+                // The client has hardly spoken since the turn before.
+                return Ok(());
+            }
         }
         self.stream.expect_input();
         if self.converse()? {
