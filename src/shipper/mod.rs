@@ -120,6 +120,9 @@ pub struct Options {
     pub poll_interval: Duration,
     /// The log is copied into the database when it has grown by so many pages.
     pub checkpoint_pages: u64,
+    /// The log of a file that other processes write is copied, and started over, before it is so many
+    /// pages long: beyond, they would try that after each commit, in vain.
+    pub foreign_pages: u64,
     /// A log's file longer than this is cut when it can be.
     pub truncate_bytes: u64,
     /// A log longer than this is warned of: some reader keeps it from being started over.
@@ -148,6 +151,7 @@ impl Default for Options {
             sync_interval: SYNC_INTERVAL,
             poll_interval: Duration::from_secs(5),
             checkpoint_pages: CHECKPOINT_PAGES,
+            foreign_pages: pace::AUTOCHECKPOINT_PAGES,
             truncate_bytes: 64 << 20,
             warn_bytes: 512 << 20,
             batch_bytes_max: 64 << 20,

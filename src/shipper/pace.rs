@@ -10,17 +10,17 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// <https://www.sqlite.org/pragma.html#pragma_wal_autocheckpoint>
-const AUTOCHECKPOINT_PAGES: u64 = 1000;
-/// As many as are written in this part of that limit are taken together, however soon.
-const BATCH_PAGES: u64 = AUTOCHECKPOINT_PAGES / 2;
+pub(super) const AUTOCHECKPOINT_PAGES: u64 = 1000;
 /// The shortest time between two looks, as a part of the sync interval.
 const SHORTEST_PART: u32 = 16;
 /// Others are thought to go on for so long.
 const REMEMBERED: Duration = Duration::from_secs(10);
 
 /// How fast others write.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Pace {
+    /// How long they may make the log, in pages.
+    most: u64,
     /// When it was last seen that others had written.
     seen: Option<Instant>,
     /// What they write in a sync interval, in pages.
@@ -28,6 +28,15 @@ pub(super) struct Pace {
 }
 
 impl Pace {
+    pub(super) fn new(most: u64) -> Self {
+        Self { most, seen: None, pages: 0 }
+    }
+
+    /// As many pages are taken together, however soon.
+    fn batch(&self) -> u64 {
+        self.most / 2
+    }
+
     /// A look took so many pages, which others had written since the last one, `time` ago.
     pub(super) fn note(&mut self, pages: u64, time: Duration, interval: Duration) {
         let share = time.as_secs_f64().max(1e-3) / interval.as_secs_f64().max(1e-3);
@@ -41,10 +50,10 @@ impl Pace {
 
     /// The time between two looks at a file that is written.
     pub(super) fn interval(&self, full: Duration) -> Duration {
-        if !self.is_foreign() || self.pages <= BATCH_PAGES {
+        if !self.is_foreign() || self.pages <= self.batch() {
             return full;
         }
-        let part = BATCH_PAGES as f64 / self.pages as f64;
+        let part = self.batch() as f64 / self.pages as f64;
         full.mul_f64(part).max(full / SHORTEST_PART)
     }
 
@@ -55,8 +64,8 @@ impl Pace {
             return most;
         }
         // There are as many again by now, and will be by the next look.
-        let coming = self.pages.min(BATCH_PAGES);
-        most.min(AUTOCHECKPOINT_PAGES.saturating_sub(2 * coming))
+        let coming = self.pages.min(self.batch());
+        most.min(self.most.saturating_sub(2 * coming))
     }
 }
 
@@ -68,7 +77,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_faster_others_write_the_shorter_the_log_is_kept() {
-        let mut pace = Pace::default();
+        let mut pace = Pace::new(AUTOCHECKPOINT_PAGES);
         assert_eq!((pace.interval(SECOND), pace.checkpoint_pages(4000)), (SECOND, 4000));
         pace.note(100, SECOND, SECOND);
         assert_eq!((pace.interval(SECOND), pace.checkpoint_pages(4000)), (SECOND, 800));

@@ -1,7 +1,7 @@
 //! What was asked of each destination's store for one file, by this process and those before:
 //! `.<file>-egret/usage.json`, so that it can be told what a backup costs.
 //!
-//! Kept at most once in [`KEEP_EVERY`] while the file is written, and at the end: a crash forgets the
+//! Kept at most once a minute while the file is written, and at the end: a crash forgets the
 //! last of it.
 
 use super::{Error, state_file};

@@ -115,6 +115,7 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
+        let pace = Pace::new(shared.options.foreign_pages);
         Self {
             shared,
             tail: None,
@@ -125,7 +126,7 @@ impl Worker {
             copying: false,
             failures: 0,
             looked: Instant::now(),
-            pace: Pace::default(),
+            pace,
             wrote: None,
             not_before: None,
             pruned: None,

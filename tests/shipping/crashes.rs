@@ -16,7 +16,7 @@ fn a_restart_continues_where_it_ended() {
     let ground = Ground::new().with_accounts(4096);
     let connection = ground.connect();
     // Were the log started over meanwhile, and longer than before, there would be no proof.
-    let patient = Options { checkpoint_pages: 100_000, ..options() };
+    let patient = Options { checkpoint_pages: 100_000, foreign_pages: 100_000, ..options() };
     for round in 0..4 {
         let shipper = ground.start_with(&["store"], patient.clone());
         transfer(&connection, 120);

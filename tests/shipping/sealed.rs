@@ -212,7 +212,7 @@ fn without_the_identity_every_moment_of_the_window_restores() {
 fn after_a_restart_it_goes_on() {
     let ground = Ground::new().with_accounts(4096);
     let owner = Owner::new(&ground, "key.txt");
-    let patient = Options { checkpoint_pages: 100_000, ..options() };
+    let patient = Options { checkpoint_pages: 100_000, foreign_pages: 100_000, ..options() };
     let start = || ship(&ground, owner.replica(&ground, true, false), patient.clone());
     for round in 0..3 {
         let shipper = start();

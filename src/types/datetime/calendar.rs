@@ -100,7 +100,7 @@ pub fn age(later: i64, earlier: i64) -> Result<Interval, Error> {
     Ok(age_forward(later, earlier, Civil::of(earlier)))
 }
 
-/// [`age`] of two dates.
+/// [`age()`] of two dates.
 ///
 /// # Errors
 /// One of them is infinite or out of a timestamp's range.
