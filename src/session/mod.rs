@@ -4,7 +4,8 @@
 //! A session begins authenticated ([`Startup`]). Whenever its client has said something it gets a turn
 //! on a thread (`worker`), which reads the socket, calls SQLite and writes the answer; between turns
 //! it is parked. A turn may block: no other session waits for it. A round trip costs one read and one
-//! write: output is flushed at Sync, at Flush, or when the buffer is full.
+//! write: output is flushed at Sync, at Flush, or when the buffer is full; what tells of a commit, when
+//! that is as durable as was asked for (`held`).
 
 mod backups;
 pub mod cancel;

@@ -7,6 +7,7 @@
 //! restart too. What is not known costs a whole copy.
 
 use super::state_directory;
+use super::state_file::replace;
 use crate::ltx::{TRAILER_LEN, Txid};
 use crate::store::Tail;
 use std::collections::{BTreeMap, VecDeque};
@@ -65,9 +66,7 @@ impl Sent {
                 let _written = writeln!(text, "{txid} {:032x} {:032x}", hex(tail), hex(trailer));
             }
         }
-        let aside = self.path.with_extension("tmp");
-        fs::write(&aside, text)?;
-        fs::rename(&aside, &self.path)
+        replace(&self.path, text.as_bytes())
     }
 
     /// Something was sent under this number.

@@ -1,10 +1,11 @@
-//! Small files of JSON beside a file's local log, which outlive the process. Any may be missing or
+//! Small files beside a file's local log, which outlive the process. Any may be missing or
 //! damaged: nothing is lost but what it tells.
 
 use super::{Error, state_directory};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs;
+use std::io;
 use std::path::Path;
 
 /// What a file says; what nobody has said yet if it cannot be read.
@@ -16,7 +17,12 @@ pub(super) fn read<T: DeserializeOwned + Default>(database: &Path, name: &str) -
 /// Replaces a file.
 pub(super) fn write(database: &Path, name: &str, value: &impl Serialize) -> Result<(), Error> {
     let path = state_directory(database).join(name);
+    replace(&path, &serde_json::to_vec(value).unwrap_or_default()).map_err(Error::io(&path))
+}
+
+/// Replaces what a file holds: nobody finds half of it.
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let aside = path.with_extension("tmp");
-    fs::write(&aside, serde_json::to_vec(value).unwrap_or_default()).map_err(Error::io(&aside))?;
-    fs::rename(&aside, &path).map_err(Error::io(&path))
+    fs::write(&aside, bytes)?;
+    fs::rename(&aside, path)
 }

@@ -61,6 +61,13 @@ struct Place {
     checkpointed: u64,
 }
 
+impl Place {
+    /// How many frames of the log were read; none if it was empty.
+    fn frames_read(&self) -> Option<u64> {
+        Some((self.position?.offset - WAL_HEADER_LEN) / self.frame_len.max(1))
+    }
+}
+
 /// What a look at the log brought.
 #[derive(Debug)]
 pub(super) enum Synced {
@@ -242,8 +249,7 @@ impl Tail {
     /// the log be started over. True if somebody may be copying, and want that soon.
     pub(super) fn settle(&mut self) -> Result<bool, Error> {
         let Some(place) = self.place else { return Ok(false) };
-        let Some(position) = place.position else { return Ok(false) };
-        let read = (position.offset - WAL_HEADER_LEN) / place.frame_len.max(1);
+        let Some(read) = place.frames_read() else { return Ok(false) };
         let before = self.keeper.checkpoint(Checkpoint::Noop)?;
         let at_end = u64::try_from(before.frames).is_ok_and(|frames| frames == read);
         if !at_end || read == 0 || before.is_complete() && self.settled == Some(before) {
@@ -264,9 +270,8 @@ impl Tail {
         self.settled = None;
         let log = self.keeper.remark()?;
         if let Some(place) = &mut self.place
-            && let Some(position) = place.position
+            && let Some(read) = place.frames_read()
         {
-            let read = (position.offset - WAL_HEADER_LEN) / place.frame_len.max(1);
             place.sealed |= log.is_complete() && u64::try_from(log.frames) == Ok(read);
         }
         Ok(log)
@@ -307,8 +312,7 @@ impl Tail {
     /// Frames of the log that are not shipped yet.
     pub(super) fn unread_frames(&self) -> Result<u64, Error> {
         let log = self.keeper.checkpoint(Checkpoint::Noop)?;
-        let place = self.place.and_then(|place| Some((place.position?, place.frame_len)));
-        let read = place.map_or(0, |(at, len)| (at.offset - WAL_HEADER_LEN) / len.max(1));
+        let read = self.place.and_then(|place| place.frames_read()).unwrap_or(0);
         Ok(u64::try_from(log.frames).unwrap_or(0).saturating_sub(read))
     }
 

@@ -4,13 +4,19 @@ use crate::ground::{Ground, PATIENCE, content, eventually, options, transfer};
 use egret::ltx::{Name, Txid};
 use egret::replica::{self, Follower, Source};
 use egret::shipper::Options;
+use egret::store::Replica;
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 fn follow(ground: &Ground) -> (Arc<Follower>, PathBuf) {
-    let source = Source { name: "store".to_owned(), replica: ground.replica("store") };
+    follow_replica(ground, ground.replica("store"))
+}
+
+/// Follows what a replica holds, looking often.
+pub(super) fn follow_replica(ground: &Ground, replica: Replica) -> (Arc<Follower>, PathBuf) {
+    let source = Source { name: "store".to_owned(), replica };
     let path = ground.directory.path().join("followed.db");
     let quick = replica::Options {
         interval: Duration::from_millis(10),

@@ -1,11 +1,11 @@
 //! Encrypted backups, of writers that can read them and of writers that cannot.
 
+use crate::followers::follow_replica;
 use crate::ground::{Ground, PATIENCE, content, eventually, options, transfer};
 use crate::meddler::{Fate, Meddler};
 use age::secrecy::ExposeSecret as _;
 use age::x25519::Identity;
 use egret::ltx::Txid;
-use egret::replica::{self, Follower, Source};
 use egret::shipper::restore::{self, Target, list_all, restore};
 use egret::shipper::survey::survey;
 use egret::shipper::verify::verify_with;
@@ -338,14 +338,7 @@ fn it_is_followed() {
     let owner = Owner::new(&ground, "key.txt");
     let shipper = ship(&ground, owner.replica(&ground, true, false), merging());
     work(&ground, &shipper, 3);
-    let source = Source { name: "store".to_owned(), replica: owner.replica(&ground, false, true) };
-    let path = ground.directory.path().join("followed.db");
-    let quick = replica::Options {
-        interval: Duration::from_millis(10),
-        list_interval: Duration::from_millis(300),
-        ..replica::Options::default()
-    };
-    let follower = Follower::start(source, &path, quick, ground.runtime.handle()).unwrap();
+    let (follower, path) = follow_replica(&ground, owner.replica(&ground, false, true));
     for _ in 0..10 {
         let (txid, expected) = work(&ground, &shipper, 5).pop().unwrap();
         assert!(follower.wait_applied(txid, Instant::now() + PATIENCE), "{txid}");
