@@ -12,11 +12,15 @@
 //!   was not renewed meanwhile; the epoch counts how often that happened. No two clocks are ever
 //!   compared.
 //! * A writer whose lease was taken over notices before it writes again, and has stopped for good.
+//! * What a writer has sent may arrive after it has ended. Before it sends a number that does not
+//!   follow the newest stored one, it writes into the lease that all up to it may be taken; whoever
+//!   comes after it begins above.
 //!
 //! A store that replaces objects whatever is asked of it keeps nobody apart. That is found out when
 //! the lease is taken, and said once.
 
 use super::Error;
+use crate::ltx::Txid;
 use crate::store::{self, Body, Etag, Put, PutMode, Replica};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -62,6 +66,8 @@ pub(super) struct Lease {
     holder: Holder,
     term: Duration,
     state: State,
+    /// Numbers up to here may have been sent, as far as the lease said when it was last seen.
+    reserved: Txid,
     /// The store replaces nothing that it was told not to.
     conditional: bool,
 }
@@ -88,13 +94,14 @@ struct Version {
 struct Text {
     epoch: u64,
     renewal: u64,
+    reserved: Txid,
     holder: Holder,
     held: bool,
 }
 
 impl Lease {
     pub(super) fn new(holder: Holder, term: Duration) -> Self {
-        Self { holder, term, state: State::Free, conditional: true }
+        Self { holder, term, state: State::Free, reserved: Txid(0), conditional: true }
     }
 
     /// How objects that nobody may replace are put here.
@@ -110,6 +117,12 @@ impl Lease {
         }
     }
 
+    /// Numbers up to here may have been sent by this writer or those before it, whether or not they
+    /// have arrived.
+    pub(super) fn reserved(&self) -> Txid {
+        self.reserved
+    }
+
     /// Makes sure that this writer may write.
     ///
     /// # Errors
@@ -120,8 +133,8 @@ impl Lease {
             State::Lost(by) => Err(Error::Fenced { by: by.clone() }),
             State::Held(_, renewed) if renewed.elapsed() < self.term.min(RENEWAL) => Ok(()),
             State::Held(version, _) => {
-                let version = version.clone();
-                self.renew(replica, version, true).await
+                let (version, reserved) = (version.clone(), self.reserved);
+                self.renew(replica, version, reserved, true).await
             }
             State::Free | State::Watched(..) => self.acquire(replica).await,
         }
@@ -131,18 +144,30 @@ impl Lease {
     pub(super) async fn confirm(&mut self, replica: &Replica) -> Result<(), Error> {
         match &self.state {
             State::Held(version, _) => {
-                let version = version.clone();
-                self.renew(replica, version, true).await
+                let (version, reserved) = (version.clone(), self.reserved);
+                self.renew(replica, version, reserved, true).await
             }
             _ => self.ensure(replica).await,
+        }
+    }
+
+    /// Lets no later writer use the numbers up to this one.
+    pub(super) async fn reserve(&mut self, replica: &Replica, txid: Txid) -> Result<(), Error> {
+        self.ensure(replica).await?;
+        match &self.state {
+            State::Held(version, _) if txid > self.reserved => {
+                let version = version.clone();
+                self.renew(replica, version, txid, true).await
+            }
+            _ => Ok(()),
         }
     }
 
     /// Lets the next writer in without waiting.
     pub(super) async fn release(&mut self, replica: &Replica) -> Result<(), Error> {
         if let State::Held(version, _) = &self.state {
-            let version = version.clone();
-            self.renew(replica, version, false).await?;
+            let (version, reserved) = (version.clone(), self.reserved);
+            self.renew(replica, version, reserved, false).await?;
             self.state = State::Free;
         }
         Ok(())
@@ -152,15 +177,16 @@ impl Lease {
         &mut self,
         replica: &Replica,
         version: Version,
+        reserved: Txid,
         held: bool,
     ) -> Result<(), Error> {
-        let text = Text { renewal: version.text.renewal + 1, held, ..version.text };
+        let text = Text { renewal: version.text.renewal + 1, reserved, held, ..version.text };
         let began = Instant::now();
         let mode =
             if self.conditional { PutMode::IfMatch(version.etag) } else { PutMode::Overwrite };
         match put(replica, &text, mode).await {
             Ok(etag) => {
-                self.state = State::Held(Version { etag, text }, began);
+                self.hold(Version { etag, text }, began);
                 Ok(())
             }
             Err(store::Error::Precondition { .. } | store::Error::NotFound { .. }) => {
@@ -178,8 +204,7 @@ impl Lease {
                 self.acquire(replica).await
             }
             Some((etag, found)) if found == *ours => {
-                let version = Version { etag, text: found };
-                self.state = State::Held(version, Instant::now());
+                self.hold(Version { etag, text: found }, Instant::now());
                 Ok(())
             }
             Some((_, found)) => {
@@ -190,10 +215,17 @@ impl Lease {
         }
     }
 
+    fn hold(&mut self, version: Version, since: Instant) {
+        self.reserved = version.text.reserved;
+        self.state = State::Held(version, since);
+    }
+
     async fn acquire(&mut self, replica: &Replica) -> Result<(), Error> {
         let began = Instant::now();
         let found = read(replica).await?;
         let epoch = found.as_ref().map_or(0, |(_, text)| text.epoch);
+        // This writer's own, too: its lease may have been deleted.
+        let reserved = found.as_ref().map_or(Txid(0), |(_, text)| text.reserved).max(self.reserved);
         let (mode, before) = match found {
             None => (PutMode::IfAbsent, None),
             Some((etag, text)) if !text.held || text.holder.id == self.holder.id => {
@@ -204,7 +236,8 @@ impl Lease {
             }
             Some((_, text)) => return Err(Error::Held { by: text.holder.name }),
         };
-        let text = Text { epoch: epoch + 1, renewal: 0, holder: self.holder.clone(), held: true };
+        let holder = self.holder.clone();
+        let text = Text { epoch: epoch + 1, renewal: 0, reserved, holder, held: true };
         let etag = match put(replica, &text, mode).await {
             Ok(etag) => etag,
             Err(store::Error::AlreadyExists { .. } | store::Error::Precondition { .. }) => {
@@ -219,7 +252,7 @@ impl Lease {
             tracing::warn!(%before, place, epoch = text.epoch, "took over a backup whose writer is gone");
         }
         let etag = self.probe(replica, &text, etag).await?;
-        self.state = State::Held(Version { etag, text }, began);
+        self.hold(Version { etag, text }, began);
         Ok(())
     }
 
@@ -286,6 +319,7 @@ impl fmt::Display for Text {
         writeln!(f, "{TITLE}")?;
         writeln!(f, "epoch {}", self.epoch)?;
         writeln!(f, "renewal {}", self.renewal)?;
+        writeln!(f, "reserved {}", self.reserved)?;
         writeln!(f, "state {}", if self.held { "held" } else { "released" })?;
         writeln!(f, "id {}", self.holder.id)?;
         writeln!(f, "holder {}", self.holder.name)
@@ -306,7 +340,10 @@ impl FromStr for Text {
         }
         let holder = Holder { id: field("id")?.to_owned(), name: field("holder")?.to_owned() };
         let (epoch, renewal) = (number("epoch")?, number("renewal")?);
-        Ok(Self { epoch, renewal, holder, held: field("state")? == "held" })
+        // Leases of before did not have it.
+        let reserved =
+            field("reserved").map_or(Ok(Txid(0)), |text| text.parse().map_err(|_| ()))?;
+        Ok(Self { epoch, renewal, reserved, holder, held: field("state")? == "held" })
     }
 }
 
@@ -329,8 +366,10 @@ mod tests {
     #[test]
     fn the_text_is_read_as_it_is_written() {
         let holder = Holder { id: "0a".into(), name: "host, process 7".into() };
-        let text = Text { epoch: 3, renewal: 9, holder, held: true };
-        assert_eq!(text.to_string().parse(), Ok(text));
+        let text = Text { epoch: 3, renewal: 9, reserved: Txid(26), holder, held: true };
+        assert_eq!(text.to_string().parse(), Ok(text.clone()));
+        let of_before = text.to_string().replace("reserved 000000000000001a\n", "");
+        assert_eq!(of_before.parse(), Ok(Text { reserved: Txid(0), ..text }));
         for damaged in ["", "egret lease", "egret lease\nepoch x", "epoch 1\nrenewal 1"] {
             assert!(damaged.parse::<Text>().is_err(), "{damaged:?}");
         }
@@ -357,6 +396,24 @@ mod tests {
         let mut again = lease("one", LONG);
         again.ensure(&replica).await.unwrap();
         assert_eq!(again.epoch(), 2);
+    }
+
+    #[tokio::test]
+    async fn what_may_have_been_sent_outlives_the_writer_and_its_lease() {
+        let replica = replica();
+        let mut first = lease("first", LONG);
+        first.reserve(&replica, Txid(7)).await.unwrap();
+        first.reserve(&replica, Txid(5)).await.unwrap();
+        replica.bare().delete(&replica.key(NAME)).await.unwrap();
+        first.confirm(&replica).await.unwrap();
+        first.release(&replica).await.unwrap();
+        let mut second = lease("second", LONG);
+        assert_eq!(second.reserved(), Txid(0));
+        second.ensure(&replica).await.unwrap();
+        assert_eq!(second.reserved(), Txid(7));
+        second.reserve(&replica, Txid(9)).await.unwrap();
+        let (_, text) = read(&replica).await.unwrap().unwrap();
+        assert_eq!((text.reserved, text.epoch), (Txid(9), 2));
     }
 
     #[tokio::test]

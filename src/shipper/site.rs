@@ -111,6 +111,17 @@ impl Site {
         self.lease.lock().await.confirm(&self.replica).await
     }
 
+    /// Sees to it that nobody who writes later uses the numbers up to this one.
+    pub(super) async fn reserve(&self, txid: Txid) -> Result<(), Error> {
+        self.lease.lock().await.reserve(&self.replica, txid).await
+    }
+
+    /// The highest number that this writer or those before it may have sent, other than those that
+    /// follow what is stored.
+    pub(super) async fn reserved(&self) -> Txid {
+        self.lease.lock().await.reserved()
+    }
+
     /// Lets the next writer in; gives up when the store does not answer in time.
     pub(super) fn release_lease(self: &Arc<Self>, patience: Duration) {
         let (sender, receiver) = std::sync::mpsc::channel();

@@ -125,7 +125,8 @@ impl Upload {
             }
         }
         self.site.listed(&files, clock);
-        self.site.shared.contacted(self.site.index, reach.stored, reach.newest, is_sound);
+        let newest = reach.newest.max(self.site.reserved().await);
+        self.site.shared.contacted(self.site.index, reach.stored, newest, is_sound);
         Ok(())
     }
 
@@ -167,14 +168,14 @@ impl Upload {
     /// Another writer is, or was, here. A number that was taken before anything was stored may only
     /// have been missing from the listing.
     async fn meets_another(&mut self, txid: Txid, error: Error) -> bool {
-        let lost = self.site.confirm_lease().await;
-        if matches!(error, Error::Conflict(_)) && !self.proved && lost.is_ok() {
-            self.pause(txid, &error).await;
-            self.is_writer = false;
-            return true;
-        }
-        let error = match lost {
+        let error = match self.site.confirm_lease().await {
             Err(lost @ Error::Fenced { .. }) => lost,
+            // Whether or not the store could say that the lease is still this writer's.
+            _ if matches!(error, Error::Conflict(_)) && !self.proved => {
+                self.pause(txid, &error).await;
+                self.is_writer = false;
+                return true;
+            }
             _ => error,
         };
         tracing::error!(file = %self.site.shared.database.display(), %txid, %error, "stopped storing");
@@ -219,8 +220,10 @@ impl Upload {
         let name = job.name();
         let len = match job {
             Job::Put(_) => self.store_file(name, mode).await?,
-            // Where the numbers have a gap, the snapshot that bridges it comes first.
+            // Where the numbers have a gap, the snapshot that bridges it comes first. It may arrive
+            // when this process has long ended, beside whatever has its number then.
             Job::PutFull(_) if name.max > self.site.shared.stored_at(self.site.index).next() => {
+                self.site.reserve(name.max).await?;
                 self.refuse_taken(name).await?;
                 self.store_snapshot(name, &mode).await?;
                 self.store_file(name, mode).await?

@@ -37,13 +37,8 @@ const ONCE_FAILED: &[(u64, &str)] = &[
     (44, "numbers were given again after the local log was deleted and a look failed"),
     (160, "the same: what was committed then was never stored"),
     (874, "what was sent encrypted was forgotten while something else failed again and again"),
-];
-
-/// Schedules of ten thousand that still end badly: all begin with the local log deleted while
-/// something of the process before is on its way to the store (`tests/unsupported.txt`).
-const KNOWN_GAPS: &[(u64, &str)] = &[
-    (5975, "what arrives late has a number that was given again: taken for another writer's"),
-    (9638, "a snapshot that arrives late is taken for one of the transactions numbered again"),
+    (5975, "a number was taken, and the store could not say whose the lease is: stopped for good"),
+    (9638, "a snapshot that arrived late was taken for one of the transactions numbered again"),
 ];
 
 /// How many are played where nothing is said.
@@ -52,11 +47,10 @@ const SEEDS: u64 = 500;
 #[test]
 fn every_schedule_restores() {
     let of = |name| std::env::var(name).ok().map(|text: String| text.parse::<u64>().unwrap());
-    let mut failed = match of("EGRET_SIMULATION_SEED") {
+    let failed = match of("EGRET_SIMULATION_SEED") {
         Some(seed) => play_all(&[seed]),
         None => play_all(&(0..of("EGRET_SIMULATION_SEEDS").unwrap_or(SEEDS)).collect::<Vec<_>>()),
     };
-    failed.retain(|seed| !KNOWN_GAPS.iter().any(|(known, _)| known == seed));
     assert!(failed.is_empty(), "{} schedules failed: {failed:?}", failed.len());
 }
 
@@ -64,13 +58,6 @@ fn every_schedule_restores() {
 fn schedules_that_once_failed() {
     let seeds: Vec<_> = ONCE_FAILED.iter().map(|(seed, _)| *seed).collect();
     assert!(play_all(&seeds).is_empty());
-}
-
-/// Whoever closes one takes it off the list.
-#[test]
-fn gaps_that_are_known_are_there() {
-    let seeds: Vec<_> = KNOWN_GAPS.iter().map(|(seed, _)| *seed).collect();
-    assert_eq!(play_all(&seeds), seeds);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Two writers and one backup: one of them writes, and the other says why it does not.
 
 use crate::ground::{Ground, PATIENCE, content, eventually, options, transfer};
+use egret::ltx::Txid;
 use egret::shipper::restore::{Target, list_all};
 use egret::shipper::{Alone, Destination, Options, Shipper};
 use egret::store::{FileStore, Replica, Store};
@@ -68,6 +69,27 @@ fn a_writer_that_was_silent_for_too_long_is_replaced_and_stops() {
     second.committed();
     second.wait_stored(&[], patience()).unwrap();
     assert!(content(&one.restore("store", Target::Latest)) == content(&two.database()));
+}
+
+/// What a writer that is gone may have sent can still arrive: nobody uses its numbers.
+#[test]
+fn numbers_that_the_lease_reserves_are_not_given_again() {
+    let ground = Ground::new().with_accounts(4096);
+    let shipper = ground.start();
+    ground.assert_stored(&shipper);
+    assert!(shipper.stop(PATIENCE));
+    let lease = ground.store("store").join("egret.lease");
+    let text = std::fs::read_to_string(&lease).unwrap();
+    let (none, some) = (format!("reserved {}\n", Txid(0)), format!("reserved {}\n", Txid(40)));
+    assert!(text.contains(&none), "{text}");
+    std::fs::write(&lease, text.replace(&none, &some)).unwrap();
+    std::fs::remove_dir_all(ground.state()).unwrap();
+    transfer(&ground.connect(), 5);
+    let shipper = ground.start();
+    ground.assert_stored(&shipper);
+    let files = ground.runtime.block_on(list_all(&ground.replica("store"))).unwrap();
+    assert!(files.iter().all(|file| file.name.max.0 <= 1 || file.name.max.0 > 40), "{files:?}");
+    ground.assert_restores("store");
 }
 
 #[test]
