@@ -64,20 +64,32 @@ impl<R: Read> Merge<R> {
         Ok(Some(pgno))
     }
 
+    /// Every page, in order; at the end every file was found whole.
+    ///
+    /// # Errors
+    /// If a file cannot be read or is damaged, and those of `each`.
+    pub fn pages(
+        mut self,
+        mut each: impl FnMut(Pgno, &[u8]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut page = Vec::new();
+        while let Some(pgno) = self.next_page(&mut page)? {
+            each(pgno, &page)?;
+        }
+        Ok(())
+    }
+
     /// Writes what these files make as one file.
     ///
     /// # Errors
     /// If a file is damaged, a page of a snapshot is missing, or the writer fails.
     pub fn encode<W: Write>(
-        mut self,
+        self,
         writer: W,
         encoding: PageEncoding,
     ) -> Result<(W, Trailer), Error> {
         let mut encoder = Encoder::new(writer, self.header.clone(), encoding)?;
-        let mut page = Vec::new();
-        while let Some(pgno) = self.next_page(&mut page)? {
-            encoder.page(pgno, &page)?;
-        }
+        self.pages(|pgno, page| encoder.page(pgno, page))?;
         encoder.finish()
     }
 
@@ -104,7 +116,7 @@ impl<R: Read> Merge<R> {
 /// # Errors
 /// If the files do not hold the whole database, one is damaged, or the writer fails.
 pub fn write_database<R: Read, W: Write>(
-    mut merge: Merge<R>,
+    merge: Merge<R>,
     writer: &mut W,
     mut progress: impl FnMut(Pgno),
 ) -> Result<Header, Error> {
@@ -115,15 +127,15 @@ pub fn write_database<R: Read, W: Write>(
     let lock_page = lock_page(header.page_size);
     let empty = vec![0; header.page_size as usize];
     let mut sequence = Sequence::new(&header);
-    let mut page = Vec::new();
-    while let Some(pgno) = merge.next_page(&mut page)? {
+    merge.pages(|pgno, page| {
         sequence.admit(pgno)?;
         if pgno.checked_sub(1) == Some(lock_page) {
             writer.write_all(&empty)?;
         }
-        writer.write_all(&page)?;
+        writer.write_all(page)?;
         progress(pgno);
-    }
+        Ok(())
+    })?;
     sequence.complete()?;
     if header.commit == lock_page {
         writer.write_all(&empty)?;
