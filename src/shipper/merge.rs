@@ -1,15 +1,15 @@
 //! Files of one level in, one file of the next level out.
 //!
-//! They are read from the local log where they are still there, and from the store where not, and
-//! written to the store while they are read: memory is a buffer for each file, and nothing is kept
-//! on the disk.
+//! They are read from the local log where they are still there, and from the store where not: memory
+//! is a buffer for each file.
 
 use super::Error;
+use super::outgoing::{Input, Outgoing, Pages};
 use super::site::Site;
-use crate::ltx::{self, Decoder, Merge, Name, Trailer, Txid};
-use crate::store::{self, Body, BodyWriter, Level, LtxFile, Put, ReaderOptions, Replica};
+use crate::ltx::{Decoder, Merge, Name, Txid};
+use crate::store::{self, Level, LtxFile, ReaderOptions, Replica};
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
@@ -26,59 +26,11 @@ pub(super) async fn merge(site: &Site, level: Level, files: &[LtxFile]) -> Resul
     let (replica, len_about) = (site.replica.clone(), files.iter().map(|file| file.size).sum());
     let merge = blocking(move || open(&replica, sources)).await?;
     let header = merge.header().clone();
-    let encoding = site.shared.options.encoding;
-    let encode = move |writer| Ok(merge.encode(writer, encoding)?);
-    let put = Put { mode, timestamp_ms: Some(header.timestamp_ms) };
-    let size = store_stream(&site.replica, level, header.name(), put, len_about, encode).await?;
-    let timestamp_ms = Some(header.timestamp_ms);
-    Ok(LtxFile { level, name: header.name(), size, modified_ms: None, timestamp_ms })
-}
-
-/// Stores what `encode` writes, while it writes it, and returns its length as it is stored. What is
-/// there already under that name was stored by an attempt whose end nobody heard of.
-pub(super) async fn store_stream(
-    replica: &Replica,
-    level: Level,
-    name: Name,
-    put: Put,
-    len_about: u64,
-    encode: impl FnOnce(Counting) -> Result<(Counting, Trailer), Error> + Send + 'static,
-) -> Result<u64, Error> {
-    let (writer, body) = Body::stream(len_about);
-    let write = blocking(move || {
-        let (writer, _) = encode(Counting { writer, len: 0 })?;
-        let len = writer.len;
-        writer.writer.finish().map_err(ltx::Error::from)?;
-        Ok(len)
-    });
-    let (written, stored) = tokio::join!(write, replica.put_ltx(level, name, body, put));
-    match (written, stored) {
-        (_, Err(store::Error::AlreadyExists { .. })) => {
-            Ok(replica.store().head(&replica.ltx_key(level, name)).await?.size)
-        }
-        // Whoever failed first made the other fail.
-        (Err(error), Err(store::Error::Unfinished)) => Err(error),
-        (_, Err(error)) => Err(error.into()),
-        (written, Ok(sealed)) => Ok(sealed.unwrap_or(written?)),
-    }
-}
-
-/// A body that knows how much was written to it.
-pub(super) struct Counting {
-    writer: BodyWriter,
-    len: u64,
-}
-
-impl Write for Counting {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.writer.write(bytes)?;
-        self.len += written as u64;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.writer.flush()
-    }
+    let (name, timestamp_ms) = (header.name(), Some(header.timestamp_ms));
+    let (pages, encoding) = (Pages::Files(merge), site.shared.options.encoding);
+    let outgoing = Outgoing { header, pages, encoding, len_about };
+    let size = outgoing.ensure(&site.replica, level, mode).await?;
+    Ok(LtxFile { level, name, size, modified_ms: None, timestamp_ms })
 }
 
 /// Of files that are to be merged, those that have to be left as they are, and then those that follow
@@ -134,8 +86,6 @@ fn local(site: &Site, name: Name) -> Option<Vec<File>> {
     (name.min.0..=name.max.0).map(path).map(File::open).collect::<io::Result<_>>().ok()
 }
 
-type Input = Box<dyn Read + Send>;
-
 fn open(replica: &Replica, sources: Vec<Source>) -> Result<Merge<Input>, Error> {
     let stored = sources.iter().filter(|source| matches!(source, Source::Stored(_))).count();
     let piece_len = PIECES_MEMORY / (stored.max(1) * PIECES_AHEAD) as u64;
@@ -158,8 +108,9 @@ fn open(replica: &Replica, sources: Vec<Source>) -> Result<Merge<Input>, Error> 
 }
 
 /// Runs blocking work where blocking is allowed.
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    tokio::task::spawn_blocking(work).await.unwrap_or(Err(Error::Stopped))
+pub(super) async fn blocking<T: Send + 'static, E: From<store::Error> + Send + 'static>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, E> {
+    let stopped = |_| Err(store::Error::Stopped.into());
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(stopped)
 }

@@ -42,6 +42,7 @@ mod log;
 mod maintenance;
 mod memory;
 mod merge;
+mod outgoing;
 mod pace;
 pub mod plan;
 pub mod points;

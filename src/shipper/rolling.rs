@@ -3,13 +3,14 @@
 //! What enters: a file and a place of its own. What leaves: a snapshot there, numbered after the
 //! newest, made in one read transaction; and no more than so many of them. Nothing is kept locally.
 
-use crate::ltx::{self, Encoder, Header, NO_CHECKSUM, Name, PageEncoding, Txid, lock_page};
+use super::merge::blocking;
+use super::outgoing::Outgoing;
+use crate::ltx::{self, Header, NO_CHECKSUM, PageEncoding, Txid};
 use crate::sqlite::{self, Pin};
-use crate::store::{self, Body, BodyWriter, LtxFile, Put, PutMode, Replica, SNAPSHOT_LEVEL};
+use crate::store::{self, LtxFile, PutMode, Replica, SNAPSHOT_LEVEL};
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
-use tokio::task::spawn_blocking;
 
 /// What was stored, and what is there now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,8 +69,10 @@ pub async fn roll(
     }
     let newest = copies(replica).await?.last().map_or(Txid(0), |file| file.name.max);
     let (txid, time_ms) = (newest.next(), now_ms());
-    let name = Name { min: Txid(1), max: txid };
-    let bytes = store_copy(path.to_owned(), replica, name, time_ms).await?;
+    let path = path.to_owned();
+    let (pin, header) = blocking(move || pin(&path, txid, time_ms)).await?;
+    let outgoing = Outgoing::database(pin, header, PageEncoding::Block);
+    let bytes = outgoing.store::<Error>(replica, SNAPSHOT_LEVEL, PutMode::IfAbsent).await?;
     let all = copies(replica).await?;
     let excess = keep.map_or(0, |keep| all.len().saturating_sub(keep.get()));
     for file in all.iter().take(excess) {
@@ -85,52 +88,18 @@ async fn copies(replica: &Replica) -> Result<Vec<LtxFile>, Error> {
     Ok(files)
 }
 
-/// Pages go out while they are read.
-async fn store_copy(
-    path: PathBuf,
-    replica: &Replica,
-    name: Name,
-    time_ms: i64,
-) -> Result<u64, Error> {
-    let len_about = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
-    let (writer, body) = Body::stream(len_about);
-    let write = spawn_blocking(move || encode(&path, writer, name, time_ms));
-    let put = Put { mode: PutMode::IfAbsent, timestamp_ms: Some(time_ms) };
-    let stored = replica.put_ltx(SNAPSHOT_LEVEL, name, body, put).await;
-    let written = write.await.unwrap_or(Err(Error::Store(store::Error::Stopped)));
-    match (written, stored) {
-        // Whoever failed first made the other fail.
-        (Err(error), Err(store::Error::Unfinished)) => Err(error),
-        (_, Err(error)) => Err(error.into()),
-        (written, Ok(_)) => written,
-    }?;
-    let key = replica.ltx_key(SNAPSHOT_LEVEL, name);
-    Ok(replica.store().head(&key).await?.size)
-}
-
-fn encode(path: &Path, writer: BodyWriter, name: Name, time_ms: i64) -> Result<(), Error> {
+/// A read transaction on a file, and the header of what it sees.
+fn pin(path: &Path, max_txid: Txid, timestamp_ms: i64) -> Result<(Pin, Header), Error> {
     let pin = Pin::open(path)?;
     pin.begin()?;
     let (page_size, commit) = pin.size()?;
     if commit == 0 {
         return Err(Error::Vacant);
     }
-    let header = Header {
-        flags: NO_CHECKSUM,
-        page_size,
-        commit,
-        min_txid: name.min,
-        max_txid: name.max,
-        timestamp_ms: time_ms,
-        ..Header::default()
-    };
-    let mut encoder = Encoder::new(writer, header, PageEncoding::Block)?;
-    pin.pages(|pgno, page| {
-        if pgno == lock_page(page_size) { Ok(()) } else { encoder.page(pgno, page) }
-            .map_err(Error::from)
-    })?;
-    let (writer, _) = encoder.finish()?;
-    Ok(writer.finish().map_err(ltx::Error::from)?)
+    let (flags, min_txid) = (NO_CHECKSUM, Txid(1));
+    let header =
+        Header { flags, page_size, commit, min_txid, max_txid, timestamp_ms, ..Header::default() };
+    Ok((pin, header))
 }
 
 fn now_ms() -> i64 {

@@ -2,15 +2,15 @@
 //!
 //! What enters: a read transaction of which it is known after which transaction it was begun
 //! ([`Pinned`]), or a local file that holds the whole database. What leaves: a snapshot in the store.
-//! Pages go out while they are read: nothing is written to the disk, memory does not grow with the
-//! database but for a few bytes for each page, and writers go on meanwhile.
+//! Writers go on meanwhile.
 
 use super::Error;
 use super::log::Log;
-use super::merge::{Counting, blocking, store_stream};
-use crate::ltx::{Decoder, Encoder, Header, Name, PageEncoding, Trailer, Txid, lock_page};
+use super::merge::blocking;
+use super::outgoing::{Input, Outgoing, Pages};
+use crate::ltx::{Decoder, Header, Merge, Name, PageEncoding, Txid};
 use crate::sqlite::Pin;
-use crate::store::{Put, PutMode, Replica, SNAPSHOT_LEVEL};
+use crate::store::{PutMode, Replica, SNAPSHOT_LEVEL};
 use std::fs::File;
 
 /// A database as it is after one transaction, held while it is read.
@@ -28,19 +28,6 @@ impl Pinned {
     pub(super) fn name(&self) -> Name {
         self.header.name()
     }
-
-    fn encode(
-        &self,
-        writer: Counting,
-        encoding: PageEncoding,
-    ) -> Result<(Counting, Trailer), Error> {
-        let mut encoder = Encoder::new(writer, self.header.clone(), encoding)?;
-        let lock_page = lock_page(self.header.page_size);
-        self.pin.pages(|pgno, page| -> Result<(), Error> {
-            if pgno == lock_page { Ok(()) } else { Ok(encoder.page(pgno, page)?) }
-        })?;
-        Ok(encoder.finish()?)
-    }
 }
 
 /// Stores a pinned database; its name and length there.
@@ -50,13 +37,9 @@ pub(super) async fn store(
     encoding: PageEncoding,
     mode: PutMode,
 ) -> Result<(Name, u64), Error> {
-    let header = pinned.header.clone();
-    let len_about = u64::from(header.commit) * u64::from(header.page_size);
-    let put = Put { mode, timestamp_ms: Some(header.timestamp_ms) };
-    let encode = move |writer| pinned.encode(writer, encoding);
-    let name = header.name();
-    let size = store_stream(replica, SNAPSHOT_LEVEL, name, put, len_about, encode).await?;
-    Ok((name, size))
+    let name = pinned.name();
+    let outgoing = Outgoing::database(pinned.pin, pinned.header, encoding);
+    Ok((name, outgoing.ensure(replica, SNAPSHOT_LEVEL, mode).await?))
 }
 
 /// Stores a local file that holds the whole database under the name of all transactions up to it.
@@ -68,20 +51,15 @@ pub(super) async fn store_local(
 ) -> Result<(Name, u64), Error> {
     let (path, encoding) = (log.path(full), log.encoding());
     let file = File::open(&path).map_err(Error::io(&path))?;
-    let len = file.metadata().map_err(Error::io(&path))?.len();
-    let mut decoder = blocking(move || Ok(Decoder::new(file)?)).await?;
-    let header = Header { min_txid: Txid(1), ..decoder.header().clone() };
-    let put = Put { mode, timestamp_ms: Some(header.timestamp_ms) };
-    let name = header.name();
-    let encode = move |writer| {
-        let mut encoder = Encoder::new(writer, header, encoding)?;
-        let mut page = Vec::new();
-        while let Some(pgno) = decoder.next_page(&mut page)? {
-            encoder.page(pgno, &page)?;
-        }
-        decoder.finish()?;
-        Ok(encoder.finish()?)
+    let len_about = file.metadata().map_err(Error::io(&path))?.len();
+    let input: Input = Box::new(file);
+    let open = move || {
+        let decoder = Decoder::new(input)?;
+        let header = Header { min_txid: Txid(1), ..decoder.header().clone() };
+        Ok::<_, Error>((header, Merge::new(vec![decoder])?))
     };
-    let size = store_stream(replica, SNAPSHOT_LEVEL, name, put, len, encode).await?;
-    Ok((name, size))
+    let (header, merge) = blocking(open).await?;
+    let (name, pages) = (header.name(), Pages::Files(merge));
+    let outgoing = Outgoing { header, pages, encoding, len_about };
+    Ok((name, outgoing.ensure(replica, SNAPSHOT_LEVEL, mode).await?))
 }

@@ -33,7 +33,7 @@ impl Body {
     #[must_use]
     pub fn stream(len_about: u64) -> (BodyWriter, Self) {
         let (sender, pieces) = mpsc::channel(PIECES_MAX);
-        let writer = BodyWriter { sender, piece: Vec::new() };
+        let writer = BodyWriter { sender, piece: Vec::new(), len: 0 };
         let rest = Bytes::new();
         (
             writer,
@@ -56,16 +56,19 @@ pub struct BodyWriter {
     /// An empty piece is the end.
     sender: mpsc::Sender<Bytes>,
     piece: Vec<u8>,
+    /// Of all that was written, in bytes.
+    len: u64,
 }
 
 impl BodyWriter {
-    /// Says that all is written: only then is anything stored.
+    /// Says that all is written, and returns how many bytes: only then is anything stored.
     ///
     /// # Errors
     /// If the put has failed.
-    pub fn finish(mut self) -> io::Result<()> {
+    pub fn finish(mut self) -> io::Result<u64> {
         self.flush()?;
-        self.send(Bytes::new())
+        self.send(Bytes::new())?;
+        Ok(self.len)
     }
 
     fn send(&self, piece: Bytes) -> io::Result<()> {
@@ -77,6 +80,7 @@ impl Write for BodyWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let length = bytes.len().min(PIECE_LEN - self.piece.len());
         self.piece.extend(bytes.iter().take(length));
+        self.len += length as u64;
         if self.piece.len() == PIECE_LEN {
             self.flush()?;
         }

@@ -218,7 +218,7 @@ mod tests {
         let written =
             std::thread::spawn(move || writer.write_all(&[1; 3]).and_then(|()| writer.finish()));
         other.store().put("y", body, Put::default()).await.unwrap();
-        written.join().unwrap().unwrap();
+        assert_eq!(written.join().unwrap().unwrap(), 3);
 
         let expected = Usage {
             puts: 1,

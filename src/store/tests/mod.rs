@@ -155,7 +155,7 @@ fn written(content: Vec<u8>, to_its_end: bool) -> Body {
     let (mut writer, body) = Body::stream(content.len() as u64);
     std::thread::spawn(move || {
         writer.write_all(&content)?;
-        if to_its_end { writer.finish() } else { Ok(()) }
+        if to_its_end { writer.finish() } else { Ok(0) }
     });
     body
 }
