@@ -1,6 +1,7 @@
 //! `egret diff`: a backup and a file in, what differs between them out, table by table.
 
 use super::moment::{self, Moment};
+use super::scratch::Scratch;
 use super::serve::Signals;
 use super::{restore::progress, text};
 use crate::shipper::restore::{self, Options, Preview, restore};
@@ -37,9 +38,8 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 5)]
     rows: usize,
 
-    /// A directory with room for the database [default: one for temporary files]
-    #[arg(long, value_name = "DIR")]
-    scratch: Option<PathBuf>,
+    #[command(flatten)]
+    scratch: Scratch,
 
     /// Print the result as JSON
     #[arg(long)]
@@ -107,11 +107,7 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
 
 impl Args {
     async fn compare(&self) -> Result<(Preview, Comparison), Error> {
-        let directory = match &self.scratch {
-            Some(scratch) => tempfile::tempdir_in(scratch),
-            None => tempfile::tempdir(),
-        };
-        let directory = directory.map_err(Error::Scratch)?;
+        let directory = self.scratch.directory().map_err(Error::Scratch)?;
         let found = self.moment.find(std::slice::from_ref(&self.url)).await?;
         let output = directory.path().join("restored.db");
         let options =

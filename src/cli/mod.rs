@@ -12,12 +12,14 @@ pub mod moment;
 mod proofs;
 pub mod replicate;
 pub mod restore;
+pub mod scratch;
 pub mod serve;
 pub mod service;
 pub mod shipping;
 pub mod snapshot;
 pub mod status;
 mod text;
+pub mod unserved;
 pub mod user;
 pub mod verify;
 

@@ -5,9 +5,9 @@ use super::proofs;
 use super::serve::Signals;
 use super::service::{Backups, Error, STOP_TIME, stop_shippers};
 use super::shipping::Shipping;
+use super::unserved::Unserved;
 use crate::config::{self, Config, Layer};
 use crate::database::{Files, Options};
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::task::spawn_blocking;
@@ -16,31 +16,11 @@ use tokio::task::spawn_blocking;
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = AFTER)]
 pub struct Args {
-    /// SQLite files, and directories of them
-    #[arg(value_name = "PATH")]
-    paths: Vec<PathBuf>,
-
-    /// Ship every commit to file:///directory or s3://bucket/prefix; repeat for several. With
-    /// ?age=age1... it is encrypted, for egret's own restore only
-    #[arg(long, value_name = "URL")]
-    backup: Vec<String>,
-
-    /// Keep at most so much of the log locally while a store is away, as 512MB or 10GB; beyond it
-    /// that store starts over with the whole database [default: 4GB]
-    #[arg(long, value_name = "SIZE")]
-    backup_log_max: Option<String>,
-
-    /// Restore each backup and compare it with its file this often, as 12h or 7d; 0 for never
-    /// [default: 1d]
-    #[arg(long, value_name = "TIME")]
-    verify_interval: Option<String>,
-
     #[command(flatten)]
     shipping: Shipping,
 
-    /// Read what is not given here from a file: egret.toml, or a litestream.yml
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    files: Unserved,
 }
 
 const AFTER: &str = "\
@@ -118,15 +98,7 @@ async fn stop(jobs: &[Job]) -> bool {
 
 impl Args {
     fn configs(self) -> Result<Vec<Config>, Error> {
-        let some = |list: Vec<String>| (!list.is_empty()).then_some(list);
-        let flags = Layer {
-            paths: (!self.paths.is_empty()).then_some(self.paths),
-            backup: some(self.backup),
-            backup_log_max: self.backup_log_max,
-            verify_interval: self.verify_interval,
-            ..Layer::default()
-        };
-        let configs = Config::read_unserved(self.shipping.over(flags), self.config.as_deref())?;
+        let configs = self.files.read(self.shipping.over(Layer::default()))?;
         if configs.iter().any(|config| config.backups.is_empty() && config.copies.is_empty()) {
             return Err(config::Error::NoBackup.into());
         }

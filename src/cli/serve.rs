@@ -43,21 +43,6 @@ pub struct Args {
     #[arg(long)]
     read_only: bool,
 
-    /// Ship every commit to file:///directory or s3://bucket/prefix; repeat for several. With
-    /// ?age=age1... it is encrypted, for egret's own restore only
-    #[arg(long, value_name = "URL")]
-    backup: Vec<String>,
-
-    /// Keep at most so much of the log locally while a store is away, as 512MB or 10GB; beyond it
-    /// that store starts over with the whole database [default: 4GB]
-    #[arg(long, value_name = "SIZE")]
-    backup_log_max: Option<String>,
-
-    /// Restore each backup and compare it with its file this often, as 12h or 7d; 0 for never
-    /// [default: 1d]
-    #[arg(long, value_name = "TIME")]
-    verify_interval: Option<String>,
-
     #[command(flatten)]
     shipping: Shipping,
 
@@ -127,9 +112,6 @@ impl Args {
             insecure: self.insecure.then_some(true),
             max_connections: self.max_connections,
             read_only: self.read_only.then_some(true),
-            backup: some(self.backup),
-            backup_log_max: self.backup_log_max,
-            verify_interval: self.verify_interval,
             follow: self.follow,
             metrics: self.metrics,
             ..Layer::default()

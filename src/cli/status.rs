@@ -3,6 +3,7 @@
 //! What is asked is what tells without a server: the local log beside each file, and each store. What
 //! a running server knows beside that, `pg_stat_archiver` tells.
 
+use super::unserved::Unserved;
 use super::{cost, text};
 use crate::config::{self, Config, Layer};
 use crate::database;
@@ -27,17 +28,12 @@ use std::process::ExitCode;
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = AFTER)]
 pub struct Args {
-    /// SQLite files, and directories of them
-    #[arg(value_name = "PATH")]
-    paths: Vec<PathBuf>,
-
     /// Where they are shipped to, as given to serve; repeat for several
     #[arg(long, value_name = "URL")]
     backup: Vec<String>,
 
-    /// Read what is not given here from a file: egret.toml, or a litestream.yml
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    files: Unserved,
 
     /// Print the result as JSON
     #[arg(long)]
@@ -106,12 +102,8 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
 
 impl Args {
     fn configs(&self) -> Result<Vec<Config>, config::Error> {
-        let flags = Layer {
-            paths: (!self.paths.is_empty()).then(|| self.paths.clone()),
-            backup: (!self.backup.is_empty()).then(|| self.backup.clone()),
-            ..Layer::default()
-        };
-        let configs = Config::read_unserved(flags, self.config.as_deref())?;
+        let backup = (!self.backup.is_empty()).then(|| self.backup.clone());
+        let configs = self.files.read(Layer { backup, ..Layer::default() })?;
         let shipped = configs.iter().all(|config| !config.backups.is_empty());
         if shipped { Ok(configs) } else { Err(config::Error::NoBackup) }
     }

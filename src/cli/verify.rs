@@ -1,5 +1,6 @@
 //! `egret verify`: a backup in, a proof that it restores out.
 
+use super::scratch::Scratch;
 use super::serve::Signals;
 use super::{restore::progress, text};
 use crate::shipper::verify::{Compared, Report, VerifyError, verify, verify_with};
@@ -26,9 +27,8 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
 
-    /// A directory with room for the database [default: one for temporary files]
-    #[arg(long, value_name = "DIR")]
-    scratch: Option<PathBuf>,
+    #[command(flatten)]
+    scratch: Scratch,
 
     /// Print the result as JSON
     #[arg(long)]
@@ -88,11 +88,7 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
 
 impl Args {
     async fn verify(&self) -> Result<Report, Error> {
-        let directory = match &self.scratch {
-            Some(scratch) => tempfile::tempdir_in(scratch),
-            None => tempfile::tempdir(),
-        };
-        let directory = directory.map_err(Error::Scratch)?;
+        let directory = self.scratch.directory().map_err(Error::Scratch)?;
         let scratch = directory.path().join("verify");
         let failed = |source| Error::Verify { url: self.url.clone(), source };
         let replica = Replica::open(&self.url).await.map_err(|error| failed(error.into()))?;
