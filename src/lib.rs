@@ -17,6 +17,7 @@ pub mod config;
 pub mod database;
 pub mod listener;
 pub mod ltx;
+pub mod machine;
 pub mod observe;
 pub mod replica;
 pub mod schema;

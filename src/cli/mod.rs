@@ -23,6 +23,7 @@ pub mod unserved;
 pub mod user;
 pub mod verify;
 
+use crate::machine;
 use clap::{Parser, Subcommand};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::future::Future;
@@ -86,7 +87,7 @@ enum Error {
     User(#[from] user::Error),
     #[error(transparent)]
     Log(#[from] log::Error),
-    #[error("start: {0}")]
+    #[error("start: {0}{advice}", advice = machine::advice(.0))]
     Runtime(#[source] io::Error),
 }
 

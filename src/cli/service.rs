@@ -7,6 +7,7 @@ use super::proofs;
 use crate::config::{self, Config};
 use crate::database::{self, Database, Files, Options};
 use crate::listener::{self, Listener};
+use crate::machine::advice;
 use crate::observe::Endpoint;
 use crate::replica::{self, Follower, Source};
 use crate::session::Server;
@@ -68,7 +69,7 @@ pub enum Error {
     #[error("follow: {} is a directory", .0.display())]
     FollowDirectory(PathBuf),
     /// The system gives no threads or descriptors.
-    #[error("start threads: {0}")]
+    #[error("start threads: {0}{advice}", advice = advice(.0))]
     Threads(#[source] io::Error),
     /// The door for monitors.
     #[error("metrics on {address}: {source}")]

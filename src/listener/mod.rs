@@ -16,6 +16,7 @@ mod visit;
 
 use crate::auth::{self, Users};
 use crate::config;
+use crate::machine::advice;
 use crate::session::{Failure, Server};
 use crate::tls;
 use line::{Line, Raw};
@@ -44,7 +45,7 @@ const PORT: u16 = 5432;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The address is taken, or not this machine's.
-    #[error("listen on {address}: {source}")]
+    #[error("listen on {address}: {source}{}", advice(source))]
     Bind {
         /// The address.
         address: SocketAddr,
@@ -201,6 +202,6 @@ impl Hall {
 }
 
 async fn accept_failed(error: &io::Error) {
-    tracing::error!(%error, "cannot accept a connection");
+    tracing::error!(error = %format!("{error}{}", advice(error)), "cannot accept a connection");
     sleep(ACCEPT_RETRY).await;
 }

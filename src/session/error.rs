@@ -3,6 +3,7 @@
 //! What enters: any room's error. What leaves: the fields of an ErrorResponse.
 
 use super::cancel::Reason;
+use crate::machine::Shortage;
 use crate::schema::{ForeignKey, Relation, Schema};
 use crate::statement::{Plan, Verb};
 use crate::{sqlite, statement, types};
@@ -245,6 +246,7 @@ pub(super) fn from_sqlite_in(error: &sqlite::Error, schema: &Schema) -> Failure 
     let (code, message) = match error {
         sqlite::Error::Function(error) => return error.clone().into(),
         sqlite::Error::Engine { code, message, .. } => (*code, message.as_str()),
+        sqlite::Error::Short { shortage, .. } => return short(shortage),
     };
     if error.primary_code() == codes::CONSTRAINT {
         return constraint(code, message, schema);
@@ -266,10 +268,7 @@ pub(super) fn from_sqlite_in(error: &sqlite::Error, schema: &Schema) -> Failure 
         codes::AUTH => {
             Failure::new("42501", "permission denied: the statement is not allowed here")
         }
-        codes::FULL => {
-            Failure::new("53100", "could not write to the file: no space left on device")
-                .hint("Check free disk space.")
-        }
+        codes::FULL => disk_full(),
         codes::IOERR => Failure::new("58030", "could not read or write the file")
             .hint("Check the server's disk and its kernel log."),
         codes::CANTOPEN => Failure::new("58P01", "could not open the file")
@@ -284,6 +283,21 @@ pub(super) fn from_sqlite_in(error: &sqlite::Error, schema: &Schema) -> Failure 
         codes::MISMATCH => Failure::new("42804", "datatype mismatch"),
         _ => engine(message),
     }
+}
+
+fn short(shortage: &Shortage) -> Failure {
+    match shortage {
+        Shortage::Files { max } => Failure::new("53000", "out of file descriptors").hint(format!(
+            "The server may have no more than {max} files open; its operator can raise that: \
+             ulimit -n, or LimitNOFILE= of its systemd unit."
+        )),
+        Shortage::Disk { .. } => disk_full(),
+    }
+}
+
+fn disk_full() -> Failure {
+    Failure::new("53100", "could not write to the file: no space left on device")
+        .hint("Check free disk space.")
 }
 
 /// Names the foreign key that a write violated, which SQLite does not, where only one can be it.

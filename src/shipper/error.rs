@@ -1,6 +1,7 @@
 //! Why a file is not shipped at the moment.
 
 use crate::ltx::{Name, Pgno, Txid};
+use crate::machine::advice;
 use crate::{ltx, sqlite, store, wal};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A local file could not be read or written.
-    #[error("ship {}: {source}", path.display())]
+    #[error("ship {}: {source}{}", path.display(), advice(source))]
     Io {
         /// The file.
         path: PathBuf,

@@ -463,7 +463,7 @@ impl Shared {
             let message = CStr::from_ptr(ffi::sqlite3_errmsg(db)).to_string_lossy().into_owned();
             (code, message, usize::try_from(ffi::sqlite3_error_offset(db)).ok())
         };
-        Error::Engine { code, message, offset }
+        Error::engine(code, message, offset)
     }
 
     fn cache_of(&self, role: Role) -> &RefCell<StatementCache> {

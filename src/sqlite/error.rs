@@ -1,7 +1,9 @@
 //! What SQLite refuses, with the codes it gives: <https://www.sqlite.org/rescode.html>.
 
 use super::FunctionError;
+use crate::machine::Shortage;
 use rusqlite::ffi;
+use std::path::Path;
 
 /// A failed SQLite call.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -16,12 +18,39 @@ pub enum Error {
         /// Byte offset in the SQLite text of the token to blame.
         offset: Option<usize>,
     },
+    /// SQLite's refusal where the system has none left of what it needs.
+    #[error("{shortage}")]
+    Short {
+        /// The extended result code.
+        code: i32,
+        /// What is used up.
+        shortage: Shortage,
+    },
     /// A SQL function of ours refused, with the SQLSTATE Postgres gives.
     #[error(transparent)]
     Function(#[from] FunctionError),
 }
 
 impl Error {
+    /// SQLite's own refusal.
+    pub(super) fn engine(code: i32, message: String, offset: Option<usize>) -> Self {
+        let may_be_short = matches!(code & 0xff, ffi::SQLITE_CANTOPEN | ffi::SQLITE_IOERR);
+        match may_be_short.then(Shortage::of_files).flatten() {
+            Some(shortage) => Self::Short { code, shortage },
+            None => Self::Engine { code, message, offset },
+        }
+    }
+
+    /// The same refusal; that there is no room for files beside this one, if that is why.
+    pub(super) fn beside(self, path: &Path) -> Self {
+        let may_be_short = [ffi::SQLITE_CANTOPEN, ffi::SQLITE_IOERR, ffi::SQLITE_FULL]
+            .contains(&self.primary_code());
+        match (self, may_be_short.then(|| Shortage::of_room(path)).flatten()) {
+            (Self::Engine { code, .. }, Some(shortage)) => Self::Short { code, shortage },
+            (error, _) => error,
+        }
+    }
+
     /// A connection is wanted back that statements still use.
     pub(crate) fn in_use() -> Self {
         FunctionError::new("55006", "connection is in use").into()
@@ -31,7 +60,7 @@ impl Error {
     #[must_use]
     pub fn primary_code(&self) -> i32 {
         match self {
-            Self::Engine { code, .. } => code & 0xff,
+            Self::Engine { code, .. } | Self::Short { code, .. } => code & 0xff,
             Self::Function(_) => ffi::SQLITE_ERROR,
         }
     }
@@ -39,6 +68,9 @@ impl Error {
     /// What whoever runs the program can do when a file cannot be opened, as the end of a sentence.
     #[must_use]
     pub fn advice(&self) -> &'static str {
+        if matches!(self, Self::Short { .. }) {
+            return "";
+        }
         match self.primary_code() {
             ffi::SQLITE_NOTADB => {
                 ": it is not a SQLite database, or one whose start was overwritten"
@@ -71,14 +103,11 @@ impl Error {
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         match error {
-            rusqlite::Error::SqliteFailure(failure, message) => Self::Engine {
-                code: failure.extended_code,
-                message: message.unwrap_or_else(|| failure.to_string()),
-                offset: None,
-            },
-            other => {
-                Self::Engine { code: ffi::SQLITE_ERROR, message: other.to_string(), offset: None }
+            rusqlite::Error::SqliteFailure(failure, message) => {
+                let message = message.unwrap_or_else(|| failure.to_string());
+                Self::engine(failure.extended_code, message, None)
             }
+            other => Self::engine(ffi::SQLITE_ERROR, other.to_string(), None),
         }
     }
 }

@@ -24,6 +24,14 @@ impl Hold {
         options: OpenOptions,
         patience: Duration,
     ) -> Result<(Self, bool), Error> {
+        Self::try_open(path, options, patience).map_err(|error| error.beside(path))
+    }
+
+    fn try_open(
+        path: &Path,
+        options: OpenOptions,
+        patience: Duration,
+    ) -> Result<(Self, bool), Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
             | OpenFlags::SQLITE_OPEN_NOFOLLOW;

@@ -1,3 +1,4 @@
+use crate::machine::advice;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -116,7 +117,7 @@ pub enum Error {
         source: Source,
     },
     /// A file of the store, or one to be put, failed.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}{}", path.display(), advice(source))]
     Io {
         /// The file.
         path: PathBuf,

@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import random
+import resource
 import shutil
 import sqlite3
 import subprocess
@@ -133,6 +134,29 @@ def test_full_disk_while_shipping(serve, disk, tmp_path):
     done = servers.egret("restore", backup, "--output", restored)
     assert done.returncode == 0, done.stderr
     assert rows(restored, "SELECT count(*) FROM t") == [(count + 1,)]
+
+
+@needs_root
+def test_full_disk_at_the_start(disk):
+    """After a crash SQLite makes a file before it reads: that there is no room for it is said."""
+    place = disk("1m")
+    file = make(place / "app.db", "wal")
+    with contextlib.closing(sqlite3.connect(file)) as db:
+        db.execute("INSERT INTO t (b) VALUES (x'00')")
+        db.commit()
+        log = (place / "app.db-wal").read_bytes()
+    (place / "app.db-wal").write_bytes(log)
+    with contextlib.suppress(OSError), open(place / "ballast", "wb", buffering=0) as ballast:
+        while True:
+            ballast.write(b"x" * 4096)
+    done = servers.egret("serve", file, "--listen", "127.0.0.1:0")
+    assert done.returncode == 1
+    assert f"open {file}: the disk of {place} is full: free some space" in done.stderr, done.stderr
+    (place / "ballast").unlink()
+    server = servers.Egret(file)
+    with connect(server) as conn:
+        assert conn.execute("SELECT count(*) FROM t").fetchone() == (1,)
+    assert server.stop() == 0
 
 
 @needs_root
@@ -381,6 +405,35 @@ def test_permissions_are_named(tmp_path):
                        (closed / "app.db", "Permission denied")):
         done = servers.egret("serve", path, "--listen", "127.0.0.1:0", user="nobody", timeout=10)
         assert done.returncode == 1 and said in done.stderr and path.name in done.stderr, done.stderr
+
+
+def test_too_many_files(tmp_path):
+    """How many the process may have open is said, and how to raise that."""
+    for number in range(30):
+        make(tmp_path / f"{number}.db", "wal")
+    command = ["bash", "-c", 'ulimit -n 20; exec "$@"', "--", servers.EGRET]
+    done = subprocess.run([*command, "serve", tmp_path, "--listen", "127.0.0.1:0"],
+                          capture_output=True, text=True, timeout=20)
+    advice = "this process may have no more than 20 files open: raise that (ulimit -n"
+    assert done.returncode == 1 and "not served" in done.stderr
+    assert all(advice in line and "LimitNOFILE=" in line for line in done.stderr.splitlines()
+               if "not served" in line or line.startswith("egret:")), done.stderr
+
+
+def test_too_many_files_for_a_session(serve, tmp_path):
+    """A client is told, too; the server lives on, and serves when it may have more again."""
+    server = serve(make(tmp_path / "app.db", "wal"))
+    used = set(map(int, os.listdir(f"/proc/{server.pid}/fd")))
+    before = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+    # Room for the client's socket, and no more.
+    limit = min(set(range(len(used) + 1)) - used) + 1
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (limit, before[1]))
+    with connect(server) as conn:
+        with pytest.raises(psycopg.errors.InsufficientResources) as refused:
+            conn.execute("SELECT count(*) FROM t")
+        assert f"no more than {limit} files" in refused.value.diag.message_hint
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, before)
+        assert conn.execute("SELECT count(*) FROM t").fetchone() == (0,)
 
 
 def test_what_cannot_be_opened(tmp_path):
