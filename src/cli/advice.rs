@@ -16,7 +16,7 @@ pub(super) fn advice(error: &Error) -> Option<&'static str> {
     match error {
         Error::Serve(error) => serve(error),
         Error::Restore(restore::Error::Output(source) | restore::Error::Restore { source, .. }) => {
-            restoring(source)
+            writing(source)
         }
         Error::Restore(restore::Error::Moment(error)) => moment(error),
         Error::List(list::Error::Survey { source, .. }) => restoring(source),
@@ -43,15 +43,22 @@ fn serve(error: &service::Error) -> Option<&'static str> {
             Some("Another process holds the file locked: end its transaction, then start again.")
         }
         service::Error::Follow(error) => following(error),
+        service::Error::Store { source, .. } => stored(source),
+        service::Error::FollowDirectory(_) => {
+            Some("Name the file to keep, as in: egret serve replica.db --follow URL")
+        }
         _ => None,
     }
 }
 
 fn configured(error: &config::Error) -> Option<&'static str> {
     match error {
-        config::Error::NoPath => Some("Name one, as in: egret serve app.db"),
+        config::Error::NoPath => Some("Name one, as app.db, or a --config that does."),
         config::Error::BadAddress { .. } => Some("Give it as 127.0.0.1:5432 or [::1]:5432."),
         config::Error::NoBackup => Some("Name one, as in: --backup s3://bucket/app"),
+        config::Error::Read { source, .. } if source.kind() == io::ErrorKind::InvalidData => {
+            Some("--config needs a text file, not a database: egret.toml or a litestream.yml")
+        }
         config::Error::HalfTls => Some("Give both --tls-cert and --tls-key."),
         _ => None,
     }
@@ -97,6 +104,7 @@ fn following(error: &replica::Error) -> Option<&'static str> {
 fn rolling(error: &rolling::Error) -> Option<&'static str> {
     match error {
         rolling::Error::Store(error) => stored(error),
+        rolling::Error::NoFile => Some("Name the SQLite file itself."),
         rolling::Error::Shipped => Some("As in: egret snapshot app.db s3://bucket/app-hourly"),
         _ => None,
     }
@@ -105,6 +113,7 @@ fn rolling(error: &rolling::Error) -> Option<&'static str> {
 fn differing(error: &diff::Error) -> Option<&'static str> {
     match error {
         diff::Error::Moment(error) => moment(error),
+        diff::Error::NoFile { .. } => Some("Name the SQLite file that the backup is of."),
         diff::Error::Scratch(_) => Some("Give a directory that egret may write as --scratch."),
         diff::Error::Restore { source: shipped::Error::Space { .. }, .. } => {
             Some("Give a directory on another disk as --scratch.")
@@ -116,6 +125,7 @@ fn differing(error: &diff::Error) -> Option<&'static str> {
 
 fn verifying(error: &verify::Error) -> Option<&'static str> {
     match error {
+        verify::Error::NoFile { .. } => Some("Give the SQLite file that is backed up as --file."),
         verify::Error::Scratch(_) => Some("Give a directory that egret may write as --scratch."),
         verify::Error::Verify { source, .. } => match source {
             VerifyError::Restore(shipped::Error::Space { .. }) => {
@@ -123,6 +133,9 @@ fn verifying(error: &verify::Error) -> Option<&'static str> {
             }
             VerifyError::Restore(error) => restoring(error),
             VerifyError::Store(error) => stored(error),
+            VerifyError::Live(shipper::Error::NotShipped { .. }) => Some(
+                "Give the file that is shipped to this backup; shipping has turned it to WAL mode.",
+            ),
             _ => None,
         },
         _ => None,
@@ -137,9 +150,22 @@ fn moment(error: &moment::Error) -> Option<&'static str> {
     }
 }
 
+fn writing(error: &shipped::Error) -> Option<&'static str> {
+    match error {
+        shipped::Error::Io { source, .. } if is_full(source) => {
+            Some("Free space, or choose another disk for --output.")
+        }
+        shipped::Error::Io { .. } => Some(
+            "The directory of --output must be there, and egret must be allowed to write to it.",
+        ),
+        error => restoring(error),
+    }
+}
+
 fn restoring(error: &shipped::Error) -> Option<&'static str> {
     match error {
         shipped::Error::Exists { .. } => Some("Name another --output, or replace it with --force."),
+        shipped::Error::Directory { .. } => Some("Name a file in it, as in: --output DIR/app.db"),
         shipped::Error::Plan(plan::Error::Empty) => Some(
             "Check the URL. The files of a directory are backed up below its URL, each at its own \
              path: URL/customers/7.db",
@@ -175,6 +201,15 @@ fn stored(error: &store::Error) -> Option<&'static str> {
             "As in URL?age-identity=/path/to/key.txt, a file as age-keygen writes it (joined by & to \
              other options).",
         ),
+        store::Error::Io { source, .. } => match source.kind() {
+            io::ErrorKind::NotADirectory => {
+                Some("The URL of a backup names a directory, the one that was given as --backup.")
+            }
+            io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => {
+                Some("Each file and directory that the URL names must be there and open to egret.")
+            }
+            _ => None,
+        },
         store::Error::Refused { .. } => Some("Check bucket, endpoint and region in the URL."),
         _ => None,
     }

@@ -68,8 +68,16 @@ pub enum Error {
         /// What happened.
         source: restore::Error,
     },
-    /// The file cannot be read.
+    /// The file is not there, or no SQLite file.
     #[error("diff {}: {source}", path.display())]
+    NoFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: io::Error,
+    },
+    /// The file cannot be compared.
+    #[error("diff {}: {source}{}", path.display(), source.advice())]
     File {
         /// The file.
         path: PathBuf,
@@ -107,6 +115,8 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
 
 impl Args {
     async fn compare(&self) -> Result<(Preview, Comparison), Error> {
+        let unreadable = |source| Error::NoFile { path: self.file.clone(), source };
+        text::require_database(&self.file).map_err(unreadable)?;
         let directory = self.scratch.directory().map_err(Error::Scratch)?;
         let found = self.moment.find(std::slice::from_ref(&self.url)).await?;
         let output = directory.path().join("restored.db");

@@ -12,7 +12,7 @@ use std::io::{self, Write};
 #[group(multiple = false)]
 pub struct Moment {
     /// The moment just after this transaction (16 hexadecimal digits)
-    #[arg(long, value_name = "TXID")]
+    #[arg(long, value_name = "TXID", value_parser = txid)]
     txid: Option<Txid>,
 
     /// The last moment not after this time, e.g. 2026-01-31T12:00:00Z
@@ -143,6 +143,15 @@ impl Error {
 
 fn lines(errors: &[Error]) -> String {
     errors.iter().map(|error| format!("  {error}")).collect::<Vec<_>>().join("\n")
+}
+
+fn txid(text: &str) -> Result<Txid, String> {
+    let found = text.parse().ok().filter(|txid| *txid > Txid(0));
+    found.ok_or_else(|| {
+        "give it with 16 hexadecimal digits, as egret list URL --moments tells; the first one is \
+         0000000000000001"
+            .to_owned()
+    })
 }
 
 fn timestamp(text: &str) -> Result<jiff::Timestamp, String> {

@@ -3,7 +3,7 @@
 use super::copies::Scheduled;
 use super::proofs;
 use super::serve::Signals;
-use super::service::{Backups, Error, STOP_TIME, stop_shippers};
+use super::service::{Backups, Error, STOP_TIME, open_files, stop_shippers};
 use super::shipping::Shipping;
 use super::unserved::Unserved;
 use crate::config::{self, Config, Layer};
@@ -61,7 +61,7 @@ struct Job {
 impl Job {
     async fn start(config: &Config) -> Result<Self, Error> {
         let options = Options { shipped: true, ..Options::default() };
-        let files = Arc::new(Files::open(&config.paths, options)?);
+        let files = Arc::new(open_files(config, options)?);
         let backups = Backups::open(config).await?;
         backups.ship(&files)?;
         let weak = Arc::downgrade(&files);

@@ -300,7 +300,7 @@ mod tests {
             let error = parse(&format!("file:///b -o a {two}")).unwrap_err();
             assert!(error.contains("cannot be used with"), "{error}");
         }
-        assert!(parse("file:///b -o a --txid 10").unwrap_err().contains("not a txid"));
+        assert!(parse("file:///b -o a --txid 10").unwrap_err().contains("16 hexadecimal digits"));
         let time = parse("file:///b -o a --timestamp 2026-01-31").unwrap_err();
         assert!(time.contains("give it with its zone"), "{time}");
         assert!(parse("s3://b?acl=1 -o a").unwrap_err().contains("unknown option \"acl\""));

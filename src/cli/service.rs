@@ -115,7 +115,7 @@ impl Service {
             (Some(location), [path]) => Some(follow(location, path).await?),
             _ => None,
         };
-        let files = Files::open(&config.paths, options)?;
+        let files = open_files(config, options)?;
         for (database, follower) in files.all().iter().zip(follower) {
             database.set_follower(follower);
         }
@@ -173,6 +173,15 @@ impl Service {
         }
         self.server
     }
+}
+
+/// Opens the files; that there are none yet is said, since nothing else would be.
+pub(super) fn open_files(config: &Config, options: Options) -> Result<Files, Error> {
+    let files = Files::open(&config.paths, options)?;
+    if files.all().is_empty() {
+        tracing::warn!("no SQLite file is there: waiting for some to come");
+    }
+    Ok(files)
 }
 
 /// Begins to follow, and waits until there is a file to serve.

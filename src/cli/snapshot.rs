@@ -25,7 +25,7 @@ pub struct Args {
     url: Location,
 
     /// Keep only so many copies, the newest
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = keep)]
     keep: Option<NonZeroUsize>,
 
     /// Print the result as JSON
@@ -37,6 +37,10 @@ const AFTER: &str = "\
 Examples:
   egret snapshot app.db s3://bucket/app-hourly --keep 24
   egret list s3://bucket/app-hourly";
+
+fn keep(text: &str) -> Result<NonZeroUsize, &'static str> {
+    text.parse().map_err(|_| "give a number, at least 1: the new copy is one of them")
+}
 
 /// Why there is no new copy.
 #[derive(Debug, thiserror::Error)]

@@ -85,7 +85,11 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
     let mut files = Vec::new();
     for config in args.configs()? {
         for path in &config.paths {
-            for (file, relative) in database::find(path) {
+            let found = database::find(path);
+            if found.is_empty() {
+                writeln!(io::stderr(), "{}: no SQLite files are in it", path.display())?;
+            }
+            for (file, relative) in found {
                 files.push(FileStatus::read(&config, file, relative).await);
             }
         }

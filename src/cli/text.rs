@@ -2,7 +2,9 @@
 
 use indicatif::BinaryBytes;
 use serde::Serialize;
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read as _, Write};
+use std::path::Path;
 use std::time::Duration;
 
 /// A time as it is written everywhere: UTC, to the millisecond.
@@ -17,6 +19,22 @@ pub(super) fn time(ms: i64) -> String {
 pub(super) fn now_ms() -> i64 {
     jiff::Timestamp::now().as_millisecond()
 }
+
+/// Refuses what is no SQLite file, or may not be read. An empty file is one.
+///
+/// # Errors
+/// Those of the system; that it begins otherwise.
+pub(super) fn require_database(path: &Path) -> io::Result<()> {
+    let mut start = Vec::new();
+    File::open(path)?.take(SQLITE_START.len() as u64).read_to_end(&mut start)?;
+    match start.as_slice() {
+        [] | SQLITE_START => Ok(()),
+        _ => Err(io::Error::new(io::ErrorKind::InvalidData, "file is not a database")),
+    }
+}
+
+/// <https://www.sqlite.org/fileformat2.html#magic_header_string>
+const SQLITE_START: &[u8] = b"SQLite format 3\0";
 
 /// A size in bytes.
 pub(super) fn bytes(bytes: u64) -> String {

@@ -53,6 +53,14 @@ pub enum Error {
         /// What is wrong.
         source: VerifyError,
     },
+    /// The file is not there, or no SQLite file.
+    #[error("verify {}: {source}", path.display())]
+    NoFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: io::Error,
+    },
     /// There is no room to restore to.
     #[error("make a scratch directory: {0}")]
     Scratch(#[source] io::Error),
@@ -88,6 +96,10 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
 
 impl Args {
     async fn verify(&self) -> Result<Report, Error> {
+        if let Some(path) = &self.file {
+            let unreadable = |source| Error::NoFile { path: path.clone(), source };
+            text::require_database(path).map_err(unreadable)?;
+        }
         let directory = self.scratch.directory().map_err(Error::Scratch)?;
         let scratch = directory.path().join("verify");
         let failed = |source| Error::Verify { url: self.url.clone(), source };

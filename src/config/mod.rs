@@ -188,7 +188,7 @@ pub enum Error {
         source: Box<toml::de::Error>,
     },
     /// There is nothing to serve.
-    #[error("no SQLite file or directory to serve")]
+    #[error("no SQLite file or directory is named")]
     NoPath,
     /// A listening address cannot be understood.
     #[error("listen on \"{text}\": not an address and a port: {source}")]
@@ -544,7 +544,7 @@ mod tests {
 
     #[test]
     fn refusals() {
-        assert_eq!(error(""), "no SQLite file or directory to serve");
+        assert_eq!(error(""), "no SQLite file or directory is named");
         assert!(error("paths = ['a']\nlisten = ['nonsense']").contains("not an address"));
         assert!(error("paths = ['a']\nlisten = []").starts_with("nothing to listen on"));
         assert!(error("paths = ['a']\ntls_key = 'k'").starts_with("TLS needs both"));

@@ -143,7 +143,10 @@ impl Access {
         let users = config.users.as_ref().map(Users::load).transpose()?;
         match (&config.users, &users) {
             (Some(path), Some(users)) if users.is_empty() => {
-                tracing::warn!("{} names no users: nobody can connect", path.display());
+                tracing::warn!(
+                    "{} names no users: nobody can connect; add some with egret user add",
+                    path.display()
+                );
             }
             (_, None) => tracing::warn!("no users file is given: any name is accepted"),
             _ => {}

@@ -34,7 +34,7 @@ pub enum Error {
     #[error("there is no such file")]
     NoFile,
     /// The file cannot be read.
-    #[error(transparent)]
+    #[error("{0}{advice}", advice = .0.advice())]
     Sqlite(#[from] sqlite::Error),
     /// The file has no pages yet.
     #[error("the database is empty")]
@@ -59,7 +59,7 @@ pub async fn roll(
     replica: &Replica,
     keep: Option<NonZeroUsize>,
 ) -> Result<Rolled, Error> {
-    if !path.exists() {
+    if !path.is_file() {
         return Err(Error::NoFile);
     }
     for level in 0..SNAPSHOT_LEVEL {

@@ -278,9 +278,41 @@ def test_wrong_input(store, tmp_path):
     assert "cannot be used with" in fail("restore", url, "-o", copy, "--point", "p", "--txid",
                                          "0000000000000001", code=2)
     copy.mkdir()
-    assert "exists already" in fail("restore", url, "-o", copy)
-    assert "exists already" in fail("restore", url, "-o", copy, "--force")
+    assert "is a directory" in fail("restore", url, "-o", copy)
+    assert "is a directory" in fail("restore", url, "-o", copy, "--force")
     assert not list(tmp_path.glob("*.restore"))
+
+
+def test_mistakes(tmp_path, request):
+    """What each command says to wrong input, as it stands in mistakes.txt; UPDATE=1 writes that anew."""
+    make_database(tmp_path / "app.db")
+    stored(tmp_path / "app.db", tmp_path / "backup")
+    with contextlib.closing(sqlite3.connect(tmp_path / "plain.db")) as db:
+        db.execute("CREATE TABLE t (a)")
+    for folder in ("dir", "empty"):
+        (tmp_path / folder).mkdir()
+    for name, text in (("junk.db", "not a database " * 100), ("zero.db", ""), ("busy.db-wal", ""),
+                       ("dir/notes.txt", ""), ("wrong.toml", "path = ['a.db']\n"),
+                       ("wrong.yml", "dbs: 5\n")):
+        (tmp_path / name).write_text(text)
+    golden = request.path.with_name("mistakes.txt")
+    expected = golden.read_text()
+    found = "\n".join(said(line, tmp_path) for line in expected.splitlines() if line[:2] == "$ ")
+    if os.environ.get("UPDATE"):
+        golden.write_text(found)
+    else:
+        assert found == expected
+    assert not list(tmp_path.glob("*.restore")) and not (tmp_path / "x.db").exists()
+
+
+def said(line, folder):
+    """A command line in a folder, and what is answered to it but for the log."""
+    words = line.removeprefix("$ egret").replace("FOLDER", str(folder)).split()
+    done = servers.egret(*words, cwd=folder, stdin=subprocess.DEVNULL, timeout=20)
+    answer = (done.stdout + done.stderr).replace(str(folder), "FOLDER")
+    answer = re.sub(r"PGSQL\.\d+", "PGSQL.PORT", answer)
+    lines = [text for text in answer.splitlines() if not re.match(r"\d{4}-\d\d-\d\dT", text)]
+    return "\n".join([line, *lines, f"-> {done.returncode}"]) + "\n"
 
 
 def test_damaged_objects(tmp_path):
@@ -454,7 +486,7 @@ def test_diff(store, tmp_path):
                      "  1 row different: 2", "0 tables with the same rows"):
             assert line in text, text
     assert server.stop() == 0
-    assert "unable to open" in fail("diff", url, tmp_path / "none.db", code=2)
+    assert "No such file" in fail("diff", url, tmp_path / "none.db", code=2)
     assert "not a database" in fail("diff", url, __file__, code=2)
     assert "there is no backup" in fail("diff", f"file://{tmp_path}/none", file, code=2)
     assert "no restore point" in fail("diff", url, file, "--point", "never", code=2)

@@ -118,6 +118,12 @@ pub enum Error {
         /// The output.
         path: PathBuf,
     },
+    /// A directory has the output's name.
+    #[error("{} is a directory", path.display())]
+    Directory {
+        /// The output.
+        path: PathBuf,
+    },
     /// A journal lies beside the output: a database is open there, or was not closed.
     #[error("{} belongs to a database in use: stop what uses it, or remove it", path.display())]
     InUse {
@@ -313,7 +319,8 @@ pub fn refuse_in_the_way(output: &Path, force: bool) -> Result<(), Error> {
         }
     }
     match output.symlink_metadata() {
-        Ok(found) if !force || found.is_dir() => Err(Error::Exists { path: output.to_owned() }),
+        Ok(found) if found.is_dir() => Err(Error::Directory { path: output.to_owned() }),
+        Ok(_) if !force => Err(Error::Exists { path: output.to_owned() }),
         _ => Ok(()),
     }
 }

@@ -97,7 +97,7 @@ enum Fault {
     Scheme,
     #[error("a file URL has three slashes and a whole path, as in file:///var/backups/app")]
     RelativePath,
-    #[error("the bucket is missing")]
+    #[error("the bucket is missing: give s3://bucket/prefix")]
     Bucket,
     #[error("unknown option {0:?}; known here are {1}")]
     Option(String, &'static str),
@@ -105,6 +105,8 @@ enum Fault {
     Twice(String),
     #[error("{key} cannot be {value:?}")]
     Value { key: String, value: String },
+    #[error("preset cannot be {0:?}; known are {1}")]
+    Preset(String, String),
     #[error("preset={0} needs {1}")]
     Needs(&'static str, &'static str),
     #[error("{0} goes with sse={1} only")]
@@ -241,7 +243,7 @@ impl Draft {
         match known {
             "preset" => {
                 let preset = Preset::named(&value);
-                let preset = preset.ok_or_else(|| Fault::Value { key: key.clone(), value })?;
+                let preset = preset.ok_or_else(|| Fault::Preset(value, Preset::names()))?;
                 set(&mut location.preset, known, preset)
             }
             "endpoint" => set(&mut location.endpoint, known, endpoint(known, value)?),

@@ -35,6 +35,11 @@ impl Preset {
         PRESETS.iter().find(|(_, known, _)| *known == name).map(|(preset, ..)| *preset)
     }
 
+    /// All names, as they are listed.
+    pub(super) fn names() -> String {
+        PRESETS.map(|(_, name, _)| name).join(", ")
+    }
+
     /// The service an endpoint belongs to.
     pub(super) fn at(endpoint: &str) -> Option<Self> {
         let host = host(endpoint);
