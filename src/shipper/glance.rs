@@ -43,6 +43,13 @@ impl Glance {
         }
     }
 
+    /// Neither the file nor its log was written for so long.
+    pub(super) fn is_older_than(&self, age: Duration) -> bool {
+        let logged = self.wal.map(|(_, logged)| logged);
+        let times = [self.written, logged].into_iter().flatten();
+        times.max().is_some_and(|written| written.elapsed().is_ok_and(|elapsed| elapsed >= age))
+    }
+
     /// Something was copied from the log into the file a moment ago.
     pub(super) fn was_just_copied(&self) -> bool {
         let (Some(written), Some((_, logged))) = (self.written, self.wal) else { return false };

@@ -33,6 +33,7 @@
 mod bell;
 mod error;
 mod glance;
+mod growth;
 mod hooks;
 pub mod ladder;
 mod lease;
@@ -117,7 +118,8 @@ pub struct Destination {
 pub struct Options {
     /// Commits that follow each other closer than this are stored together.
     pub sync_interval: Duration,
-    /// How often a file that nobody seems to write is looked at all the same.
+    /// How often a file that nobody seems to write is looked at all the same; four times less often
+    /// where the system tells of writes.
     pub poll_interval: Duration,
     /// The log is copied into the database when it has grown by so many pages.
     pub checkpoint_pages: u64,

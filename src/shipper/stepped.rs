@@ -45,6 +45,11 @@ impl Stepped {
         self.worker.look();
     }
 
+    /// What a [`Shipper`](super::Shipper) does with a file that is quiet; true if that gave anything back.
+    pub fn doze(&mut self) -> bool {
+        self.worker.fall_asleep()
+    }
+
     /// Somebody waits for a look.
     #[must_use]
     pub fn is_urgent(&self) -> bool {

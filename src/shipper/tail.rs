@@ -17,10 +17,11 @@
 //! No thread, no waiting, no store: [`super::worker`] calls it.
 
 use super::glance::{Glance, Identity, identity};
+use super::growth::with_growth;
 use super::log::{Log, Newest};
 use super::snapshot::Pinned;
 use super::{Error, Hooks, Options};
-use crate::ltx::{self, Header, NO_CHECKSUM, Name, Txid, lock_page};
+use crate::ltx::{Header, NO_CHECKSUM, Name, Txid, lock_page};
 use crate::sqlite::{Checkpoint, Checkpointed, Keeper, Pin};
 use crate::wal::{Batch, Position, Salts, WAL_HEADER_LEN, WalReader};
 use std::fs::{self, File};
@@ -263,18 +264,23 @@ impl Tail {
         Ok(copying)
     }
 
-    /// Moves the read mark to the newest commit. If the log ends where it was read to, and was copied as
-    /// far while the mark before was held, which kept it from being started over, then the mark is on
-    /// the whole file.
+    /// Moves the read mark to the newest commit.
     fn advance(&mut self) -> Result<Checkpointed, Error> {
         self.settled = None;
         let log = self.keeper.remark()?;
+        self.moved_mark(log);
+        Ok(log)
+    }
+
+    /// The read mark was moved, and the log was so long then. If it ends where it was read to, and was
+    /// copied as far while the mark before was held, which kept it from being started over, then the
+    /// mark is on the whole file.
+    fn moved_mark(&mut self, log: Checkpointed) {
         if let Some(place) = &mut self.place
             && let Some(read) = place.frames_read()
         {
             place.sealed |= log.is_complete() && u64::try_from(log.frames) == Ok(read);
         }
-        Ok(log)
     }
 
     /// Gives the mark up, and copies a log of more than so many pages into the database without
@@ -291,9 +297,15 @@ impl Tail {
     }
 
     /// Gives back what is not needed as long as nothing is committed; true if there was anything.
-    pub(super) fn doze(&mut self) -> bool {
-        let buffer = mem::take(&mut self.buffer);
-        self.keeper.doze() || buffer.capacity() > 0
+    pub(super) fn doze(&mut self) -> Result<bool, Error> {
+        let Some(place) = self.place else { return Ok(false) };
+        let had_buffer = mem::take(&mut self.buffer).capacity() > 0;
+        let read = place.frames_read().unwrap_or(0);
+        let is_read = |frames| frames == read || frames == 0 && place.sealed;
+        let Some(log) = self.keeper.doze(is_read)? else { return Ok(had_buffer) };
+        self.moved_mark(log);
+        self.settled = Some(log);
+        Ok(true)
     }
 
     /// Bytes of the log that were not there at the last checkpoint, as far as they were shipped.
@@ -555,46 +567,5 @@ impl Tail {
             wal_salt2: salts.1,
             ..Header::default()
         }
-    }
-}
-
-/// The pages of a batch and, without an offset, those the database grew by that are in no frame:
-/// SQLite does not write a page that was added and freed again. What they hold means nothing, but a
-/// restore needs them to be there.
-fn with_growth(
-    batch: &Batch,
-    before: u32,
-    lock_page: ltx::Pgno,
-) -> impl Iterator<Item = (u32, Option<u64>)> {
-    let mut written = batch.pages.iter().copied().filter(move |&(p, _)| p != lock_page).peekable();
-    let mut grown = (before.saturating_add(1)..=batch.commit).filter(move |&p| p != lock_page);
-    let mut next_grown = grown.next();
-    std::iter::from_fn(move || {
-        let next = match (written.peek(), next_grown) {
-            (Some(&(pgno, _)), Some(new)) => pgno.min(new),
-            (Some(&(pgno, _)), None) => pgno,
-            (None, Some(new)) => new,
-            (None, None) => return None,
-        };
-        if next_grown == Some(next) {
-            next_grown = grown.next();
-        }
-        Some((next, written.next_if(|&(pgno, _)| pgno == next).map(|(_, offset)| offset)))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::wal::Checksum;
-
-    #[test]
-    fn growth_is_complete_and_in_order() {
-        let end = Position { salts: Salts(1, 2), offset: 0, checksum: Checksum(0, 0) };
-        let pages = vec![(1, 10), (4, 20), (7, 30)];
-        let batch = Batch { pages, commit: 8, start: 32, end, transactions: 1 };
-        let all: Vec<_> = with_growth(&batch, 3, 6).collect();
-        assert_eq!(all, [(1, Some(10)), (4, Some(20)), (5, None), (7, Some(30)), (8, None)]);
-        assert_eq!(with_growth(&batch, 8, 6).count(), 3);
     }
 }

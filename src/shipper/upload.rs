@@ -32,15 +32,18 @@ const IN_MEMORY_MAX: u64 = 16 << 20;
 pub(super) async fn run(site: Arc<Site>) {
     let mut news = site.shared.news();
     let mut upload = Upload { site, failures: 0, is_writer: false, proved: false, before: None };
-    upload.contact().await;
+    // What is only done now and then takes no room while there is nothing to do.
+    Box::pin(upload.contact()).await;
     loop {
         news.borrow_and_update();
         let (shared, index) = (&upload.site.shared, upload.site.index);
         if shared.is_cut(index) {
-            upload.contact().await;
+            Box::pin(upload.contact()).await;
         } else if let Some(job) = shared.next_job(index) {
-            let goes_on =
-                if upload.is_writer { upload.carry(job).await } else { upload.begin(job).await };
+            let goes_on = match upload.is_writer {
+                true => Box::pin(upload.carry(job)).await,
+                false => Box::pin(upload.begin(job)).await,
+            };
             if !goes_on {
                 return;
             }

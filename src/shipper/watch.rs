@@ -34,6 +34,14 @@ impl Watch {
         Self { paths, bell, numbers: Vec::new() }
     }
 
+    /// The next write to any of the files rings the bell.
+    pub(super) fn is_armed(&self) -> bool {
+        let Some(hub) = hub() else { return false };
+        let bells = hub.lock();
+        let armed = self.numbers.iter().filter(|number| is_bell(bells.get(number), &self.bell));
+        armed.count() == self.paths.len()
+    }
+
     /// The next write to any of the files rings the bell. False if all were armed before, or the
     /// system cannot.
     pub(super) fn arm(&mut self) -> bool {

@@ -33,8 +33,12 @@ const AGAIN_FACTOR: u32 = 4;
 /// How often a checkpoint that a writer stood in the way of is tried again.
 const CHECKPOINT_RETRY: Duration = Duration::from_secs(1);
 
-/// A file is quiet when nothing was committed for so long.
-const DOZE_AFTER: Duration = Duration::from_secs(10);
+/// The system tells when a file is written that sleeps: it is looked at so much less often.
+const WATCHED_POLLS: u32 = 4;
+
+/// A file is quiet when it was not written for so long. Less would cost one that is written now and then
+/// more than it saves.
+const DOZE_AFTER: Duration = Duration::from_secs(2);
 /// How many files are looked at at once, of all that this process ships.
 static ROOM: Semaphore = Semaphore::const_new(32);
 
@@ -48,6 +52,7 @@ pub(super) async fn run(shared: Arc<Shared>, lock: Lock) {
                 let Ok(_room) = ROOM.acquire().await else { return };
                 let look = move || {
                     worker.look();
+                    worker.doze();
                     worker
                 };
                 // It ends with the program, or with a mistake of ours that was told of already.
@@ -105,6 +110,8 @@ pub(super) struct Worker {
     pace: Pace,
     /// When a look last found something.
     wrote: Option<Instant>,
+    /// The file has not been looked at since what a quiet one does not need was given back.
+    dozing: bool,
     not_before: Option<Instant>,
     pruned: Option<Instant>,
     checkpoint_not_before: Option<Instant>,
@@ -128,6 +135,7 @@ impl Worker {
             looked: Instant::now(),
             pace,
             wrote: None,
+            dozing: false,
             not_before: None,
             pruned: None,
             checkpoint_not_before: None,
@@ -148,16 +156,28 @@ impl Worker {
             return Next::Look;
         }
         self.looked = now;
-        self.doze(now);
+        self.doze();
         Next::Wait(self.due(now))
     }
 
-    /// Gives back what a quiet file does not need.
-    fn doze(&mut self, now: Instant) {
-        let is_quiet = self.wrote.is_none_or(|wrote| now >= wrote + DOZE_AFTER);
-        if self.tail.as_mut().filter(|_| is_quiet).is_some_and(Tail::doze) {
+    /// Gives back what a quiet file does not need. One that was quiet before this process came does so
+    /// at once: a process with many files has too many descriptors otherwise while it starts.
+    fn doze(&mut self) {
+        let is_quiet = || self.tail.as_ref().is_some_and(|t| t.glance().is_older_than(DOZE_AFTER));
+        if !self.dozing && is_quiet() && self.fall_asleep() {
             memory::give_back_soon();
         }
+    }
+
+    /// True if there was anything to give back.
+    pub(super) fn fall_asleep(&mut self) -> bool {
+        self.dozing = true;
+        let dozed = self.tail.as_mut().map_or(Ok(false), Tail::doze);
+        dozed.unwrap_or_else(|error| {
+            let file = self.shared.database.display();
+            tracing::debug!(%file, %error, "stays awake");
+            false
+        })
     }
 
     /// Looks a last time, and again as often as it takes to have everything stored.
@@ -197,9 +217,20 @@ impl Worker {
         } else if self.writing || self.failures > 0 {
             self.looked + interval
         } else {
-            self.looked + options.poll_interval
+            self.looked + self.poll_interval()
         };
         self.not_before.map_or(due, |not_before| due.max(not_before))
+    }
+
+    /// How often a file is looked at that nobody is known to write.
+    fn poll_interval(&self) -> Duration {
+        let interval = self.shared.options.poll_interval;
+        let is_watched = self.watch.as_ref().is_some_and(Watch::is_armed);
+        match (self.dozing, is_watched) {
+            (false, _) => interval.min(DOZE_AFTER),
+            (true, false) => interval,
+            (true, true) => interval.saturating_mul(WATCHED_POLLS),
+        }
     }
 
     fn is_rung(&self) -> bool {
@@ -217,7 +248,7 @@ impl Worker {
         let was_rung = self.shared.bell.is_pending();
         let asked = self.shared.begin_look();
         let time = self.looked.elapsed();
-        self.looked = Instant::now();
+        (self.looked, self.dozing) = (Instant::now(), false);
         self.seen = self.tail.as_ref().map(Tail::glance);
         let taken = self.take().and_then(|wrote| Ok(self.pin()? || wrote));
         let looked = taken.and_then(|wrote| {

@@ -40,6 +40,8 @@ pub fn run(seed: u64, directory: &Path, restorer: &Restorer) -> Result<Vec<Strin
 
 struct Run<'a> {
     dice: Dice,
+    /// Whether a quiet file is left asleep.
+    drowsy: Dice,
     options: Options,
     runtime: Arc<Runtime>,
     restorer: &'a Restorer,
@@ -88,6 +90,7 @@ impl<'a> Run<'a> {
         let (shipper, checkpoints) = (None, 0);
         Self {
             dice,
+            drowsy: Dice::new((seed, "drowsy")),
             options,
             runtime,
             restorer,
@@ -110,6 +113,7 @@ impl<'a> Run<'a> {
         self.start();
         for _ in 0..STEPS {
             self.step();
+            self.doze();
             self.check()?;
         }
         self.heal()?;
@@ -225,6 +229,16 @@ impl<'a> Run<'a> {
         }
         self.say(format!("look: {} {:?}", status.txid.0, error));
         self.end_if_crashed();
+    }
+
+    /// A quiet file is left asleep.
+    fn doze(&mut self) {
+        if self.drowsy.one_in(3)
+            && let Some(shipper) = &mut self.shipper
+            && shipper.doze()
+        {
+            self.say("asleep".into());
+        }
     }
 
     /// Time passes in so many turns; others go on, and the shipper looks when it is asked to.

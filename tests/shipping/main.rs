@@ -12,4 +12,5 @@ mod incidents;
 mod levels;
 mod meddler;
 mod sealed;
+mod sleep;
 mod takeover;
