@@ -171,6 +171,18 @@ impl Failure {
         failure
     }
 
+    /// Another writer has taken over a destination of this session's commit, which so is never stored
+    /// in every one.
+    #[must_use]
+    pub fn commit_not_stored() -> Self {
+        Self::fatal("55000", "could not store the transaction: another writer has a backup")
+            .detail(
+                "The transaction has already committed locally, but is never stored where another \
+                 egret writes now.",
+            )
+            .hint("Stop one of the two, then start egret anew.")
+    }
+
     /// The log could not be synced before.
     #[must_use]
     pub fn not_durable() -> Self {

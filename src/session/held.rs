@@ -146,6 +146,9 @@ impl Session {
             }
             held.logged = None;
         }
+        if held.stored.as_ref().is_some_and(Stored::is_never) {
+            return Err(Failure::commit_not_stored());
+        }
         let is_stored = held.stored.as_ref().is_none_or(Stored::is_done);
         if !is_stored && !self.is_given_up() {
             return Ok(false);

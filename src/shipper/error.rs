@@ -93,6 +93,15 @@ pub enum Error {
         /// Who.
         by: String,
     },
+    /// What is waited for cannot come: the destination is another writer's.
+    #[error(
+        "ship: another writer has taken over {destination}: what is committed here is not stored \
+         there; stop one of the two and start egret again"
+    )]
+    Never {
+        /// Its name.
+        destination: String,
+    },
     /// Every destination is another writer's.
     #[error(
         "ship {}: other processes write to all its backups: nothing is shipped until egret is \

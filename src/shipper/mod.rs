@@ -199,7 +199,7 @@ impl Shipper {
     }
 
     /// Whether what was committed before the call is in every destination: `waker` is woken when it
-    /// is. Blocks nobody; those who wait together are served by one upload.
+    /// is, or never will be. Blocks nobody; those who wait together are served by one upload.
     pub fn when_stored(&self, waker: Waker) -> Stored {
         self.parts.shared.when_stored(waker)
     }
@@ -210,7 +210,8 @@ impl Shipper {
     /// ([`Hooks::hold_writers`] would wait for it).
     ///
     /// # Errors
-    /// [`Error::Late`] at the deadline, [`Error::Stopped`] when the shipper is stopped.
+    /// [`Error::Late`] at the deadline, [`Error::Stopped`] when the shipper is stopped,
+    /// [`Error::Never`] and [`Error::Taken`] when another writer has taken over what is waited for.
     pub fn wait_stored(&self, names: &[String], deadline: Option<Instant>) -> Result<Txid, Error> {
         self.parts.shared.wait_stored(names, deadline)
     }
@@ -280,7 +281,8 @@ impl Shipper {
     pub fn stop(&self, deadline: Duration) -> bool {
         self.parts.shared.stop(Some(tokio::time::Instant::now() + deadline));
         let ended = self.parts.shared.wait_ended();
-        let stored = ended && self.parts.shared.is_stored();
+        let shared = &self.parts.shared;
+        let stored = ended && shared.is_stored() && !shared.has_lost_one();
         self.parts.end_tasks();
         for site in &self.parts.sites {
             site.release_lease(RELEASE_PATIENCE);

@@ -343,6 +343,31 @@ def test_a_wait_for_the_store_ends_when_cancelled(tmp_path):
     assert server.stop() == 0
 
 
+def test_a_wait_for_a_store_that_another_writes_ends(tmp_path):
+    """That what is waited for can never come is told at once, and the transaction stands."""
+    file, backup = make_ledger(tmp_path / "app.db"), tmp_path / "backup"
+    server = servers.Egret(file, arguments=["--backup", f"file://{backup}"])
+
+    def commit():
+        with psycopg.connect(host="127.0.0.1", port=server.port, user="x", dbname="app",
+                             autocommit=True) as conn:
+            conn.execute("SET synchronous_commit = on")
+            conn.execute("INSERT INTO ledger (source, amount) VALUES ('x', 1)")
+
+    commit()
+    newest = max((backup / "ltx" / "0").iterdir())
+    following = f"{int(newest.stem.split('-')[1], 16) + 1:016x}"
+    shutil.copy(newest, newest.with_name(f"{following}-{following}.ltx"))
+    for _ in range(2):
+        with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState) as refused:
+            commit()
+        assert "another writer has a backup" in refused.value.diag.message_primary
+        assert "committed locally" in refused.value.diag.message_detail
+    assert server.stop() == 1
+    with contextlib.closing(sqlite3.connect(file)) as db:
+        assert db.execute("SELECT count(*) FROM ledger").fetchone() == (3,)
+
+
 @contextlib.contextmanager
 def serve_without_store(tmp_path):
     """A server whose store is away, and a way to connect to it with `synchronous_commit = on`."""

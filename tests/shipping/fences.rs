@@ -6,6 +6,7 @@ use egret::shipper::restore::{Target, list_all};
 use egret::shipper::{Alone, Destination, Options, Shipper};
 use egret::store::{FileStore, Replica, Store};
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 /// Ships this ground's file to another's store.
@@ -55,9 +56,15 @@ fn a_writer_that_was_silent_for_too_long_is_replaced_and_stops() {
     second.wait_stored(&[], patience()).unwrap();
     let before = one.runtime.block_on(list_all(&one.replica("store"))).unwrap();
     transfer(&one.connect(), 5);
-    first.committed();
+    let stored = first.when_stored(Waker::noop().clone());
+    eventually("told", || stored.is_never());
     eventually("fenced", || first.status().destinations[0].is_fenced);
     assert!(failure(&first).contains("has taken over this backup"), "{}", failure(&first));
+    // Who waits for it, or begins to, is told at once.
+    let (late, never) =
+        (first.wait_stored(&[], patience()), first.when_stored(Waker::noop().clone()));
+    assert!(late.unwrap_err().to_string().contains("is started again"));
+    assert!(never.is_never());
     // It is not started again by itself, and what it does not ship does not pile up.
     transfer(&one.connect(), 5);
     first.committed();

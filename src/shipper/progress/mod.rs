@@ -59,6 +59,13 @@ struct State {
     status: Status,
 }
 
+impl State {
+    /// All destinations are other writers'.
+    fn is_fenced(&self) -> bool {
+        !self.destinations.is_empty() && self.destinations.iter().all(|d| d.fenced)
+    }
+}
+
 #[derive(Debug, Default)]
 struct DestinationState {
     /// It has said how far it is, and files are kept for it.
@@ -264,10 +271,14 @@ impl Shared {
         !state.destinations.is_empty() && state.destinations.iter().all(|d| d.cut || d.fenced)
     }
 
+    /// A destination is another writer's: not all that is committed is stored everywhere.
+    pub(super) fn has_lost_one(&self) -> bool {
+        self.lock().destinations.iter().any(|d| d.fenced)
+    }
+
     /// All destinations are other writers'.
     pub(super) fn is_fenced(&self) -> bool {
-        let state = self.lock();
-        !state.destinations.is_empty() && state.destinations.iter().all(|d| d.fenced)
+        self.lock().is_fenced()
     }
 
     /// Since when something is on its way to every destination: what is committed meanwhile gathers
@@ -448,11 +459,12 @@ impl Shared {
 
     /// A destination is another writer's.
     pub(super) fn fenced(&self, index: usize) {
-        if let Some(destination) = self.lock().destinations.get_mut(index) {
+        let mut state = self.lock();
+        if let Some(destination) = state.destinations.get_mut(index) {
             destination.fenced = true;
             destination.status.is_fenced = true;
         }
-        self.changed.notify_all();
+        self.tell_lost(state);
     }
 
     // The side of maintenance.
@@ -505,12 +517,15 @@ impl Shared {
         }
     }
 
-    /// Every destination has all that was committed before the last look.
+    /// Every destination that is not another writer's has all that was committed before the last look.
     pub(super) fn is_stored(&self) -> bool {
         let state = self.lock();
+        if state.is_fenced() {
+            return true;
+        }
         // Of a file that never had a page there is nothing to store, wherever that would be.
         let nothing = state.newest == Txid(0);
-        let is_stored = state.destinations.iter().all(|d| d.has(state.newest));
+        let is_stored = state.destinations.iter().all(|d| d.fenced || d.has(state.newest));
         state.status.error.is_none() && (nothing || is_stored)
     }
 

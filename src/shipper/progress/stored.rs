@@ -2,7 +2,7 @@
 
 use crate::ltx::Txid;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::Waker;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -15,13 +15,22 @@ const GATHER_MAX: Duration = Duration::from_millis(20);
 
 /// Whether what was committed before this was made is in every destination.
 #[derive(Debug)]
-pub struct Stored(Arc<AtomicBool>);
+pub struct Stored(Arc<AtomicU8>);
+
+const DONE: u8 = 1;
+const NEVER: u8 = 2;
 
 impl Stored {
     /// It is there.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.0.load(Ordering::Acquire) == DONE
+    }
+
+    /// It never will be: another writer has taken over a destination.
+    #[must_use]
+    pub fn is_never(&self) -> bool {
+        self.0.load(Ordering::Acquire) == NEVER
     }
 }
 
@@ -41,16 +50,28 @@ struct Waiting {
     asked: u64,
     /// What it took at the latest, once it has ended.
     txid: Option<Txid>,
-    done: Arc<AtomicBool>,
+    state: Arc<AtomicU8>,
     waker: Waker,
+}
+
+impl Waiting {
+    fn told(self, state: u8) -> Waker {
+        self.state.store(state, Ordering::Release);
+        self.waker
+    }
 }
 
 impl Queue {
     /// Somebody waits for what this look takes.
     pub(super) fn push(&mut self, asked: u64, waker: Waker) -> Stored {
-        let done = Arc::new(AtomicBool::new(false));
-        self.waiting.push(Waiting { asked, txid: None, done: Arc::clone(&done), waker });
-        Stored(done)
+        let state = Arc::default();
+        self.waiting.push(Waiting { asked, txid: None, state: Arc::clone(&state), waker });
+        Stored(state)
+    }
+
+    /// Nobody can be served any more: who is to be woken.
+    pub(super) fn take_lost(&mut self) -> Vec<Waker> {
+        self.waiting.drain(..).map(|waiting| waiting.told(NEVER)).collect()
     }
 
     /// An upload took so long. Those whom it served will soon be back, and shall share the next one.
@@ -76,10 +97,7 @@ impl Queue {
             }
             waiting.txid.is_some_and(&is_stored)
         };
-        let done = self.waiting.extract_if(.., is_done).map(|waiting| {
-            waiting.done.store(true, Ordering::Release);
-            waiting.waker
-        });
+        let done = self.waiting.extract_if(.., is_done).map(|waiting| waiting.told(DONE));
         let wakers: Vec<_> = done.collect();
         if !wakers.is_empty() {
             self.expected = wakers.len() + self.waiting.len();
@@ -91,6 +109,16 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_waits_in_vain_is_told() {
+        let mut queue = Queue::default();
+        let (first, second) =
+            (queue.push(1, Waker::noop().clone()), queue.push(2, Waker::noop().clone()));
+        assert_eq!(queue.take_done(1, Txid(7), |_| true).len(), 1);
+        assert_eq!((queue.take_lost().len(), queue.take_lost().len()), (1, 0));
+        assert!(first.is_done() && !first.is_never() && second.is_never() && !second.is_done());
+    }
 
     #[tokio::test(start_paused = true)]
     async fn those_who_were_served_are_waited_for_a_moment() {

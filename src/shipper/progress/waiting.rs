@@ -1,7 +1,7 @@
 //! The side of those who wait for what was committed: on a thread, or without one.
 
 use super::stored::Stored;
-use super::{Shared, State};
+use super::{DestinationState, Shared, State};
 use crate::ltx::Txid;
 use crate::shipper::Error;
 use std::sync::{MutexGuard, PoisonError};
@@ -9,12 +9,17 @@ use std::task::Waker;
 use std::time::Instant;
 
 impl Shared {
-    /// Whether what was committed before the call is in every destination; `waker` is woken when it is.
+    /// Whether what was committed before the call is in every destination; `waker` is woken when it is,
+    /// or never will be.
     pub(in crate::shipper) fn when_stored(&self, waker: Waker) -> Stored {
         let mut state = self.lock();
         state.looks_asked += 1;
         let asked = state.looks_asked;
         let stored = state.waiting.push(asked, waker);
+        if state.destinations.iter().any(|d| d.fenced) {
+            self.tell_lost(state);
+            return stored;
+        }
         drop(state);
         self.bell.ring_urgently();
         stored
@@ -40,7 +45,11 @@ impl Shared {
         asked: u64,
         deadline: Option<Instant>,
     ) -> Result<Txid, Error> {
-        self.wait(deadline, |state| (state.looks_done >= asked).then_some(state.newest))
+        self.wait(deadline, |state| match state.looks_done >= asked {
+            true => Ok(Some(state.newest)),
+            false if state.is_fenced() => Err(Error::Taken { path: self.database.clone() }),
+            false => Ok(None),
+        })
     }
 
     pub(in crate::shipper) fn wait_stored(
@@ -61,11 +70,17 @@ impl Shared {
         deadline: Option<Instant>,
     ) -> Result<Txid, Error> {
         self.wait(deadline, |state| {
-            let mut required = state
-                .destinations
-                .iter()
-                .filter(|d| names.is_empty() || names.contains(&d.status.name));
-            required.all(|d| d.has(txid)).then_some(txid)
+            let is_required =
+                |d: &&DestinationState| names.is_empty() || names.contains(&d.status.name);
+            let mut lacking =
+                state.destinations.iter().filter(is_required).filter(|d| !d.has(txid)).peekable();
+            if lacking.peek().is_none() {
+                return Ok(Some(txid));
+            }
+            match lacking.find(|d| d.fenced) {
+                Some(d) => Err(Error::Never { destination: d.status.name.clone() }),
+                None => Ok(None),
+            }
         })
     }
 
@@ -81,14 +96,22 @@ impl Shared {
         done.into_iter().for_each(Waker::wake);
     }
 
+    /// A destination is another writer's: nobody waits for it any more.
+    pub(super) fn tell_lost(&self, mut state: MutexGuard<'_, State>) {
+        let lost = state.waiting.take_lost();
+        drop(state);
+        self.changed.notify_all();
+        lost.into_iter().for_each(Waker::wake);
+    }
+
     fn wait<T>(
         &self,
         deadline: Option<Instant>,
-        done: impl Fn(&State) -> Option<T>,
+        done: impl Fn(&State) -> Result<Option<T>, Error>,
     ) -> Result<T, Error> {
         let mut state = self.lock();
         loop {
-            if let Some(value) = done(&state) {
+            if let Some(value) = done(&state)? {
                 return Ok(value);
             }
             if state.ended.is_some() {
