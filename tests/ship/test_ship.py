@@ -454,6 +454,43 @@ def test_stopping_ends_a_wait_for_the_store(tmp_path):
         assert not thread.is_alive() and len(notices) == 1, notices
 
 
+def test_quiet_files_keep_no_thread_and_few_descriptors(tmp_path):
+    """Many files, written by others now and then: between that each has its log held, and not much more."""
+    folder, backups, count = tmp_path / "data", tmp_path / "backups", 100
+    folder.mkdir()
+    files = [make_ledger(folder / f"{number:03}.db") for number in range(count)]
+
+    def stored():
+        return [len(list(backups.glob(f"{file.name}/ltx/0/*.ltx"))) for file in files]
+
+    def descriptors():
+        total = 0
+        for link in pathlib.Path(f"/proc/{server.pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # Closed since.
+                total += folder in link.readlink().parents
+        return total
+
+    server = servers.Egret(folder, arguments=["--backup", f"file://{backups}"])
+    try:
+        for round_ in range(1, 4):
+            assert servers.wait_until(lambda: stored() == [round_] * count, 60), stored()
+            # SQLite keeps descriptors for the next connection while there is a lock.
+            assert servers.wait_until(lambda: descriptors() <= 8 * count, 20), descriptors()
+            assert session_threads(server) < 8
+            for file in files:
+                with contextlib.closing(sqlite3.connect(file)) as db:
+                    db.execute("INSERT INTO ledger (source, amount) VALUES ('other', 1)")
+                    db.commit()
+                assert file.with_name(f"{file.name}-wal").exists()
+    finally:
+        server.stop(timeout=60)
+    assert server.text.count("shipped the whole database") == count, server.text[-4000:]
+    for file in files[::10]:
+        output = tmp_path / f"restored-{file.name}"
+        egret_restore(f"file://{backups}/{file.name}", output)
+        assert content(output) == content(file)
+
+
 def test_latency(store, tmp_path):
     """How old a commit is when its object is there: on a real bucket, for commits that are spaced."""
     file, url = make_ledger(tmp_path / "app.db"), store.url()
