@@ -45,7 +45,7 @@ impl Stepped {
         self.worker.look();
     }
 
-    /// What a [`Shipper`](super::Shipper) does with a file that is quiet; true if that gave anything back.
+    /// What a [`Shipper`](super::Shipper) does with a file that is quiet; true if it sleeps then.
     pub fn doze(&mut self) -> bool {
         self.worker.fall_asleep()
     }

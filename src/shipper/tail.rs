@@ -296,13 +296,15 @@ impl Tail {
         Ok(())
     }
 
-    /// Gives back what is not needed as long as nothing is committed; true if there was anything.
+    /// Gives back what is not needed as long as nothing is committed. False if the log is not as it was
+    /// read, or changing: try again later.
     pub(super) fn doze(&mut self) -> Result<bool, Error> {
-        let Some(place) = self.place else { return Ok(false) };
-        let had_buffer = mem::take(&mut self.buffer).capacity() > 0;
+        // Of a file that rests no log is kept.
+        let Some(place) = self.place else { return Ok(true) };
+        self.buffer = Vec::new();
         let read = place.frames_read().unwrap_or(0);
         let is_read = |frames| frames == read || frames == 0 && place.sealed;
-        let Some(log) = self.keeper.doze(is_read)? else { return Ok(had_buffer) };
+        let Some(log) = self.keeper.doze(is_read)? else { return Ok(false) };
         self.moved_mark(log);
         self.settled = Some(log);
         Ok(true)

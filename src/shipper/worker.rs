@@ -110,7 +110,7 @@ pub(super) struct Worker {
     pace: Pace,
     /// When a look last found something.
     wrote: Option<Instant>,
-    /// The file has not been looked at since what a quiet one does not need was given back.
+    /// What a quiet file does not need was given back, and the file has not been looked at since.
     dozing: bool,
     not_before: Option<Instant>,
     pruned: Option<Instant>,
@@ -169,15 +169,15 @@ impl Worker {
         }
     }
 
-    /// True if there was anything to give back.
+    /// True if the file sleeps now.
     pub(super) fn fall_asleep(&mut self) -> bool {
-        self.dozing = true;
-        let dozed = self.tail.as_mut().map_or(Ok(false), Tail::doze);
-        dozed.unwrap_or_else(|error| {
+        let dozed = self.tail.as_mut().map_or(Ok(true), Tail::doze);
+        self.dozing = dozed.unwrap_or_else(|error| {
             let file = self.shared.database.display();
             tracing::debug!(%file, %error, "stays awake");
             false
-        })
+        });
+        self.dozing
     }
 
     /// Looks a last time, and again as often as it takes to have everything stored.

@@ -155,6 +155,18 @@ impl Index {
         std::array::from_fn(|n| unsafe { self.region.cast::<u32>().add(first + n).read_volatile() })
     }
 
+    /// Another file has the name by now, or none.
+    pub(super) fn has_moved(&mut self) -> bool {
+        let control = self.methods().and_then(|methods| methods.xFileControl);
+        let mut moved: c_int = 0;
+        let place = ptr::from_mut(&mut moved).cast();
+        // SAFETY: the file is open, and this control writes an int.
+        let asked = call(control, |control| unsafe {
+            control(self.file(), ffi::SQLITE_FCNTL_HAS_MOVED, place)
+        });
+        asked.is_err() || moved != 0
+    }
+
     /// Gives back the memory that the region takes until somebody looks at it again.
     pub(super) fn give_back(&self) {
         // SAFETY: the region is a mapping of a file: whoever reads or writes it again finds it as it was.

@@ -94,23 +94,24 @@ impl Keeper {
 
     /// Lets a bare lock hold the mark, moved to the newest commit, if the log has as many frames as
     /// suits, and closes every connection; how far the log was copied then. None if it has not, or
-    /// changes, or this was done before.
+    /// changes.
     ///
     /// # Errors
     /// `SQLITE_BUSY`, `SQLITE_CANTOPEN` ...: everything is as it was.
     pub fn doze(&mut self, suits: impl Fn(u64) -> bool) -> Result<Option<Checkpointed>, Error> {
-        let Some(Mark::Transaction(_)) = self.held else { return Ok(None) };
         let Some((lock, log)) = ReadLock::take(&self.path, suits)? else { return Ok(None) };
-        // It is the same file's as long as its connections say that theirs has not moved.
-        if self.connections().any(has_moved) {
+        // It is of the same file as long as what is open of that says that it has not moved.
+        let has_moved = match &mut self.held {
+            Some(Mark::Lock(before)) => before.has_moved(),
+            Some(Mark::Transaction(_)) | None => self.connections().any(has_moved),
+        };
+        if has_moved {
             return Ok(None);
         }
-        self.held = Some(Mark::Lock(lock));
         self.marks = [OnceCell::new(), OnceCell::new()];
         self.gate = OnceCell::new();
-        if let Some(Mark::Lock(lock)) = &self.held {
-            lock.give_back_memory();
-        }
+        lock.give_back_memory();
+        self.held = Some(Mark::Lock(lock));
         Ok(Some(log))
     }
 
@@ -385,6 +386,8 @@ mod tests {
         assert!(keeper.connections().next().is_some());
         keeper.mark().unwrap();
         assert!(keeper.doze(|n| n == ground.frames()).unwrap().is_some());
-        assert_eq!(keeper.doze(|n| n == ground.frames()).unwrap(), None, "asleep already");
+        keeper.checkpoint(Checkpoint::Noop).unwrap();
+        assert!(keeper.doze(|n| n == ground.frames()).unwrap().is_some(), "asleep again");
+        assert!(keeper.connections().next().is_none());
     }
 }

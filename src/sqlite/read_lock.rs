@@ -39,6 +39,11 @@ impl ReadLock {
         Ok(is_same.then_some((Self { index }, log)))
     }
 
+    /// Another file has the name by now, or none.
+    pub(super) fn has_moved(&mut self) -> bool {
+        self.index.has_moved()
+    }
+
     /// Gives the memory back that the index takes until somebody looks at it again.
     pub(super) fn give_back_memory(&self) {
         self.index.give_back();
