@@ -154,13 +154,13 @@ impl Lease {
     /// Lets no later writer use the numbers up to this one.
     pub(super) async fn reserve(&mut self, replica: &Replica, txid: Txid) -> Result<(), Error> {
         self.ensure(replica).await?;
-        match &self.state {
-            State::Held(version, _) if txid > self.reserved => {
-                let version = version.clone();
-                self.renew(replica, version, txid, true).await
-            }
-            _ => Ok(()),
+        while let State::Held(version, _) = &self.state
+            && txid > self.reserved
+        {
+            let version = version.clone();
+            self.renew(replica, version, txid, true).await?;
         }
+        Ok(())
     }
 
     /// Lets the next writer in without waiting.
@@ -203,7 +203,8 @@ impl Lease {
                 self.state = State::Free;
                 self.acquire(replica).await
             }
-            Some((etag, found)) if found == *ours => {
+            // An answer was lost. Nobody else has this epoch.
+            Some((etag, found)) if found.epoch == ours.epoch && found.holder == ours.holder => {
                 self.hold(Version { etag, text: found }, Instant::now());
                 Ok(())
             }
@@ -414,6 +415,20 @@ mod tests {
         second.reserve(&replica, Txid(9)).await.unwrap();
         let (_, text) = read(&replica).await.unwrap().unwrap();
         assert_eq!((text.reserved, text.epoch), (Txid(9), 2));
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_was_lost_makes_no_other_writer() {
+        let replica = replica();
+        let mut first = lease("first", LONG);
+        first.ensure(&replica).await.unwrap();
+        // It arrived, and nobody heard of it.
+        let (etag, text) = read(&replica).await.unwrap().unwrap();
+        let sent = Text { renewal: text.renewal + 1, reserved: Txid(5), ..text };
+        put(&replica, &sent, PutMode::IfMatch(etag)).await.unwrap();
+        first.reserve(&replica, Txid(7)).await.unwrap();
+        let (_, text) = read(&replica).await.unwrap().unwrap();
+        assert_eq!((text.reserved, text.epoch, first.reserved()), (Txid(7), 1, Txid(7)));
     }
 
     #[tokio::test]

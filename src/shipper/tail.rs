@@ -176,7 +176,6 @@ impl Tail {
         let Some(batch) = reader.committed(until, self.batch_bytes_max)? else {
             return Ok(Synced::Nothing);
         };
-        // What was opened by its name meanwhile is this file's only if the name still is.
         self.require_same_file()?;
         let name = self.write(place, &reader, &batch)?;
         self.taken += (batch.end.offset - batch.start) / reader.header().frame_len().max(1);
@@ -184,6 +183,8 @@ impl Tail {
         Ok(Synced::Wrote(name, batch.end.offset < until))
     }
 
+    /// What was opened by its name is this file's only if the name still is: SQLite opens a log when it
+    /// is first read.
     fn require_same_file(&self) -> Result<(), Error> {
         if identity(&self.database)? == self.identity {
             return Ok(());
@@ -210,6 +211,7 @@ impl Tail {
         let mut draft = self.log.draft(header)?;
         let locks = lock_page(page_size);
         pin.pages(|pgno, page| if pgno == locks { Ok(()) } else { draft.page(pgno, page) })?;
+        self.require_same_file()?;
         let name = draft.finish()?;
         place.commit = commit;
         self.txid = name.max;
@@ -227,6 +229,7 @@ impl Tail {
         let lost = self.with_writers_out(|tail| {
             let lost = tail.drain(wrote)?;
             pin.begin()?;
+            tail.require_same_file()?;
             Ok(lost)
         })?;
         if let Some(lost) = lost {

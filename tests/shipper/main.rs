@@ -37,6 +37,11 @@ const ONCE_FAILED: &[(u64, &str)] = &[
     (44, "numbers were given again after the local log was deleted and a look failed"),
     (160, "the same: what was committed then was never stored"),
     (874, "what was sent encrypted was forgotten while something else failed again and again"),
+    (
+        1523,
+        "an answer about the lease was lost, and the next attempt differed: taken for another's",
+    ),
+    (3984, "a file was replaced before its whole copy was begun, and read without its log"),
     (5975, "a number was taken, and the store could not say whose the lease is: stopped for good"),
     (9638, "a snapshot that arrived late was taken for one of the transactions numbered again"),
 ];
