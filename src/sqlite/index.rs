@@ -82,6 +82,9 @@ impl Index {
             )?;
             let (none, no_parameters) = (c"".as_ptr(), ptr::null_mut());
             let name = ffi::sqlite3_create_filename(full.as_ptr(), none, none, 0, no_parameters);
+            if name.is_null() {
+                return Err(refused(ffi::SQLITE_NOMEM));
+            }
             let words = usize::try_from(methods.szOsFile).unwrap_or(0).div_ceil(size_of::<u64>());
             let mut index =
                 Self { file: vec![0; words], name, region: ptr::null_mut(), locked: None };
