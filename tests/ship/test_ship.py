@@ -670,6 +670,15 @@ def test_litestream_is_here():
     assert shutil.which("litestream")
 
 
+def test_sqlite_is_recent(tmp_path):
+    """Before 3.51.3 a writer and a checkpoint that met could damage the file."""
+    server = servers.Egret(make_ledger(tmp_path / "app.db"))
+    with psycopg.connect(host="127.0.0.1", port=server.port, user="x", dbname="app") as conn:
+        version = conn.execute("SELECT sqlite_version()").fetchone()[0]
+    assert tuple(map(int, version.split("."))) >= (3, 51, 3)
+    assert server.stop() == 0
+
+
 def stored_levels(url):
     """The levels of a backup that hold files, as the real Litestream lists them."""
     done = subprocess.run(["litestream", "ltx", "-level", "all", url], capture_output=True,
