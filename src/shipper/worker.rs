@@ -202,7 +202,8 @@ impl Worker {
     fn due(&self, now: Instant) -> Instant {
         let bell = &self.shared.bell;
         let options = &self.shared.options;
-        let interval = self.pace.interval(options.sync_interval);
+        let is_fresh = self.tail.as_ref().is_some_and(Tail::is_on_whole_file);
+        let interval = self.pace.interval(options.sync_interval, is_fresh);
         let due = if bell.is_urgent() {
             match self.shared.busy_since() {
                 Some(since) => since + options.sync_interval,

@@ -6,6 +6,7 @@ use super::handle::{has_moved, save_memory};
 use super::read_lock::ReadLock;
 use rusqlite::Connection;
 use std::cell::OnceCell;
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -131,15 +132,23 @@ impl Keeper {
     }
 
     /// The same, and how far the log was copied while both marks were held: a mark on a frame kept it
-    /// from being restarted until then.
+    /// from being restarted until then. If the mark may not move after that it stays where it is, and
+    /// none is returned.
     ///
     /// # Errors
     /// `SQLITE_BUSY`, `SQLITE_CORRUPT` ...
-    pub fn remark(&mut self) -> Result<Checkpointed, Error> {
-        let before = self.take_next()?;
+    pub fn remark(
+        &mut self,
+        may_move: impl FnOnce(&Checkpointed) -> bool,
+    ) -> Result<Option<Checkpointed>, Error> {
+        let mut given_up = self.take_next()?;
         let log = self.gate().and_then(|gate| checkpoint(gate, Checkpoint::Noop));
-        self.give_up(before)?;
-        log
+        let stays = given_up.is_some() && log.as_ref().is_ok_and(|log| !may_move(log));
+        if stays {
+            mem::swap(&mut self.held, &mut given_up);
+        }
+        self.give_up(given_up)?;
+        Ok(Some(log?).filter(|_| !stays))
     }
 
     /// Takes the next mark; the one before, which is still held.
@@ -368,7 +377,7 @@ mod tests {
         }
         assert!(ground.frames() > frames);
         // The next mark is taken before this one is given up.
-        let log = keeper.remark().unwrap();
+        let log = keeper.remark(|_| true).unwrap().unwrap();
         assert!(!log.is_complete());
         assert!(ground.checkpoint(Checkpoint::Passive).is_complete());
     }

@@ -41,7 +41,7 @@ pub(super) struct Tail {
     batch_bytes_max: u64,
     txid: Txid,
     place: Option<Place>,
-    /// What the index said when the mark was last moved; none if it was taken otherwise.
+    /// What the index said when the mark was taken; none if that is not known.
     settled: Option<Checkpointed>,
     /// What the log was read to, while there is something to read in it.
     buffer: Vec<u8>,
@@ -250,29 +250,43 @@ impl Tail {
 
     /// Moves the read mark to where the log was read to, if that is its end: onto its last frame,
     /// which lets a checkpoint copy all of it, or onto the whole file once all is copied, which lets
-    /// the log be started over. True if somebody may be copying, and want that soon.
+    /// the log be started over. From the whole file it moves onto a frame in any case: others who try
+    /// a checkpoint after each commit would sort all of the log each time, in vain. True if somebody
+    /// may be copying, and want that soon.
     pub(super) fn settle(&mut self) -> Result<bool, Error> {
         let Some(place) = self.place else { return Ok(false) };
         let Some(read) = place.frames_read() else { return Ok(false) };
         let before = self.keeper.checkpoint(Checkpoint::Noop)?;
         let at_end = u64::try_from(before.frames).is_ok_and(|frames| frames == read);
-        if !at_end || read == 0 || before.is_complete() && self.settled == Some(before) {
+        let is_due = at_end || self.is_on_whole_file();
+        if !is_due || read == 0 || before.is_complete() && self.settled == Some(before) {
             return Ok(false);
         }
         let copying = !before.is_complete() && self.glance().was_just_copied();
         if self.settled == Some(before) {
             return Ok(copying);
         }
-        self.settled = Some(self.advance()?);
+        self.advance()?;
         Ok(copying)
     }
 
-    /// Moves the read mark to the newest commit.
-    fn advance(&mut self) -> Result<Checkpointed, Error> {
+    /// The read mark is on the whole file, as far as is known, and no checkpoint can copy anything.
+    pub(super) fn is_on_whole_file(&self) -> bool {
+        self.settled.is_none_or(|log| log.is_complete())
+    }
+
+    /// Moves the read mark to the newest commit, unless all was copied and not all was read: on the
+    /// whole file it would not keep the rest.
+    fn advance(&mut self) -> Result<(), Error> {
         self.settled = None;
-        let log = self.keeper.remark()?;
-        self.moved_mark(log);
-        Ok(log)
+        let unsealed = self.place.filter(|place| !place.sealed);
+        let read = unsealed.and_then(|place| place.frames_read());
+        let may_move = |log: &Checkpointed| {
+            !log.is_complete() || read.is_none_or(|read| u64::try_from(log.frames) == Ok(read))
+        };
+        self.settled = self.keeper.remark(may_move)?;
+        self.settled.into_iter().for_each(|log| self.moved_mark(log));
+        Ok(())
     }
 
     /// The read mark was moved, and the log was so long then. If it ends where it was read to, and was
@@ -357,7 +371,9 @@ impl Tail {
             tail.keeper.unmark()?;
             let done = tail.keeper.checkpoint(Checkpoint::Passive);
             tail.mark()?;
-            Ok(Ok(done?.is_complete()))
+            let done = done?;
+            tail.settled = Some(done);
+            Ok(Ok(done.is_complete()))
         });
         let complete = match sealed {
             Ok(Ok(complete)) => complete,
@@ -574,3 +590,6 @@ impl Tail {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,49 @@
+use super::*;
+use crate::ltx::PageEncoding;
+use crate::shipper::Alone;
+use rusqlite::Connection;
+
+/// Commits, as another process would.
+fn insert(application: &Connection) {
+    application.execute("INSERT INTO t VALUES (1)", ()).unwrap();
+}
+
+/// A checkpoint as it is tried after a commit: frames in the log, and those that are copied.
+fn try_checkpoint(application: &Connection) -> (i64, i64) {
+    let sql = "PRAGMA wal_checkpoint(PASSIVE)";
+    application.query_row(sql, (), |row| Ok((row.get(1)?, row.get(2)?))).unwrap()
+}
+
+#[test]
+fn the_mark_leaves_the_whole_file_while_others_write_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("app.db");
+    let application = Connection::open(&path).unwrap();
+    let make = "PRAGMA journal_mode = wal; PRAGMA wal_autocheckpoint = 0; CREATE TABLE t (a)";
+    application.execute_batch(make).unwrap();
+    let log = Log::open(&path, PageEncoding::Block, Arc::new(Alone)).unwrap();
+    let mut tail = Tail::open(&path, log, Arc::new(Alone), &Options::default()).unwrap();
+    tail.full().unwrap();
+    assert!(tail.checkpoint(u64::MAX, &mut |_| {}).unwrap());
+    assert!(tail.is_on_whole_file());
+
+    insert(&application);
+    assert!(matches!(tail.sync().unwrap(), Synced::Wrote(..)));
+    insert(&application);
+    assert_eq!(try_checkpoint(&application), (2, 0));
+    tail.settle().unwrap();
+    assert!(!tail.is_on_whole_file());
+    assert_eq!(try_checkpoint(&application), (2, 2));
+
+    // All is copied, and not all was read: on the whole file the mark would not keep the rest.
+    tail.advance().unwrap();
+    insert(&application);
+    assert_eq!(try_checkpoint(&application), (3, 2));
+    assert!(matches!(tail.sync().unwrap(), Synced::Wrote(..)));
+    tail.settle().unwrap();
+    assert_eq!(try_checkpoint(&application), (3, 3));
+    tail.settle().unwrap();
+    assert!(tail.is_on_whole_file());
+    insert(&application);
+    assert!(matches!(tail.sync().unwrap(), Synced::Wrote(..)));
+}
