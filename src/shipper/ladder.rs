@@ -218,11 +218,15 @@ impl Rungs {
         }
     }
 
-    /// The longest run of files without a gap, from the oldest on.
+    /// The longest run of files without a gap, from the oldest on, of no more than one interval of the
+    /// level above: whenever it is merged, each of its moments stays.
     fn inputs(&self, level: usize) -> Vec<LtxFile> {
         let mut run: Vec<LtxFile> = Vec::new();
+        let interval = self.ladder.levels.get(level).copied().unwrap_or_default();
         for file in self.waiting.get(level).into_iter().flatten().take(INPUTS_MAX) {
-            if run.last().is_some_and(|last| file.name.min > last.name.max.next()) {
+            let has_gap = run.last().is_some_and(|last| file.name.min > last.name.max.next());
+            let ends = run.first().map(|first| self.boundary_after(moment_ms(first), interval));
+            if has_gap || ends.is_some_and(|end| moment_ms(file) >= end) {
                 break;
             }
             run.push(file.clone());
@@ -255,6 +259,11 @@ fn newest_gap(files: &[LtxFile]) -> Txid {
         }
     }
     gap
+}
+
+/// When what a file ends with was committed; by another clock, when it was stored.
+fn moment_ms(file: &LtxFile) -> i64 {
+    file.timestamp_ms.or(file.modified_ms).unwrap_or(0)
 }
 
 /// When a file was stored. Of one that nobody knows the time of it is long ago.
@@ -297,7 +306,8 @@ mod tests {
                 }
                 Step::Merge(level, files) => {
                     let (min, max) = (files[0].name.min.0, files[files.len() - 1].name.max.0);
-                    rungs.merged(file(level, min, max, 10, now_ms));
+                    let timestamp_ms = files.last().map(moment_ms);
+                    rungs.merged(LtxFile { timestamp_ms, ..file(level, min, max, 10, now_ms) });
                 }
             }
         }
@@ -403,6 +413,24 @@ mod tests {
         rungs.cut(Txid(20));
         assert_eq!(run(&mut rungs, 30_000), ["L1 2-9", "L1 10-20"]);
         assert_eq!(run(&mut rungs, 300_000), ["L2 2-20"]);
+    }
+
+    #[test]
+    fn what_is_merged_late_keeps_its_moments() {
+        let mut rungs = Rungs::new(&Ladder::default(), 0, &[]);
+        rungs.stored(file(SNAPSHOT_LEVEL, 1, 1, 1000, 0));
+        // One commit in ten seconds, of which nothing was stored for ten minutes.
+        for txid in 2..=61 {
+            let timestamp_ms = Some(txid as i64 * 10_000 - 15_000);
+            rungs.stored(LtxFile { timestamp_ms, ..file(0, txid, txid, 10, 600_000) });
+        }
+        let done = run(&mut rungs, 630_000);
+        let expected: Vec<_> = (0..20).map(|n| format!("L1 {}-{}", 3 * n + 2, 3 * n + 4)).collect();
+        assert_eq!(
+            done.iter().filter(|s| s.starts_with("L1")).collect::<Vec<_>>(),
+            expected.iter().collect::<Vec<_>>()
+        );
+        assert_eq!(run(&mut rungs, 900_000), ["L2 2-31", "L2 32-61"]);
     }
 
     #[test]

@@ -82,7 +82,7 @@ pub(super) async fn take_snapshot(site: &Site) -> Result<(), Error> {
     let mode = site.ensure_lease().await?;
     let encoding = site.shared.options.encoding;
     let (name, size) = snapshot::store(pinned, &site.replica, encoding, mode).await?;
-    site.note(SNAPSHOT_LEVEL, name, size);
+    site.note(SNAPSHOT_LEVEL, name, size, None);
     site.shared.snapshot_stored(site.index, name.max);
     retain(site).await
 }

@@ -12,7 +12,7 @@ use crate::ltx::{Name, Txid};
 use crate::store::{Level, LtxFile, PutMode, Replica};
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -41,10 +41,22 @@ pub(super) struct Site {
     local_from: AtomicU64,
     /// What was sent to it.
     pub(super) sent: Arc<Sent>,
-    scheduled: AtomicBool,
     failures: AtomicU32,
-    work: Mutex<Option<AbortHandle>>,
+    work: Mutex<Work>,
     this: Weak<Self>,
+}
+
+/// What is done of maintenance.
+#[derive(Default)]
+enum Work {
+    /// Nothing is due.
+    #[default]
+    Rests,
+    /// Until then.
+    Waits(Instant, AbortHandle),
+    Runs(AbortHandle),
+    /// Another writer has the destination, or the program ends.
+    Ended,
 }
 
 /// What is known of the levels.
@@ -89,7 +101,6 @@ impl Site {
             cuts: Mutex::default(),
             local_from: AtomicU64::new(u64::MAX),
             sent,
-            scheduled: AtomicBool::new(false),
             failures: AtomicU32::new(0),
             work: Mutex::default(),
             this: Weak::clone(this),
@@ -150,9 +161,9 @@ impl Site {
 
     // The levels.
 
-    /// A file was stored.
-    pub(super) fn note(&self, level: Level, name: Name, size: u64) {
-        let file = |ms| LtxFile { level, name, size, modified_ms: Some(ms), timestamp_ms: None };
+    /// A file was stored, with this time in its header, if that is known.
+    pub(super) fn note(&self, level: Level, name: Name, size: u64, timestamp_ms: Option<i64>) {
+        let file = |ms| LtxFile { level, name, size, modified_ms: Some(ms), timestamp_ms };
         match &mut *self.known() {
             Known::Nothing => {}
             Known::All(rungs, clock) => rungs.stored(file(clock.now_ms())),
@@ -234,38 +245,53 @@ impl Site {
             Some(None) => return,
             Some(Some(wait)) => Duration::from_millis(u64::try_from(wait).unwrap_or(0)),
         };
-        if !self.scheduled.swap(true, Ordering::AcqRel) {
-            let failures = self.failures.load(Ordering::Acquire);
-            let retry = RETRY_MIN.saturating_mul(1 << failures.min(RETRY_DOUBLINGS_MAX));
-            let wait = if failures > 0 { wait.max(retry) } else { wait };
-            let site = Weak::clone(&self.this);
-            self.work_on(async move {
-                tokio::time::sleep(wait).await;
-                if let Some(site) = site.upgrade() {
-                    site.begin();
-                }
-            });
+        let failures = self.failures.load(Ordering::Acquire);
+        let retry = RETRY_MIN.saturating_mul(1 << failures.min(RETRY_DOUBLINGS_MAX));
+        let wait = if failures > 0 { wait.max(retry) } else { wait };
+        self.wake_at(Instant::now() + wait);
+    }
+
+    /// Begins to maintain then, unless that is under way, or begins earlier.
+    fn wake_at(&self, at: Instant) {
+        let mut work = self.work();
+        match &*work {
+            Work::Waits(before, task) if at < *before => task.abort(),
+            Work::Rests => {}
+            Work::Waits(..) | Work::Runs(_) | Work::Ended => return,
         }
+        let site = Weak::clone(&self.this);
+        let task = self.runtime.spawn(async move {
+            tokio::time::sleep_until(at).await;
+            if let Some(site) = site.upgrade() {
+                site.begin(at);
+            }
+        });
+        *work = Work::Waits(at, task.abort_handle());
     }
 
     /// In a task of its own: one that only waits is small.
-    fn begin(self: Arc<Self>) {
-        if !self.shared.bell.is_stopped() {
+    fn begin(self: Arc<Self>, at: Instant) {
+        let mut work = self.work();
+        let is_next = matches!(*work, Work::Waits(next, _) if next == at);
+        if is_next && !self.shared.bell.is_stopped() {
             let site = Arc::clone(&self);
-            self.work_on(async move { site.maintain().await });
+            let task = self.runtime.spawn(async move { site.maintain().await });
+            *work = Work::Runs(task.abort_handle());
         }
     }
 
-    fn work_on(&self, work: impl Future<Output = ()> + Send + 'static) {
-        let task = self.runtime.spawn(work).abort_handle();
-        *self.work.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
+    fn work(&self) -> MutexGuard<'_, Work> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn maintain(&self) {
         let _turn = maintenance::turn().await;
         match maintenance::run(self).await {
             Ok(()) => self.failures.store(0, Ordering::Release),
-            Err(Error::Fenced { .. } | Error::Stopped) => return,
+            Err(Error::Fenced { .. } | Error::Stopped) => {
+                *self.work() = Work::Ended;
+                return;
+            }
             Err(error) => {
                 let failures = self.failures.fetch_add(1, Ordering::AcqRel);
                 if failures.is_multiple_of(LOGGED_EVERY) {
@@ -277,15 +303,15 @@ impl Site {
         }
         memory::give_back_soon();
         // Only now: what is due of one destination is done by one at a time.
-        self.scheduled.store(false, Ordering::Release);
+        *self.work() = Work::Rests;
         self.schedule();
     }
 
     /// Ends what is under way.
     pub(super) fn stop(&self) {
-        let work = self.work.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(work) = work {
-            work.abort();
+        match std::mem::replace(&mut *self.work(), Work::Ended) {
+            Work::Waits(_, task) | Work::Runs(task) => task.abort(),
+            Work::Rests | Work::Ended => {}
         }
     }
 }

@@ -221,7 +221,7 @@ impl Upload {
     async fn store(&mut self, job: Job) -> Result<(), Error> {
         let mode = self.site.ensure_lease().await?;
         let name = job.name();
-        let len = match job {
+        let (len, time_ms) = match job {
             Job::Put(_) => self.store_file(name, mode).await?,
             // Where the numbers have a gap, the snapshot that bridges it comes first. It may arrive
             // when this process has long ended, beside whatever has its number then.
@@ -233,19 +233,19 @@ impl Upload {
             }
             // Elsewhere its number is taken first, and belongs to one writer then.
             Job::PutFull(_) => {
-                let len = self.store_file(name, mode.clone()).await?;
+                let stored = self.store_file(name, mode.clone()).await?;
                 self.store_snapshot(name, &mode).await?;
-                len
+                stored
             }
         };
-        self.site.note(0, name, len);
+        self.site.note(0, name, len, Some(time_ms));
         Ok(())
     }
 
     async fn store_snapshot(&self, full: Name, mode: &PutMode) -> Result<(), Error> {
         let (log, replica) = (&self.site.shared.log, &self.site.replica);
         let (name, size) = snapshot::store_local(log, full, replica, mode.clone()).await?;
-        self.site.note(SNAPSHOT_LEVEL, name, size);
+        self.site.note(SNAPSHOT_LEVEL, name, size, None);
         self.site.shared.snapshot_stored(self.site.index, name.max);
         Ok(())
     }
@@ -260,8 +260,9 @@ impl Upload {
         }
     }
 
-    /// Checks the bytes of a file, and stores the same bytes; their length as they are stored.
-    async fn store_file(&mut self, name: Name, mode: PutMode) -> Result<u64, Error> {
+    /// Checks the bytes of a file, and stores the same bytes; their length as they are stored, and the
+    /// time in their header.
+    async fn store_file(&mut self, name: Name, mode: PutMode) -> Result<(u64, i64), Error> {
         let path = self.site.shared.log.path(name);
         let len = fs::metadata(&path).map_err(Error::io(&path))?.len();
         let before = self.length_before(name);
@@ -286,7 +287,7 @@ impl Upload {
         };
         self.before = Some((name.max, commit));
         self.site.note_local(name.max);
-        Ok(stored_len)
+        Ok((stored_len, timestamp_ms))
     }
 
     /// Stores a file whose bytes are others each time, unless an attempt of before did; its length as

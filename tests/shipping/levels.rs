@@ -90,6 +90,18 @@ fn every_level_is_filled_and_what_is_old_goes() {
     assert!(status.destinations[0].maintenance_failure.is_none(), "{status:?}");
 }
 
+/// What is due soon does not wait for what is due in an hour.
+#[test]
+fn a_low_level_goes_on_while_a_high_one_waits() {
+    let ground = Ground::new().with_accounts(4096);
+    let levels = [Duration::from_millis(200), Duration::from_secs(3600)].to_vec();
+    let ladder = Ladder { levels, ..Ladder::default() };
+    let shipper = ground.start_with(&["store"], Options { ladder, ..options() });
+    work(&ground, &shipper, Duration::from_secs(4));
+    eventually("merged", || of_level(&listing(&ground, "store"), 1).len() > 8);
+    ground.assert_stored(&shipper);
+}
+
 #[test]
 fn when_all_is_merged_nothing_more_is_asked() {
     let ground = Ground::new().with_accounts(4096);

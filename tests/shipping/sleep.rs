@@ -103,5 +103,6 @@ fn a_file_that_is_asleep_may_be_replaced() {
     fs::rename(other.database(), ground.database()).unwrap();
     shipper.committed();
     ground.assert_stored(&shipper);
-    assert_eq!(shipper.status().fulls, 2);
+    // One more if it is looked at while it has no log.
+    assert!((2..=3).contains(&shipper.status().fulls), "{:?}", shipper.status());
 }
