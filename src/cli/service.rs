@@ -12,7 +12,7 @@ use crate::observe::Endpoint;
 use crate::replica::{self, Follower, Source};
 use crate::session::Server;
 use crate::shipper::{self, Destination};
-use crate::store::{self, Location, Meter, Replica};
+use crate::store::{self, Location, Meter, Patience, Replica};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -189,7 +189,8 @@ async fn follow(location: &Location, path: &Path) -> Result<Arc<Follower>, Error
     if path.is_dir() {
         return Err(Error::FollowDirectory(path.to_owned()));
     }
-    let source = Source { name: location.to_string(), replica: open(location).await? };
+    let replica = open(location, Patience::LONG).await?;
+    let source = Source { name: location.to_string(), replica };
     tracing::info!(backup = %location, file = %path.display(), "following");
     let options = replica::Options::default();
     let follower = Follower::start(source, path, options, &Handle::current())?;
@@ -199,8 +200,8 @@ async fn follow(location: &Location, path: &Path) -> Result<Arc<Follower>, Error
     Ok(follower)
 }
 
-async fn open(location: &Location) -> Result<Replica, Error> {
-    let opened = Replica::open(location).await;
+async fn open(location: &Location, patience: Patience) -> Result<Replica, Error> {
+    let opened = Replica::open_with(location, patience).await;
     opened.map_err(|source| Error::Store { url: location.to_string(), source })
 }
 
@@ -270,8 +271,9 @@ impl Backups {
     pub(super) async fn open(config: &Config) -> Result<Self, Error> {
         let mut destinations = Vec::new();
         for location in &config.backups {
-            destinations
-                .push(Destination { name: location.name(), replica: open(location).await? });
+            // Whoever ships asks again for ever, and tells of each failure.
+            let replica = open(location, Patience::SHORT).await?;
+            destinations.push(Destination { name: location.name(), replica });
         }
         let is_single = config.is_single();
         let options = shipping(&config.shipping);

@@ -28,7 +28,7 @@ pub use memory::MemoryStore;
 pub use metered::{Counts, Meter, Usage};
 pub use reader::{Reader, ReaderOptions};
 pub use replica::{Level, LtxFile, Replica, SNAPSHOT_LEVEL};
-pub use s3::S3Store;
+pub use s3::{Patience, S3Store};
 
 use bytes::Bytes;
 use std::fmt;
@@ -81,10 +81,10 @@ pub trait Store: fmt::Debug + Send + Sync {
 ///
 /// # Errors
 /// If a file that the location names, with a key or credentials, cannot be used.
-pub async fn open(location: &Location) -> Result<Arc<dyn Store>, Error> {
+pub async fn open(location: &Location, patience: Patience) -> Result<Arc<dyn Store>, Error> {
     Ok(match &location.place {
         Place::File(root) => Arc::new(FileStore::new(root)),
-        Place::S3(s3) => Arc::new(S3Store::connect(s3).await?),
+        Place::S3(s3) => Arc::new(S3Store::connect(s3, patience).await?),
     })
 }
 

@@ -8,7 +8,7 @@
 use super::age::{Keys, Sealed, Tail, TailFn, untold};
 use super::metered::{Meter, Metered};
 use super::{Body, Error, Layout, Location, Object, Place, Put, Reader, ReaderOptions};
-use super::{Store, open};
+use super::{Patience, Store, open};
 use crate::ltx::{HEADER_LEN, Header, Name, TRAILER_LEN, Txid};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -64,11 +64,19 @@ impl Replica {
     /// # Errors
     /// If a file that the location names, with a key or credentials, cannot be used.
     pub async fn open(location: &Location) -> Result<Self, Error> {
+        Self::open_with(location, Patience::LONG).await
+    }
+
+    /// The same for one who is so patient.
+    ///
+    /// # Errors
+    /// Those of [`Self::open`].
+    pub async fn open_with(location: &Location, patience: Patience) -> Result<Self, Error> {
         let prefix = match &location.place {
             Place::File(_) => "",
             Place::S3(s3) => &s3.prefix,
         };
-        Ok(Self::with_keys(open(location).await?, prefix, Keys::open(&location.age)?))
+        Ok(Self::with_keys(open(location, patience).await?, prefix, Keys::open(&location.age)?))
     }
 
     /// The replica at a relative path below this one, in the same store.

@@ -3,6 +3,7 @@
 //! The client goes by the store's clock once that has told the time, which it does with every
 //! reply.
 
+use super::Patience;
 use crate::store::{Error, S3Location};
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
@@ -12,7 +13,6 @@ use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::interceptors::BeforeTransmitInterceptorContextMut;
 use aws_sdk_s3::config::retry::RetryConfig;
-use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_sdk_s3::config::{SharedHttpClient, StalledStreamProtectionConfig};
@@ -23,8 +23,6 @@ use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(300);
 /// Credentials are not looked up again sooner.
 const RENEWAL_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -32,6 +30,7 @@ const RENEWAL_INTERVAL: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Link {
     location: S3Location,
+    patience: Patience,
     http: SharedHttpClient,
     client: RwLock<Client>,
     renewed: Mutex<Option<Instant>>,
@@ -40,20 +39,24 @@ pub(super) struct Link {
 impl Link {
     /// A client with the credentials that the location names, or with those of the environment,
     /// found as other programs of Amazon's find them.
-    pub(super) async fn open(location: &S3Location) -> Result<Self, Error> {
+    pub(super) async fn open(location: &S3Location, patience: Patience) -> Result<Self, Error> {
         if let Some(path) = &location.credentials_file {
             // Later on it may be away for a moment; now it is a mistake.
             std::fs::metadata(path).map_err(|error| Error::io(path, error))?;
         }
         let tls = Provider::Rustls(CryptoMode::Ring);
         let http = aws_smithy_http_client::Builder::new().tls_provider(tls).build_https();
-        Ok(Self::with_http(location, http).await)
+        Ok(Self::with_http(location, patience, http).await)
     }
 
-    pub(super) async fn with_http(location: &S3Location, http: SharedHttpClient) -> Self {
-        let client = RwLock::new(connect(location, &http).await);
+    pub(super) async fn with_http(
+        location: &S3Location,
+        patience: Patience,
+        http: SharedHttpClient,
+    ) -> Self {
+        let client = RwLock::new(connect(location, patience, &http).await);
         let (location, renewed) = (location.clone(), Mutex::default());
-        Self { location, http, client, renewed }
+        Self { location, patience, http, client, renewed }
     }
 
     pub(super) fn client(&self) -> Client {
@@ -67,14 +70,14 @@ impl Link {
         if renewed.is_some_and(|at| at.elapsed() < RENEWAL_INTERVAL) {
             return false;
         }
-        let client = connect(&self.location, &self.http).await;
+        let client = connect(&self.location, self.patience, &self.http).await;
         *self.client.write().unwrap_or_else(PoisonError::into_inner) = client;
         *renewed = Some(Instant::now());
         true
     }
 }
 
-async fn connect(location: &S3Location, http: &SharedHttpClient) -> Client {
+async fn connect(location: &S3Location, patience: Patience, http: &SharedHttpClient) -> Client {
     let loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http.clone())
         .region(region(location));
@@ -87,18 +90,14 @@ async fn connect(location: &S3Location, http: &SharedHttpClient) -> Client {
         }
         None => loader.load().await,
     };
-    Client::from_conf(configure(&shared, location))
+    Client::from_conf(configure(&shared, location, patience))
 }
 
 /// Requests as every server knows them, each sent once: who calls decides about another attempt.
-fn configure(shared: &SdkConfig, location: &S3Location) -> aws_sdk_s3::Config {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-        .build();
+fn configure(shared: &SdkConfig, location: &S3Location, patience: Patience) -> aws_sdk_s3::Config {
     let mut config = aws_sdk_s3::config::Builder::from(shared)
         .retry_config(RetryConfig::disabled())
-        .timeout_config(timeouts)
+        .timeout_config(patience.timeouts())
         .stalled_stream_protection(StalledStreamProtectionConfig::enabled().build())
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired)

@@ -1,28 +1,56 @@
 //! What a failed request means to a caller, and whether it is made again.
 
-use super::S3Store;
+use super::{Patience, S3Store};
 use crate::store::Error;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use std::collections::hash_map::RandomState;
 use std::error::Error as _;
 use std::hash::BuildHasher;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-const ATTEMPTS_MAX: u32 = 8;
 const RETRY_DELAY_MIN: Duration = Duration::from_millis(100);
+const RENEWALS_MAX: u32 = 2;
+/// Who has waited so long is told why.
+const TOLD_AFTER: Duration = Duration::from_secs(5);
 
 impl S3Store {
-    /// Repeats an operation while its failure may pass, waiting twice as long each time. Credentials
-    /// that have expired are looked up again.
-    pub(super) async fn retrying<T, F>(&self, mut attempt: impl FnMut() -> F) -> Result<T, Error>
+    /// Repeats an operation while its failure may pass and patience lasts.
+    pub(super) async fn retrying<T, F>(&self, attempt: impl FnMut() -> F) -> Result<T, Error>
     where
         F: Future<Output = Result<T, Error>>,
     {
-        let mut delay = RETRY_DELAY_MIN;
-        for attempts in 1..ATTEMPTS_MAX {
+        self.repeating(self.patience, attempt).await
+    }
+
+    /// The same for a part of something large, whose failure would cost all of it.
+    pub(super) async fn persisting<T, F>(&self, attempt: impl FnMut() -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        self.repeating(self.patience.for_data(), attempt).await
+    }
+
+    /// Waits twice as long each time. Credentials that have expired are looked up again.
+    async fn repeating<T, F>(
+        &self,
+        patience: Patience,
+        mut attempt: impl FnMut() -> F,
+    ) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let (began, mut delay, mut told) = (Instant::now(), RETRY_DELAY_MIN, false);
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
             match attempt().await {
-                Err(Error::Expired { .. }) if self.link.renew().await => {}
-                Err(error) if error.is_retryable() => {
+                Err(Error::Expired { .. })
+                    if attempts <= RENEWALS_MAX && self.link.renew().await => {}
+                Err(error) if patience.lasts(&error, attempts, began.elapsed()) => {
+                    if !told && began.elapsed() > TOLD_AFTER {
+                        told = true;
+                        tracing::warn!(%error, "asking the store again");
+                    }
                     tracing::debug!(%error, attempts, "store failed, asking again");
                     tokio::time::sleep(delay.mul_f64(0.5 + random() as f64 / u64::MAX as f64))
                         .await;
@@ -31,7 +59,6 @@ impl S3Store {
                 result => return result,
             }
         }
-        attempt().await
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod connect;
 mod fault;
+mod patience;
 mod seal;
 mod upload;
 
@@ -16,6 +17,7 @@ use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use bytes::Bytes;
 use connect::Link;
 use fault::classify;
+pub use patience::Patience;
 use seal::Seal;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -27,6 +29,7 @@ use upload::{Source, WRITE_ID};
 #[derive(Clone, Debug)]
 pub struct S3Store {
     link: Arc<Link>,
+    patience: Patience,
     bucket: String,
     storage_class: Option<String>,
     seal: Seal,
@@ -39,14 +42,15 @@ impl S3Store {
     ///
     /// # Errors
     /// If the file with the credentials or with the key for encryption cannot be used.
-    pub async fn connect(location: &S3Location) -> Result<Self, Error> {
-        Self::new(Link::open(location).await?, location)
+    pub async fn connect(location: &S3Location, patience: Patience) -> Result<Self, Error> {
+        Self::new(Link::open(location, patience).await?, location, patience)
     }
 
-    fn new(link: Link, location: &S3Location) -> Result<Self, Error> {
+    fn new(link: Link, location: &S3Location, patience: Patience) -> Result<Self, Error> {
         let ignored = location.preset.is_some_and(|preset| preset.ignores_conditions());
         Ok(Self {
             link: Arc::new(link),
+            patience,
             bucket: location.bucket.clone(),
             storage_class: location.storage_class.clone(),
             seal: Seal::open(location.sse.as_ref())?,
@@ -58,9 +62,10 @@ impl S3Store {
     #[cfg(test)]
     pub(super) async fn for_test(
         location: &S3Location,
+        patience: Patience,
         http: aws_sdk_s3::config::SharedHttpClient,
     ) -> Result<Self, Error> {
-        Self::new(Link::with_http(location, http).await, location)
+        Self::new(Link::with_http(location, patience, http).await, location, patience)
     }
 
     fn client(&self) -> Client {
@@ -147,7 +152,7 @@ impl Store for S3Store {
     }
 
     fn get_range<'a>(&'a self, key: &'a str, range: Range<u64>) -> BoxFuture<'a, Bytes> {
-        Box::pin(async move { self.retrying(|| self.get_part(key, &range)).await })
+        Box::pin(async move { self.persisting(|| self.get_part(key, &range)).await })
     }
 
     fn head<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Object> {

@@ -6,6 +6,7 @@
 use super::fault::{classify, explain, random};
 use super::{S3Store, TIMESTAMP};
 use crate::store::{Body, BodyStream, Error, Etag, Put, PutMode};
+use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, StorageClass};
 use bytes::Bytes;
@@ -64,6 +65,7 @@ impl S3Store {
         metadata: HashMap<String, String>,
     ) -> Result<Etag, Error> {
         let condition = self.condition(key, mode).await?;
+        let timeouts = self.patience.timeouts_to_send(bytes.len());
         let request = self.seal.put(self.client().put_object());
         let request = request.bucket(&self.bucket).key(key).set_metadata(Some(metadata));
         let request = request
@@ -71,6 +73,7 @@ impl S3Store {
             .set_if_none_match(condition.none_match)
             .set_if_match(condition.matches)
             .body(ByteStream::from(bytes));
+        let request = request.customize().config_override(within(timeouts));
         let reply = request.send().await.map_err(|error| classify(key, error));
         Ok(self.conditional(mode, reply)?.e_tag.unwrap_or_default())
     }
@@ -86,7 +89,7 @@ impl S3Store {
         let upload = self.retrying(|| self.begin(key, metadata.clone())).await?;
         let put = async {
             let parts = self.put_each_part(key, &upload, first, source).await?;
-            self.retrying(|| self.complete(key, &upload, mode, parts.clone())).await
+            self.persisting(|| self.complete(key, &upload, mode, parts.clone())).await
         };
         let written = put.await;
         if written.is_err() {
@@ -118,7 +121,8 @@ impl S3Store {
         let (mut parts, mut part) = (Vec::new(), first);
         while !part.is_empty() {
             let number = i32::try_from(parts.len() + 1).unwrap_or(i32::MAX);
-            parts.push(self.retrying(|| self.put_part(key, upload, number, part.clone())).await?);
+            let put = || self.put_part(key, upload, number, part.clone());
+            parts.push(self.persisting(put).await?);
             part = source.next().await?;
         }
         Ok(parts)
@@ -131,8 +135,10 @@ impl S3Store {
         number: i32,
         bytes: Bytes,
     ) -> Result<CompletedPart, Error> {
+        let timeouts = self.patience.timeouts_to_send(bytes.len());
         let request = self.seal.part(self.client().upload_part()).bucket(&self.bucket).key(key);
         let request = request.upload_id(upload).part_number(number).body(ByteStream::from(bytes));
+        let request = request.customize().config_override(within(timeouts));
         let reply = request.send().await.map_err(|error| classify(key, error))?;
         Ok(CompletedPart::builder().part_number(number).set_e_tag(reply.e_tag).build())
     }
@@ -150,6 +156,8 @@ impl S3Store {
         let request = self.seal.complete(request).upload_id(upload).multipart_upload(parts);
         let request =
             request.set_if_none_match(condition.none_match).set_if_match(condition.matches);
+        let timeouts = self.patience.timeouts_to_join();
+        let request = request.customize().config_override(within(timeouts));
         let reply = request.send().await.map_err(|error| classify(key, error));
         Ok(self.conditional(mode, reply)?.e_tag.unwrap_or_default())
     }
@@ -197,6 +205,11 @@ impl S3Store {
             reply => reply,
         }
     }
+}
+
+/// The client's settings, but for how long it waits.
+fn within(timeouts: TimeoutConfig) -> aws_sdk_s3::config::Builder {
+    aws_sdk_s3::config::Builder::default().timeout_config(timeouts)
 }
 
 /// `If-None-Match` and `If-Match`

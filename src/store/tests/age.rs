@@ -67,7 +67,7 @@ async fn in_s3() {
         skipped("EGRET_TEST_S3 is not set");
         return;
     };
-    let inner = open(&Location::parse(&url).unwrap()).await.unwrap();
+    let inner = open(&Location::parse(&url).unwrap(), Patience::LONG).await.unwrap();
     let store: Arc<dyn Store> = Arc::new(Person::new().store(&inner, true, true));
     let unique = format!("sealed-{}/", std::process::id());
     conformance(Arc::clone(&store), &unique).await;

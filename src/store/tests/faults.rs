@@ -1,7 +1,8 @@
 //! What becomes of requests to S3 when the server fails or refuses.
 
-use super::server::{Reply, Server};
-use crate::store::{Error, S3Location, Store};
+use super::server::{Reply, Server, s3_location};
+use crate::store::{Error, Patience, S3Location, Store};
+use std::time::{Duration, Instant};
 
 #[tokio::test]
 async fn failures_that_may_pass_are_retried() {
@@ -16,6 +17,42 @@ async fn failures_that_may_pass_are_retried() {
     let server = Server::start(script).await;
     assert_eq!(&*server.store.get("key").await.unwrap().1, b"content");
     assert_eq!(server.requests().len(), 5);
+}
+
+/// A listener that never replies.
+#[tokio::test]
+async fn a_store_that_does_not_answer_is_told_of_and_asked_again() {
+    let deaf = || vec![Reply::Deaf, Reply::Deaf, Reply::Status(200, "content")];
+    let start = async |patience: Patience, script| {
+        let patience = patience.answer(Duration::from_millis(800));
+        let location = |port| s3_location(&format!("s3://bucket?endpoint=http://127.0.0.1:{port}"));
+        Server::for_patience(patience, location, script).await
+    };
+    let (began, server) = (Instant::now(), start(Patience::SHORT, deaf()).await);
+    let error = server.put_new().await.unwrap_err();
+    assert!(error.is_retryable() && error.to_string().contains("timeout"), "{error}");
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert_eq!(server.requests().len(), 1);
+
+    let server = start(Patience::LONG, deaf()).await;
+    assert_eq!(&*server.store.get("key").await.unwrap().1, b"content");
+    // What is large is not begun anew for one failure, whoever asks.
+    let server = start(Patience::SHORT, deaf()).await;
+    assert_eq!(&*server.store.get_range("key", 0..7).await.unwrap(), b"content");
+}
+
+#[tokio::test]
+async fn a_body_that_ends_early_is_never_taken() {
+    let script =
+        || vec![Reply::Cut(200, "con", 4), Reply::Cut(206, "", 7), Reply::Status(200, "content")];
+    let server = Server::start(script()).await;
+    assert_eq!(&*server.store.get("key").await.unwrap().1, b"content");
+    let server = Server::start(script()).await;
+    assert_eq!(&*server.store.get_range("key", 0..7).await.unwrap(), b"content");
+    // The server itself says that there is less.
+    let server = Server::start(vec![Reply::Status(206, "con")]).await;
+    let error = server.store.get_range("key", 0..7).await.unwrap_err();
+    assert!(matches!(error, Error::Range { .. }), "{error:?}");
 }
 
 #[tokio::test]

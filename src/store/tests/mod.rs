@@ -30,7 +30,7 @@ async fn s3() {
     };
     let location = Location::parse(&url).unwrap();
     let unique = format!("conformance-{}/", std::process::id());
-    let store = open(&location).await.unwrap();
+    let store = open(&location, Patience::LONG).await.unwrap();
     conformance(Arc::clone(&store), &unique).await;
     large_objects(store.as_ref(), &unique).await;
 }

@@ -1,7 +1,7 @@
 //! What requests to S3 and its like are, to the byte where that matters.
 
 use super::server::{Reply, Request, Server, s3_location};
-use crate::store::{Body, Put, PutMode, S3Location, S3Store, Sse, Store};
+use crate::store::{Body, Patience, Put, PutMode, S3Location, S3Store, Sse, Store};
 use base64::Engine as _;
 
 const BEGUN: &str = "<InitiateMultipartUploadResult><UploadId>u</UploadId>\
@@ -153,6 +153,6 @@ async fn a_key_of_the_customer_goes_with_every_request() {
     }
 
     std::fs::write(&path, "short").unwrap();
-    let error = S3Store::connect(&location(1)).await.unwrap_err();
+    let error = S3Store::connect(&location(1), Patience::LONG).await.unwrap_err();
     assert!(error.to_string().contains("32 bytes"), "{error}");
 }

@@ -1,6 +1,8 @@
 //! A server of S3 that follows a script and remembers what it was asked.
 
-use crate::store::{Body, Error, Location, Place, Put, PutMode, S3Location, S3Store, Store};
+use crate::store::{
+    Body, Error, Location, Patience, Place, Put, PutMode, S3Location, S3Store, Store,
+};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns};
 use bytes::Bytes;
@@ -18,6 +20,10 @@ pub(super) enum Reply {
     At(u16, &'static str, &'static str),
     /// Closes the connection without a word.
     Silence,
+    /// Keeps the connection without a word.
+    Deaf,
+    /// Promises so many bytes more than it sends, and closes the connection.
+    Cut(u16, &'static str, usize),
     /// Describes an object that the last put wrote.
     WrittenByPut,
     /// Answers with a status and an XML body, after a file got other content.
@@ -52,12 +58,20 @@ impl Server {
     }
 
     pub(super) async fn with(location: impl FnOnce(u16) -> S3Location, script: Vec<Reply>) -> Self {
+        Self::for_patience(Patience::LONG, location, script).await
+    }
+
+    pub(super) async fn for_patience(
+        patience: Patience,
+        location: impl FnOnce(u16) -> S3Location,
+        script: Vec<Reply>,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut location = location(listener.local_addr().unwrap().port());
         location.credentials_file.get_or_insert(CREDENTIALS.into());
         let requests = Arc::default();
         tokio::spawn(serve(listener, script, Arc::clone(&requests)));
-        Self { store: store(&location).await, requests }
+        Self { store: store(&location, patience).await, requests }
     }
 
     pub(super) fn requests(&self) -> Vec<Request> {
@@ -89,20 +103,24 @@ impl Request {
 }
 
 async fn serve(listener: TcpListener, script: Vec<Reply>, seen: Arc<Mutex<Vec<Request>>>) {
+    let mut kept = Vec::new();
     for reply in script {
         let (mut stream, _) = listener.accept().await.unwrap();
         let request = read_request(&mut stream).await;
         seen.lock().unwrap().push(request);
         let answer = answer(&reply, &seen.lock().unwrap());
         stream.write_all(answer.as_bytes()).await.unwrap();
+        if matches!(reply, Reply::Deaf) {
+            kept.push(stream);
+        }
     }
 }
 
 /// A store of the location; every host is this machine.
-async fn store(location: &S3Location) -> S3Store {
+async fn store(location: &S3Location, patience: Patience) -> S3Store {
     let tls = Provider::Rustls(CryptoMode::Ring);
     let http = aws_smithy_http_client::Builder::new().tls_provider(tls);
-    S3Store::for_test(location, http.build_with_resolver(Loopback)).await.unwrap()
+    S3Store::for_test(location, patience, http.build_with_resolver(Loopback)).await.unwrap()
 }
 
 #[derive(Clone, Debug)]
@@ -141,8 +159,12 @@ fn answer(reply: &Reply, requests: &[Request]) -> String {
         format!("{head}content-length: {}\r\n\r\n{body}", body.len())
     };
     match reply {
-        Reply::Silence => String::new(),
+        Reply::Silence | Reply::Deaf => String::new(),
         Reply::Status(status, body) => with(*status, "", body),
+        Reply::Cut(status, body, missing) => {
+            let length = body.len() + missing;
+            format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n\r\n{body}")
+        }
         Reply::At(status, date, body) => with(*status, &format!("date: {date}\r\n"), body),
         Reply::Rewriting(path, content, status, body) => {
             std::fs::write(path, content).unwrap();
