@@ -10,6 +10,7 @@ mod job;
 mod pieces;
 mod preview;
 mod scratch;
+mod taken;
 #[cfg(test)]
 mod tests;
 
@@ -25,8 +26,6 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 
 /// What to restore, and how.
 #[derive(Clone, Debug)]
@@ -213,7 +212,7 @@ pub async fn plan_restore(replica: &Replica, target: Target) -> Result<Vec<LtxFi
         Target::Latest => Ok(plan(&files, None)?),
         Target::Txid(txid) => Ok(plan(&files, Some(txid))?),
         Target::Timestamp(time_ms) => {
-            let taken = taken_by(replica, files.clone(), time_ms).await?;
+            let taken = taken::taken_by(replica, &files, time_ms).await?;
             let planned = plan_taken(&files, &taken)?;
             match planned.is_empty() {
                 true if files.is_empty() => Err(plan::Error::Empty.into()),
@@ -329,34 +328,4 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
     name.into()
-}
-
-/// The files whose header's time is not after `time_ms`. Only the header tells: a listing may know
-/// nothing, and a copied file has lost what it knew.
-async fn taken_by(
-    replica: &Replica,
-    files: Vec<LtxFile>,
-    time_ms: i64,
-) -> Result<Vec<LtxFile>, Error> {
-    let requests = Arc::new(Semaphore::new(REQUESTS_MAX));
-    let mut reads = JoinSet::new();
-    for file in files {
-        let (replica, requests) = (replica.clone(), Arc::clone(&requests));
-        reads.spawn(async move {
-            let _permit = requests.acquire().await;
-            match replica.ltx_header(&file).await {
-                Ok(header) => Ok(Some((file, header))),
-                Err(store::Error::NotFound { .. }) => Ok(None),
-                Err(error) => Err(error),
-            }
-        });
-    }
-    let mut taken = Vec::new();
-    while let Some(read) = reads.join_next().await {
-        if let Some((file, header)) = read.unwrap_or(Err(store::Error::Stopped))? {
-            let header = header.ok_or(ltx::Error::Truncated)?;
-            taken.extend((header.timestamp_ms <= time_ms).then_some(file));
-        }
-    }
-    Ok(taken)
 }

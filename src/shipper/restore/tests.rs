@@ -28,6 +28,17 @@ impl Bench {
 
     /// Stores a file of the given pages, taken `max` seconds after 1970.
     async fn ship(&self, level: u8, txids: (u64, u64), commit: u32, pages: &[(Pgno, &[u8])]) {
+        self.ship_at(txids.1 as i64 * 1000, level, txids, commit, pages).await;
+    }
+
+    async fn ship_at(
+        &self,
+        timestamp_ms: i64,
+        level: u8,
+        txids: (u64, u64),
+        commit: u32,
+        pages: &[(Pgno, &[u8])],
+    ) {
         let (min, max) = txids;
         let header = Header {
             flags: NO_CHECKSUM,
@@ -35,7 +46,7 @@ impl Bench {
             commit,
             min_txid: Txid(min),
             max_txid: Txid(max),
-            timestamp_ms: max as i64 * 1000,
+            timestamp_ms,
             ..Header::default()
         };
         let mut encoder = Encoder::new(Vec::new(), header, PageEncoding::Block).unwrap();
@@ -92,6 +103,44 @@ async fn each_moment() {
     assert!(matches!(early, Err(Error::NothingThen)));
     let never = bench.restore(Target::Txid(Txid(4)), Integrity::None).await;
     assert!(matches!(never, Err(Error::Plan(plan::Error::NotAvailable { .. }))));
+}
+
+#[tokio::test]
+async fn a_time_is_searched_for() {
+    let bench = Bench::new();
+    for txid in 1..=1000 {
+        bench.ship(0, (txid, txid), 1, &pages(&[A])).await;
+    }
+    for max in (10..=990).step_by(10) {
+        bench.ship(1, (max - 9, max), 1, &pages(&[A])).await;
+    }
+    for (time_ms, txid) in
+        [(1000, 1), (437_999, 437), (438_000, 438), (990_000, 990), (i64::MAX, 1000)]
+    {
+        let before = bench.replica.meter().usage().gets;
+        let planned = plan_restore(&bench.replica, Target::Timestamp(time_ms)).await.unwrap();
+        assert_eq!(planned.last().unwrap().name.max, Txid(txid), "{time_ms}");
+        let gets = bench.replica.meter().usage().gets - before;
+        assert!(gets <= 20, "{gets} requests");
+    }
+    let early = plan_restore(&bench.replica, Target::Timestamp(999)).await;
+    assert!(matches!(early, Err(Error::NothingThen)));
+}
+
+/// Half of the files were taken with a clock that was set back: then there are two answers.
+#[tokio::test]
+async fn what_follows_a_time_is_later_though_a_clock_was_set_back() {
+    let bench = Bench::new();
+    let second = |txid: u64| if txid <= 50 { txid } else { txid - 30 };
+    for txid in 1..=100 {
+        bench.ship_at(second(txid) as i64 * 1000, 0, (txid, txid), 1, &pages(&[A])).await;
+    }
+    for asked in 1..=70 {
+        let target = Target::Timestamp(asked as i64 * 1000 + 500);
+        let planned = plan_restore(&bench.replica, target).await.unwrap();
+        let found = planned.last().unwrap().name.max.0;
+        assert!(second(found) == asked && planned.len() as u64 == found, "{asked}: {found}");
+    }
 }
 
 #[tokio::test]
