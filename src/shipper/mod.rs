@@ -32,6 +32,7 @@
 
 mod bell;
 mod error;
+mod fulls;
 mod glance;
 mod growth;
 mod hooks;
@@ -45,6 +46,7 @@ mod memory;
 mod merge;
 mod outgoing;
 mod pace;
+mod parting;
 pub mod plan;
 pub mod points;
 mod progress;

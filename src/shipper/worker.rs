@@ -64,6 +64,7 @@ pub(super) async fn run(shared: Arc<Shared>, lock: Lock) {
                 () = shared.bell.rung() => {}
             },
             Next::End => {
+                worker.part();
                 ended.in_order = true;
                 return;
             }
@@ -158,6 +159,14 @@ impl Worker {
         self.looked = now;
         self.doze();
         Next::Wait(self.due(now))
+    }
+
+    /// Leaves a proof for the next process.
+    fn part(&self) {
+        if let Err(error) = self.tail.as_ref().map_or(Ok(()), Tail::part) {
+            let file = self.shared.database.display();
+            tracing::debug!(%file, %error, "no proof is left");
+        }
     }
 
     /// Gives back what a quiet file does not need. One that was quiet before this process came does so

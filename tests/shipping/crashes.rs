@@ -1,6 +1,6 @@
 //! Restarts, after orderly ends and others, with and without somebody at work meanwhile.
 
-use crate::ground::{Ground, PATIENCE, options, transfer};
+use crate::ground::{Ground, PATIENCE, eventually, options, transfer};
 use egret::ltx::Txid;
 use egret::shipper::{Alone, Destination, DiskAct, Guard, Hooks, Options, Shipper};
 use egret::store::{FileStore, Replica};
@@ -30,6 +30,48 @@ fn a_restart_continues_where_it_ended() {
     let shipper = ground.start();
     ground.assert_stored(&shipper);
     assert_eq!(shipper.status().fulls, 0);
+}
+
+/// A file that nobody has open has no log that proves where shipping goes on.
+#[test]
+fn a_file_without_a_log_is_not_shipped_again_unless_it_was_written() {
+    let ground = Ground::new().with_accounts(4096);
+    let restart = |changed: bool| {
+        let shipper = ground.start();
+        ground.assert_stored(&shipper);
+        assert_eq!(shipper.status().fulls, u64::from(changed));
+        // Until a change of the file would show.
+        std::thread::sleep(Duration::from_millis(1200));
+        assert!(shipper.stop(PATIENCE));
+    };
+    let log = ground.directory.path().join("app.db-wal");
+    // Once it was closed by the last who had it open there is none.
+    let close = || {
+        drop(Connection::open(ground.database()).unwrap().execute_batch("SELECT 1 FROM accounts"))
+    };
+    restart(true);
+    for _ in 0..2 {
+        close();
+        assert!(!log.exists());
+        restart(false);
+    }
+    transfer(&ground.connect(), 1);
+    close();
+    assert!(!log.exists());
+    restart(true);
+    close();
+    restart(false);
+    // What was committed while it is shipped is in the file when that ends, or in the log.
+    let shipper = ground.start();
+    transfer(&ground.connect(), 300);
+    ground.assert_stored(&shipper);
+    eventually("checkpointed", || shipper.status().checkpoints > 0);
+    std::thread::sleep(Duration::from_millis(1200));
+    assert!(shipper.stop(PATIENCE));
+    restart(false);
+    transfer(&ground.connect(), 1);
+    let shipper = ground.start();
+    ground.assert_stored(&shipper);
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! Several destinations, absent ones, and others' writers.
 
 use crate::ground::{Ground, PATIENCE, eventually, options, transfer};
+use crate::meddler::{Fate, Meddler};
 use egret::ltx::{Name, Txid};
-use egret::shipper::{Destination, Options};
-use egret::store::{Body, MemoryStore, Put, Replica, Usage};
+use egret::shipper::restore::list_all;
+use egret::shipper::{Destination, Ladder, Options};
+use egret::store::{Body, FileStore, MemoryStore, Put, Replica, SNAPSHOT_LEVEL, Store, Usage};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -79,6 +81,64 @@ fn a_new_destination_begins_with_a_snapshot() {
     ground.assert_stored(&shipper);
     ground.assert_restores("new");
     assert!(ground.store("new").join("ltx/9").exists());
+}
+
+/// What was written whole before it came is a snapshot there, and no level carries a copy.
+#[test]
+fn a_new_destination_has_the_whole_database_once() {
+    let ground = Ground::new().with_accounts(4096);
+    let connection = ground.connect();
+    let ladder = Ladder { levels: vec![Duration::from_millis(100)], ..Ladder::default() };
+    let merging = Options { ladder, ..options() };
+    for stores in [["store"].as_slice(), &["store", "new"]] {
+        let shipper = ground.start_with(stores, merging.clone());
+        for _ in 0..3 {
+            transfer(&connection, 5);
+            ground.assert_stored(&shipper);
+        }
+        assert!(shipper.stop(PATIENCE));
+    }
+    let shipper = ground.start_with(&["store", "new"], merging);
+    transfer(&connection, 5);
+    ground.assert_stored(&shipper);
+    let files = || ground.runtime.block_on(list_all(&ground.replica("new"))).unwrap();
+    eventually("merged", || files().iter().any(|file| file.level == 1));
+    ground.assert_restores("new");
+    let whole = Name::single(Txid(1));
+    let snapshots: Vec<_> = files().into_iter().filter(|f| f.level == SNAPSHOT_LEVEL).collect();
+    assert!(matches!(snapshots.as_slice(), [only] if only.name == whole), "{snapshots:?}");
+    let mut merged = files().into_iter().filter(|file| file.level == 1);
+    assert!(merged.all(|file| file.name.min > whole.max), "{:?}", files());
+}
+
+/// Nobody says at which number to begin. It is begun all the same, and told how far behind that is.
+#[test]
+fn what_is_committed_before_any_store_has_answered_is_kept() {
+    let ground = Ground::new().with_accounts(4096);
+    let connection = ground.connect();
+    // There is a backup of before, of which nothing is known here.
+    let shipper = ground.start();
+    for _ in 0..3 {
+        transfer(&connection, 5);
+        ground.assert_stored(&shipper);
+    }
+    assert!(shipper.stop(PATIENCE));
+    let before = shipper.status().txid;
+    std::fs::remove_dir_all(ground.state()).unwrap();
+    let inner: Arc<dyn Store> = Arc::new(FileStore::new(&ground.store("store")));
+    let store = Meddler::over(inner);
+    store.set(|_, _| Fate::Failed);
+    let destination = Destination { name: "store".to_owned(), replica: store.replica() };
+    let shipper = ground.start_to(vec![destination], options());
+    transfer(&connection, 5);
+    shipper.committed();
+    eventually("begun", || shipper.status().txid > Txid(0));
+    transfer(&connection, 5);
+    shipper.wait_logged(Some(Instant::now() + PATIENCE)).unwrap();
+    assert!(shipper.status().destinations[0].behind_since_ms.is_some());
+    store.set(|_, _| Fate::Done);
+    ground.assert_stored(&shipper);
+    assert!(shipper.status().txid > before);
 }
 
 /// The bytes of all local LTX files.

@@ -6,6 +6,7 @@ mod waiting;
 pub use stored::Stored;
 
 use super::bell::Bell;
+use super::fulls;
 use super::log::Log;
 use super::proven::{self, Proven};
 use super::snapshot::Pinned;
@@ -20,6 +21,9 @@ use std::time::Duration;
 use stored::Queue;
 use tokio::sync::{oneshot, watch};
 
+/// How long a file that nothing is known of waits for a destination to say what it has.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(10);
+
 /// How long a snapshot waits until the file can be read.
 const PIN_PATIENCE: Duration = Duration::from_secs(60);
 
@@ -31,6 +35,7 @@ pub(super) struct Shared {
     pub(super) hooks: Arc<dyn Hooks>,
     pub(super) book: Book,
     pub(super) bell: Arc<Bell>,
+    opened: tokio::time::Instant,
     state: Mutex<State>,
     changed: Condvar,
     news: watch::Sender<u64>,
@@ -40,7 +45,7 @@ pub(super) struct Shared {
 struct State {
     /// The newest local file.
     newest: Txid,
-    /// The newest local file that holds the whole database, as far as this process knows.
+    /// The newest local file that holds the whole database.
     full: Txid,
     /// The highest number any destination has shown.
     floor: Option<Txid>,
@@ -126,7 +131,8 @@ impl Shared {
         };
         let destinations: Vec<_> = destinations.iter().map(destination).collect();
         let base = (newest > Txid(0) || destinations.is_empty()).then_some(newest);
-        let state = State { newest, base, destinations, ..State::default() };
+        let full = fulls::read(database);
+        let state = State { newest, full, base, destinations, ..State::default() };
         Ok(Self {
             database: database.to_owned(),
             options,
@@ -134,6 +140,7 @@ impl Shared {
             book: Book::open(database, hooks.now_ms()),
             hooks,
             bell: Arc::default(),
+            opened: tokio::time::Instant::now(),
             state: Mutex::new(state),
             changed: Condvar::new(),
             news: watch::Sender::new(0),
@@ -148,11 +155,13 @@ impl Shared {
 
     // The worker's side.
 
-    /// The number after which this process's files begin, once it is known.
+    /// The number after which this process's files begin, once it is known. If no destination answers
+    /// they begin all the same, and go on with a whole copy above what it has, when it does.
     pub(super) fn base(&self) -> Option<Txid> {
         let mut state = self.lock();
         if state.base.is_none() {
-            state.base = state.floor;
+            let waits = self.opened.elapsed() < ANSWER_PATIENCE;
+            state.base = state.floor.or((!waits).then_some(Txid(0)));
         }
         state.base
     }
@@ -209,6 +218,9 @@ impl Shared {
             state.status.fulls += 1;
             state.full = name.max;
             state.full_wanted = false;
+            if let Err(error) = fulls::write(&self.database, name.max) {
+                tracing::debug!(file = %self.database.display(), %error, "whole copy not noted");
+            }
         }
         for destination in &mut state.destinations {
             destination.status.behind_since_ms.get_or_insert(now);
@@ -238,7 +250,7 @@ impl Shared {
         waiting.map(|d| d.status.stored).min().unwrap_or(state.newest)
     }
 
-    /// The newest local file that holds the whole database, as far as this process knows.
+    /// The newest local file that holds the whole database.
     pub(super) fn full(&self) -> Txid {
         self.lock().full
     }

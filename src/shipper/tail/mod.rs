@@ -11,14 +11,16 @@
 //! mark on the whole file forbids that anything later is backfilled, which forbids it too. So new
 //! salts at a sealed place mean "read on at the beginning", and anywhere else "something was
 //! missed". The mark follows what is shipped ([`Tail::settle`]): a foreign checkpoint that waits for
-//! readers waits for this one until the next look at most. After a restart of the program there is no mark to rely on; then the last frame shipped
-//! must still lie where it did, with nothing of its run behind it.
+//! readers waits for this one until the next look at most. What proves it after a restart is in
+//! [`restart`].
 //!
 //! No thread, no waiting, no store: [`super::worker`] calls it.
 
+mod restart;
+
 use super::glance::{Glance, Identity, identity};
 use super::growth::with_growth;
-use super::log::{Log, Newest};
+use super::log::Log;
 use super::snapshot::Pinned;
 use super::{Error, Hooks, Options};
 use crate::ltx::{Header, NO_CHECKSUM, Name, Txid, lock_page};
@@ -66,6 +68,11 @@ impl Place {
     /// How many frames of the log were read; none if it was empty.
     fn frames_read(&self) -> Option<u64> {
         Some((self.position?.offset - WAL_HEADER_LEN) / self.frame_len.max(1))
+    }
+
+    /// A log of so many frames was read to its end; one that was started over has none yet.
+    fn is_at_end(&self, frames: u64) -> bool {
+        frames == self.frames_read().unwrap_or(0) || frames == 0 && self.sealed
     }
 }
 
@@ -140,21 +147,6 @@ impl Tail {
         let raised = txid > self.txid;
         self.txid = self.txid.max(txid);
         raised
-    }
-
-    /// Takes the read mark and finds the place where the newest local file ends, writing what was
-    /// committed since; or says why that is not possible.
-    pub(super) fn attach(&mut self, wrote: &mut dyn FnMut(Name)) -> Result<Option<Lost>, Error> {
-        self.with_writers_out(|tail| {
-            tail.mark()?;
-            match tail.proven()? {
-                Ok(place) => {
-                    tail.place = Some(place);
-                    tail.drain_and_seal(wrote)
-                }
-                Err(lost) => Ok(Some(lost)),
-            }
-        })
     }
 
     /// Writes what was committed since the last time, at most one batch.
@@ -319,9 +311,9 @@ impl Tail {
         // Of a file that rests no log is kept.
         let Some(place) = self.place else { return Ok(true) };
         self.buffer = Vec::new();
-        let read = place.frames_read().unwrap_or(0);
-        let is_read = |frames| frames == read || frames == 0 && place.sealed;
-        let Some(log) = self.keeper.doze(is_read)? else { return Ok(false) };
+        let Some(log) = self.keeper.doze(|frames| place.is_at_end(frames))? else {
+            return Ok(false);
+        };
         self.moved_mark(log);
         self.settled = Some(log);
         Ok(true)
@@ -440,63 +432,6 @@ impl Tail {
             place.sealed = true;
         }
         Ok(lost)
-    }
-
-    /// Where the newest local file ends in the log, if nothing can have been missed since.
-    fn proven(&mut self) -> Result<Result<Place, Lost>, Error> {
-        let header = match self.log.newest()? {
-            None => return Ok(Err(Lost::NothingLocal)),
-            Some(Newest::Damaged(txid, error)) => {
-                tracing::error!(file = %self.database.display(), %txid, %error, "local file damaged");
-                return Ok(Err(Lost::Damaged));
-            }
-            Some(Newest::Valid(header)) if header.max_txid < self.txid => {
-                return Ok(Err(Lost::Behind));
-            }
-            Some(Newest::Valid(header)) => header,
-        };
-        let Some(mut reader) = self.reader()? else { return Ok(Err(Lost::WalGone)) };
-        if reader.header().page_size != header.page_size {
-            return Ok(Err(Lost::PageSize));
-        }
-        let position = self.continued(&mut reader, &header)?;
-        Ok(position.map(|position| Place {
-            position: Some(position),
-            sealed: false,
-            frame_len: reader.header().frame_len(),
-            commit: header.commit,
-            checkpointed: WAL_HEADER_LEN,
-        }))
-    }
-
-    fn continued(
-        &self,
-        reader: &mut WalReader<File>,
-        header: &Header,
-    ) -> Result<Result<Position, Lost>, Error> {
-        let salts = Salts(header.wal_salt1, header.wal_salt2);
-        let now = reader.header().salts;
-        let end = header.wal_offset.saturating_add(header.wal_size);
-        if end == WAL_HEADER_LEN {
-            return Ok(if salts == now { Ok(reader.start()) } else { Err(Lost::Restarted) });
-        }
-        let Some((pgno, page, position)) = reader.frame_before(end, salts)? else {
-            return Ok(Err(Lost::Overwritten));
-        };
-        let (_, shipped) = self.log.verify(header.name(), pgno)?;
-        if shipped.is_none_or(|shipped| shipped != page) {
-            return Ok(Err(Lost::Overwritten));
-        }
-        if salts == now {
-            let until = self.committed_until(reader)?;
-            return Ok(if end > until { Err(Lost::Overwritten) } else { Ok(position) });
-        }
-        if now.0 != salts.0.wrapping_add(1) {
-            return Ok(Err(Lost::Restarted));
-        }
-        reader.resume(position);
-        let missed = reader.next_frame()?.is_some();
-        Ok(if missed { Err(Lost::Restarted) } else { Ok(reader.start()) })
     }
 
     /// The end of the log while writers are out.

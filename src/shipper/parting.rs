@@ -1,0 +1,57 @@
+//! What a file was when its shipper ended in order: `.<file>-egret/parting.json`.
+//!
+//! A log proves after a restart where shipping goes on. Where there is none any more, this does: all that
+//! was committed was in the file, and the file has not been written since.
+
+use super::{Error, state_file};
+use crate::ltx::Txid;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+const FILE: &str = "parting.json";
+/// A file may be written twice in the same moment of the file system's clock: only one that was not
+/// written for so long would show that it was written again.
+const AGE_MIN: Duration = Duration::from_secs(1);
+
+/// A file as the file system knows it. Whoever writes it changes that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Still {
+    device: u64,
+    inode: u64,
+    len: u64,
+    /// Seconds and nanoseconds since 1970: of the last change, which nobody can set.
+    changed: (i64, i64),
+}
+
+impl Still {
+    /// None if it cannot be read, or was changed a moment ago.
+    pub(super) fn of(database: &Path) -> Option<Self> {
+        let metadata = fs::metadata(database).ok()?;
+        let changed = (metadata.ctime(), metadata.ctime_nsec());
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+        let age =
+            now.checked_sub(Duration::new(changed.0.try_into().ok()?, changed.1.try_into().ok()?))?;
+        let (device, inode, len) = (metadata.dev(), metadata.ino(), metadata.len());
+        (age >= AGE_MIN).then_some(Self { device, inode, len, changed })
+    }
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct Parting {
+    txid: String,
+    still: Option<Still>,
+}
+
+/// What the file was after this transaction, when all of its log was in it.
+pub(super) fn read(database: &Path, txid: Txid) -> Option<Still> {
+    let parting: Parting = state_file::read(database, FILE);
+    parting.still.filter(|_| parting.txid == txid.to_string())
+}
+
+/// Keeps it.
+pub(super) fn write(database: &Path, txid: Txid, still: Still) -> Result<(), Error> {
+    state_file::write(database, FILE, &Parting { txid: txid.to_string(), still: Some(still) })
+}
