@@ -65,6 +65,7 @@ pub(super) fn archiver_row(status: &Shipping) -> Named {
         row.extend(wal.map(|wal| ("last_failed_wal", wal)));
     }
     row.extend(proof_columns(destinations));
+    row.extend(status.foreign_ms.map(|ms| ("last_foreign_commit_time", time(ms * 1000))));
     row
 }
 

@@ -11,6 +11,11 @@ pub trait Hooks: Send + Sync {
     /// one of them is not over after a moment: it is tried again later.
     fn hold_writers(&self) -> Option<Box<dyn Guard + '_>>;
 
+    /// This process commits to the file itself, and says so: what else is committed is others'.
+    fn commits(&self) -> bool {
+        true
+    }
+
     /// The time, in milliseconds since 1970.
     fn now_ms(&self) -> i64 {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -53,5 +58,9 @@ pub struct Alone;
 impl Hooks for Alone {
     fn hold_writers(&self) -> Option<Box<dyn Guard + '_>> {
         Some(Box::new(()))
+    }
+
+    fn commits(&self) -> bool {
+        false
     }
 }

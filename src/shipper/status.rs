@@ -25,6 +25,9 @@ pub struct Status {
     pub failed_count: u64,
     /// The last of them.
     pub failure: Option<Failure>,
+    /// When it was last seen, in milliseconds since 1970, that another process had committed, where this
+    /// one commits itself. Nobody waits for such commits to be stored.
+    pub foreign_ms: Option<i64>,
     /// One for each destination, in the order they were given.
     pub destinations: Vec<DestinationStatus>,
 }

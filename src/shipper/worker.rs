@@ -109,6 +109,8 @@ pub(super) struct Worker {
     failures: u32,
     looked: Instant,
     pace: Pace,
+    /// What the last look took seemed to be others': who commits here says so a moment later.
+    foreign: bool,
     /// When a look last found something.
     wrote: Option<Instant>,
     /// What a quiet file does not need was given back, and the file has not been looked at since.
@@ -135,6 +137,7 @@ impl Worker {
             failures: 0,
             looked: Instant::now(),
             pace,
+            foreign: false,
             wrote: None,
             dozing: false,
             not_before: None,
@@ -278,7 +281,12 @@ impl Worker {
     /// What was taken was others' if nobody here has committed.
     fn note_pace(&mut self, time: Duration) {
         let taken = self.tail.as_mut().map_or(0, Tail::take_count);
-        if taken > 0 && !self.shared.bell.take_own() {
+        let own = self.shared.bell.take_own();
+        if self.foreign && !own {
+            self.shared.others_committed();
+        }
+        self.foreign = taken > 0 && !own;
+        if self.foreign {
             self.pace.note(taken, time, self.shared.options.sync_interval);
         }
     }

@@ -413,6 +413,28 @@ def test_lock_timeout_and_cancel_end_a_wait_for_the_store(tmp_path):
         assert len(notices) == 2, notices
 
 
+def test_commits_of_others_are_told_of(tmp_path):
+    """Nobody can wait for them, so it is said that there are some: once in the log, and in SQL."""
+    file = make_ledger(tmp_path / "app.db")
+    server = servers.Egret(file, arguments=["--backup", f"file://{tmp_path}/backup"])
+    seen = "SELECT last_foreign_commit_time FROM pg_stat_archiver"
+    with psycopg.connect(host="127.0.0.1", port=server.port, user="x", dbname="app",
+                         autocommit=True) as conn:
+        for _ in range(5):
+            conn.execute(ADD)
+            time.sleep(0.4)
+        time.sleep(1.5)
+        assert conn.execute(seen).fetchone() == (None,), server.text
+        for count in range(3):
+            with contextlib.closing(sqlite3.connect(file)) as db:
+                db.execute("INSERT INTO ledger (source, amount) VALUES ('other', 1)")
+                db.commit()
+            before = conn.execute(seen).fetchone()
+            assert servers.wait_until(lambda: conn.execute(seen).fetchone() != before, 10), count
+    server.stop()
+    assert server.text.count("another process writes this file") == 1, server.text
+
+
 def session_threads(server):
     """How many threads run sessions, or may soon."""
     names = pathlib.Path(f"/proc/{server.pid}/task").glob("*/comm")

@@ -47,7 +47,8 @@ fn a_file_without_a_log_is_not_shipped_again_unless_it_was_written() {
     let log = ground.directory.path().join("app.db-wal");
     // Once it was closed by the last who had it open there is none.
     let close = || {
-        drop(Connection::open(ground.database()).unwrap().execute_batch("SELECT 1 FROM accounts"))
+        let last = Connection::open(ground.database()).unwrap();
+        last.execute_batch("SELECT 1 FROM accounts").unwrap();
     };
     restart(true);
     for _ in 0..2 {

@@ -234,6 +234,18 @@ impl Shared {
         self.lock().status.log_bytes = log_bytes;
     }
 
+    /// Another process has committed something.
+    pub(super) fn others_committed(&self) {
+        if !self.hooks.commits() {
+            return;
+        }
+        let now = self.hooks.now_ms();
+        if self.lock().status.foreign_ms.replace(now).is_none() {
+            let file = self.database.display();
+            tracing::info!(%file, "another process writes this file, too: it does not wait for the backup, which has its commits a sync interval later; only clients of egret can wait for theirs (synchronous_commit)");
+        }
+    }
+
     pub(super) fn checkpointed(&self) {
         self.lock().status.checkpoints += 1;
     }
