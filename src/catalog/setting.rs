@@ -11,6 +11,9 @@ use std::sync::LazyLock;
 
 const SETTINGS: &str = include_str!("../../catalog/rows/pg_settings.txt");
 
+/// Where a default is another than a new PostgreSQL's: a commit waits for no store unless it is told to.
+const OWN_DEFAULTS: [(&str, &str); 1] = [("synchronous_commit", "local")];
+
 /// A setting's unit, and its value in a new PostgreSQL as SHOW has it.
 struct Default {
     unit: &'static str,
@@ -22,12 +25,17 @@ static DEFAULTS: LazyLock<HashMap<String, Default>> = LazyLock::new(|| {
     let read = |line: &'static str| {
         let mut fields = line.split('\t');
         let (name, value, unit) = (fields.next()?, fields.next()?, fields.next()?);
-        Some((name.to_ascii_lowercase(), Default { unit, shown: shown(value, unit) }))
+        let shown = own(name).map_or_else(|| shown(value, unit), str::to_owned);
+        Some((name.to_ascii_lowercase(), Default { unit, shown }))
     };
     SETTINGS.lines().filter_map(read).collect()
 });
 
-/// A setting's value in a new PostgreSQL.
+fn own(name: &str) -> Option<&'static str> {
+    OWN_DEFAULTS.iter().find(|(own, _)| *own == name).map(|(_, value)| *value)
+}
+
+/// A setting's value in a new PostgreSQL, but for what this server's is.
 pub(super) fn default(name: &str) -> Option<&'static str> {
     DEFAULTS.get(&name.to_ascii_lowercase()).map(|default| default.shown.as_str())
 }
@@ -46,10 +54,14 @@ pub(super) fn rows(host: &dyn Host, fill: &mut Fill<'_>) {
     let mut defaults = Fill::new(settings);
     defaults.read(SETTINGS);
     let changed = fill.positions(["setting", "source"]);
+    let defaulted = fill.positions(["setting", "boot_val", "reset_val"]);
     for defaults in defaults.finish().rows() {
         fill.next_row().clone_from_slice(defaults);
         let [Cell::Static(name), ..] = defaults else { continue };
         let Some(default) = DEFAULTS.get(&name.to_ascii_lowercase()) else { continue };
+        if let Some(own) = own(name) {
+            fill.amend(defaulted, row![own, own, own]);
+        }
         if let Some(current) = host.setting(name).filter(|current| *current != default.shown) {
             fill.amend(changed, row![in_unit(&current, default.unit), "session"]);
         }

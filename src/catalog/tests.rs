@@ -293,6 +293,9 @@ fn the_server() {
     assert_eq!(one("SELECT datname, encoding FROM pg_catalog.pg_database"), "shop|6");
     assert_eq!(one("SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = 'ann'"), "1");
     assert_eq!(one("SELECT setting FROM pg_catalog.pg_settings WHERE name = 'work_mem'"), "1024");
+    let defaults = "SELECT boot_val, reset_val, setting, source FROM pg_catalog.pg_settings";
+    let defaults = format!("{defaults} WHERE name = 'synchronous_commit'");
+    assert_eq!(one(&defaults), "local|local|local|default");
     assert_eq!(one("SELECT pg_size_pretty(10239)||pg_size_pretty(123456789)"), "10239 bytes118 MB");
     assert_eq!(one("SELECT acldefault('r', 10)"), "[\"ann=arwdDxt/ann\"]");
 }

@@ -34,7 +34,7 @@ pub(super) const REPORTED: [&str; 14] = [
 ];
 
 /// Where this server's values differ from a new PostgreSQL's.
-const OWN_DEFAULTS: [(&str, &str); 26] = [
+const OWN_DEFAULTS: [(&str, &str); 25] = [
     ("application_name", ""),
     ("client_encoding", "UTF8"),
     ("datestyle", "ISO, MDY"),
@@ -57,7 +57,6 @@ const OWN_DEFAULTS: [(&str, &str); 26] = [
     ("server_version_num", SERVER_VERSION_NUM),
     ("standard_conforming_strings", "on"),
     ("statement_timeout", "0"),
-    ("synchronous_commit", "local"),
     ("timezone", "UTC"),
     ("transaction_isolation", "read committed"),
     ("transaction_read_only", "off"),
@@ -295,6 +294,12 @@ fn checked(name: &str, value: &str) -> Result<String, Failure> {
     if default(name).is_none() && !name.contains('.') && name != "session_authorization" {
         return Err(unknown(name));
     }
+    if name == "synchronous_commit" && value.eq_ignore_ascii_case("remote_apply") {
+        let text = "synchronous_commit = remote_apply is not supported: no replica tells what it has applied";
+        return Err(
+            Failure::new("0A000", text).hint("Use on: a commit waits until every backup has it.")
+        );
+    }
     normal(name, value).ok_or_else(|| {
         Failure::new("22023", format!("invalid value for parameter \"{name}\": \"{value}\""))
     })
@@ -321,7 +326,7 @@ fn normal(name: &str, value: &str) -> Option<String> {
         }
         "synchronous_commit" => match switch(&lower) {
             Some(on) => Some(on_off(on)),
-            None => one_of(&["local", "remote_write", "remote_apply"]),
+            None => one_of(&["local", "remote_write"]),
         },
         "transaction_isolation" | "default_transaction_isolation" => {
             one_of(&["read uncommitted", "read committed", "repeatable read", "serializable"])
@@ -428,5 +433,17 @@ mod tests {
         assert_eq!(code(settings.set("server_version", Some("1"), false, false)), "55P02");
         assert_eq!(code(settings.set("statement_timeout", Some("soon"), false, false)), "22023");
         assert!(settings.set("my.own", Some("1"), false, false).is_ok());
+    }
+
+    #[test]
+    fn a_commit_waits_for_no_replica_to_apply_it() {
+        let mut settings = Settings::default();
+        assert_eq!(settings.value("synchronous_commit").unwrap(), "local");
+        let mut set = |value| settings.set("synchronous_commit", Some(value), false, false);
+        let refused = set("Remote_Apply").unwrap_err();
+        assert_eq!(refused.sqlstate, "0A000");
+        assert!(refused.message.contains("remote_apply"), "{}", refused.message);
+        assert!(refused.hint.as_deref().unwrap().contains("Use on"));
+        assert!(set("remote_write").is_ok() && set("on").is_ok());
     }
 }
