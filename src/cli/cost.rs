@@ -38,12 +38,14 @@ fn prices(preset: Preset) -> Option<Prices> {
     }
 }
 
-/// None if it was not counted for long enough.
-pub(super) fn month(url: &Location, used: &Used, bytes: u64) -> Option<Month> {
-    if used.time() < COUNTED_MIN {
+/// What was counted is all that was asked until `now_ms`: nothing is asked of a store for a file that
+/// is not written. None if it was not counted for long enough.
+pub(super) fn month(url: &Location, used: &Used, bytes: u64, now_ms: i64) -> Option<Month> {
+    let time = used.time_until(now_ms);
+    if time < COUNTED_MIN {
         return None;
     }
-    let factor = MONTH.as_secs_f64() / used.time().as_secs_f64();
+    let factor = MONTH.as_secs_f64() / time.as_secs_f64();
     let usage = &used.usage;
     let all = usage.puts + usage.gets + usage.heads + usage.lists + usage.deletes;
     let preset = match &url.place {
@@ -68,7 +70,8 @@ mod tests {
     fn a_day_is_a_thirtieth_of_a_month() {
         let usage = Usage { puts: 1000, gets: 500, lists: 10, deletes: 90, ..Usage::default() };
         let used = Used { since_ms: 0, until_ms: 24 * 3600 * 1000, usage };
-        let of = |url: &str| month(&url.parse().unwrap(), &used, 2_000_000_000).unwrap();
+        let now = used.until_ms;
+        let of = |url: &str| month(&url.parse().unwrap(), &used, 2_000_000_000, now).unwrap();
         let aws = of("s3://bucket/app");
         assert_eq!(aws.requests, 48_000);
         // 30,000 puts, 15,000 gets, 300 listings, and two gigabytes.
@@ -77,6 +80,15 @@ mod tests {
         assert_eq!(of("s3://bucket/app?endpoint=http://nas:9000").dollars, None);
         assert_eq!(of("file:///backup").dollars, None);
         let short = Used { until_ms: 60_000, ..used };
-        assert_eq!(month(&"s3://bucket/app".parse().unwrap(), &short, 0), None);
+        assert_eq!(month(&"s3://bucket/app".parse().unwrap(), &short, 0, 60_000), None);
+    }
+
+    #[test]
+    fn idle_days_count() {
+        let usage = Usage { puts: 7200, ..Usage::default() };
+        let used = Used { since_ms: 0, until_ms: 2 * 3_600_000, usage };
+        let now = used.until_ms + 30 * 24 * 3_600_000;
+        let found = month(&"file:///backup".parse().unwrap(), &used, 0, now).unwrap();
+        assert_eq!(found.requests, 7180);
     }
 }

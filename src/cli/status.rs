@@ -210,7 +210,7 @@ impl BackupStatus {
 
     fn month(&self) -> Option<cost::Month> {
         let bytes = self.found.as_ref().map_or(0, Survey::bytes);
-        cost::month(&self.url, self.used.as_ref()?, bytes)
+        cost::month(&self.url, self.used.as_ref()?, bytes, text::now_ms())
     }
 
     fn print_found(&self, found: &Survey, local: Txid, out: &mut impl Write) -> io::Result<()> {

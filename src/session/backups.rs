@@ -66,6 +66,7 @@ pub(super) fn archiver_row(status: &Shipping) -> Named {
     }
     row.extend(proof_columns(destinations));
     row.extend(status.foreign_ms.map(|ms| ("last_foreign_commit_time", time(ms * 1000))));
+    row.extend(trouble_columns(destinations));
     row
 }
 
@@ -90,4 +91,50 @@ fn proof_columns(destinations: &[Destination]) -> Named {
         row.push(("last_proof_failed_time", time(last.at_ms * 1000)));
     }
     row
+}
+
+/// What is no upload that failed: backups that other writers have taken over, and what of merging, whole
+/// copies and deleting did not succeed.
+fn trouble_columns(destinations: &[Destination]) -> Named {
+    let fenced = destinations.iter().filter(|d| d.is_fenced).count();
+    let failed: u64 = destinations.iter().map(|d| d.maintenance_failed_count).sum();
+    let mut row = vec![
+        ("fenced_count", Value::Integer(i64::try_from(fenced).unwrap_or(i64::MAX))),
+        ("maintenance_failed_count", Value::Integer(failed.cast_signed())),
+    ];
+    let failures = destinations.iter().filter_map(|d| d.maintenance_failure.as_ref());
+    let last = failures.map(|failure| failure.at_ms).max();
+    row.extend(last.map(|at_ms| ("last_maintenance_failed_time", time(at_ms * 1000))));
+    row
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ltx::Txid;
+    use crate::schema::{Namespace, system};
+    use crate::shipper::Failure;
+
+    #[test]
+    fn who_is_fenced_and_what_is_not_tidied_is_told() {
+        let failed = Failure { txid: Txid(0), at_ms: 7_000, error: "no".to_owned() };
+        let near = Destination {
+            is_fenced: true,
+            maintenance_failed_count: 2,
+            maintenance_failure: Some(failed),
+            ..Destination::default()
+        };
+        let status =
+            Shipping { destinations: vec![near, Destination::default()], ..Shipping::default() };
+        let row = archiver_row(&status);
+        let value =
+            |column: &str| row.iter().find(|(name, _)| *name == column).map(|(_, v)| v.clone());
+        assert_eq!(value("fenced_count"), Some(Value::Integer(1)));
+        assert_eq!(value("maintenance_failed_count"), Some(Value::Integer(2)));
+        assert_eq!(value("last_maintenance_failed_time"), Some(time(7_000_000)));
+        let columns = &system::relation(Namespace::Catalog, "pg_stat_archiver").unwrap().columns;
+        for (name, _) in &row {
+            assert!(columns.iter().any(|column| column.name == *name), "{name}");
+        }
+    }
 }

@@ -134,6 +134,11 @@ impl Log {
         }
     }
 
+    /// The length of a file; 0 if it is gone.
+    pub(super) fn bytes(&self, name: Name) -> u64 {
+        fs::metadata(self.path(name)).map_or(0, |metadata| metadata.len())
+    }
+
     /// The length of a file, and its trailer.
     pub(super) fn trailer(&self, name: Name) -> Result<(u64, [u8; TRAILER_LEN]), Error> {
         let path = self.path(name);

@@ -32,6 +32,7 @@
 
 mod bell;
 mod error;
+pub mod failed;
 mod fulls;
 mod glance;
 mod growth;
@@ -45,6 +46,7 @@ mod maintenance;
 mod memory;
 mod merge;
 mod outgoing;
+pub mod outside;
 mod pace;
 mod parting;
 pub mod plan;

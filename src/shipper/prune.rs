@@ -18,7 +18,8 @@ pub(super) fn prune(shared: &Shared) -> Result<(), Error> {
     let mut keep_for = options.local_retention;
     loop {
         let left = sweep(&shared.log, shared.stored_everywhere(), shared.full(), keep_for)?;
-        shared.pruned(left);
+        shared.pruned(left.all);
+        let left = left.limited;
         if left <= options.log_bytes_max || keep_for.is_zero() && !shared.cut_off() {
             return Ok(());
         }
@@ -26,13 +27,20 @@ pub(super) fn prune(shared: &Shared) -> Result<(), Error> {
     }
 }
 
-/// Deletes files before `stored` that are old enough, except the newest of all; the bytes that are
-/// left, the file that holds the whole database not counted. The file that was stored last stays: it
+/// The bytes that are left.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Left {
+    all: u64,
+    /// The file that holds the whole database not counted.
+    limited: u64,
+}
+
+/// Deletes files before `stored` that are old enough, except the newest of all. The file that was stored last stays: it
 /// proves that what a destination has was shipped from here.
-fn sweep(log: &Log, stored: Txid, full: Txid, keep_for: Duration) -> Result<u64, Error> {
+fn sweep(log: &Log, stored: Txid, full: Txid, keep_for: Duration) -> Result<Left, Error> {
     let names = log.names()?;
     let newest = names.last().copied();
-    let mut left = 0;
+    let mut left = Left::default();
     for name in names {
         let path = log.path(name);
         let Ok(metadata) = std::fs::metadata(&path) else { continue };
@@ -41,8 +49,11 @@ fn sweep(log: &Log, stored: Txid, full: Txid, keep_for: Duration) -> Result<u64,
         let keep_for = if metadata.len() > LARGE { keep_for.min(LARGE_KEPT_FOR) } else { keep_for };
         if name.max < stored && age >= keep_for && Some(name) != newest {
             log.remove(name)?;
-        } else if name.max != full {
-            left += metadata.len();
+            continue;
+        }
+        left.all += metadata.len();
+        if name.max != full {
+            left.limited += metadata.len();
         }
     }
     Ok(left)

@@ -16,8 +16,7 @@ pub struct Status {
     pub checkpoints: u64,
     /// The length of the write-ahead log's file at the last look.
     pub wal_bytes: u64,
-    /// What the local log took when it was last looked through, but for a file that holds the whole
-    /// database.
+    /// What the local log takes, whole copies of the database too.
     pub log_bytes: u64,
     /// Why the last look failed; none if it did not.
     pub error: Option<Failure>,
@@ -59,7 +58,9 @@ pub struct DestinationStatus {
     pub merged_count: u64,
     /// Files that this process deleted because no restore needs them.
     pub deleted_count: u64,
-    /// The last time that merging, a snapshot or deleting failed.
+    /// How often merging, a snapshot or deleting failed in this process.
+    pub maintenance_failed_count: u64,
+    /// The last time that one of them did.
     pub maintenance_failure: Option<Failure>,
     /// What is stored can be read here: it is not encrypted, or an identity is at hand. Otherwise it
     /// is not proven, and merged only while it is local.

@@ -1,16 +1,17 @@
 //! What was asked of each destination's store for one file, by this process and those before:
 //! `.<file>-egret/usage.json`, so that it can be told what a backup costs.
 //!
-//! Kept at most once a minute while the file is written, and at the end: a crash forgets the
-//! last of it.
+//! Kept at most once a minute, of all destinations at once, and at the end: a crash forgets the last
+//! minute of it.
 
 use super::{Error, state_file};
 use crate::store::Usage;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
 
 const KEEP_EVERY: Duration = Duration::from_secs(60);
 const FILE: &str = "usage.json";
@@ -28,12 +29,11 @@ pub struct Used {
 }
 
 impl Used {
-    /// How long it was counted.
+    /// How long it was counted, if nothing was asked since it was written down.
     #[must_use]
-    pub fn time(&self) -> Duration {
-        Duration::from_millis(
-            u64::try_from(self.until_ms.saturating_sub(self.since_ms)).unwrap_or(0),
-        )
+    pub fn time_until(&self, now_ms: i64) -> Duration {
+        let until_ms = now_ms.max(self.until_ms);
+        Duration::from_millis(u64::try_from(until_ms.saturating_sub(self.since_ms)).unwrap_or(0))
     }
 }
 
@@ -46,27 +46,39 @@ pub fn read(database: &Path) -> BTreeMap<String, Used> {
 /// Adds up what this process asks to what was asked before.
 #[derive(Debug)]
 pub(super) struct Book {
+    pages: Arc<Mutex<Pages>>,
+}
+
+#[derive(Debug)]
+struct Pages {
     database: PathBuf,
     opened_ms: i64,
     before: BTreeMap<String, Used>,
-    pages: Mutex<Pages>,
-}
-
-#[derive(Debug, Default)]
-struct Pages {
     now: BTreeMap<String, Used>,
+    /// What was asked by others than those who ship.
+    beside: BTreeMap<String, Usage>,
     kept: Option<Instant>,
+    /// It will be written down soon.
+    is_due: bool,
 }
 
 impl Book {
     pub(super) fn open(database: &Path, now_ms: i64) -> Self {
         let before = read(database);
-        let pages = Pages { now: before.clone(), kept: None };
-        Self { database: database.to_owned(), opened_ms: now_ms, before, pages: Mutex::new(pages) }
+        let pages = Pages {
+            database: database.to_owned(),
+            opened_ms: now_ms,
+            now: before.clone(),
+            before,
+            beside: BTreeMap::new(),
+            kept: None,
+            is_due: false,
+        };
+        Self { pages: Arc::new(Mutex::new(pages)) }
     }
 
-    /// This process has asked so much of a destination by now. It is written down if that was long ago,
-    /// or at the `end`.
+    /// Those who ship have asked so much of a destination by now. All that was noted is written down:
+    /// now if that was long ago, or at the `end`; soon otherwise.
     pub(super) fn note(
         &self,
         destination: &str,
@@ -74,20 +86,63 @@ impl Book {
         now_ms: i64,
         end: bool,
     ) -> Result<(), Error> {
-        let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
-        if !end && pages.kept.is_some_and(|kept| kept.elapsed() < KEEP_EVERY) {
-            return Ok(());
+        let mut pages = lock(&self.pages);
+        let is_new = !pages.now.contains_key(destination);
+        pages.note(destination, usage, now_ms);
+        let since = pages.kept.map_or(KEEP_EVERY, |kept| kept.elapsed());
+        if end || is_new || since >= KEEP_EVERY {
+            return pages.keep();
         }
-        pages.kept = Some(Instant::now());
+        if let Ok(runtime) = Handle::try_current()
+            && !std::mem::replace(&mut pages.is_due, true)
+        {
+            let (pages, wait) = (Arc::downgrade(&self.pages), KEEP_EVERY.saturating_sub(since));
+            runtime.spawn(keep_later(pages, wait));
+        }
+        Ok(())
+    }
+
+    /// Others than those who ship have asked so much more of a destination. It is written down with the
+    /// next note.
+    pub(super) fn note_beside(&self, destination: &str, more: Usage) {
+        let mut pages = lock(&self.pages);
+        let beside = pages.beside.entry(destination.to_owned()).or_default();
+        *beside = *beside + more;
+    }
+}
+
+impl Pages {
+    fn note(&mut self, destination: &str, usage: Usage, now_ms: i64) {
         let before = self.before.get(destination);
+        let beside = self.beside.get(destination).copied().unwrap_or_default();
         let used = Used {
             since_ms: before.map_or(self.opened_ms, |before| before.since_ms),
             until_ms: now_ms,
-            usage: before.map_or(usage, |before| before.usage + usage),
+            usage: before.map_or(usage, |before| before.usage + usage) + beside,
         };
-        pages.now.insert(destination.to_owned(), used);
-        state_file::write(&self.database, FILE, &pages.now)
+        self.now.insert(destination.to_owned(), used);
     }
+
+    fn keep(&mut self) -> Result<(), Error> {
+        (self.kept, self.is_due) = (Some(Instant::now()), false);
+        state_file::write(&self.database, FILE, &self.now)
+    }
+}
+
+/// Writes down what was noted meanwhile, unless somebody has, or the file is shipped no more.
+async fn keep_later(pages: Weak<Mutex<Pages>>, wait: Duration) {
+    tokio::time::sleep(wait).await;
+    let Some(pages) = pages.upgrade() else { return };
+    let mut pages = lock(&pages);
+    if pages.is_due
+        && let Err(error) = pages.keep()
+    {
+        tracing::debug!(file = %pages.database.display(), %error, "usage not noted");
+    }
+}
+
+fn lock(pages: &Mutex<Pages>) -> MutexGuard<'_, Pages> {
+    pages.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -95,24 +150,54 @@ mod tests {
     use super::*;
     use crate::shipper::state_directory;
 
+    fn asked(puts: u64) -> Usage {
+        Usage { puts, bytes_up: 10 * puts, ..Usage::default() }
+    }
+
+    fn database(directory: &Path) -> PathBuf {
+        let database = directory.join("app.db");
+        std::fs::create_dir(state_directory(&database)).unwrap();
+        database
+    }
+
     #[test]
     fn processes_add_up() {
         let directory = tempfile::tempdir().unwrap();
-        let database = directory.path().join("app.db");
-        std::fs::create_dir(state_directory(&database)).unwrap();
-        let asked = |puts| Usage { puts, bytes_up: 10 * puts, ..Usage::default() };
+        let database = database(directory.path());
         let first = Book::open(&database, 1000);
         first.note("near", asked(1), 2000, false).unwrap();
         // Too early, and at the end.
         first.note("near", asked(2), 3000, false).unwrap();
         assert_eq!(read(&database)["near"].usage, asked(1));
-        first.note("near", asked(3), 4000, true).unwrap();
+        first.note_beside("near", asked(1));
+        first.note("near", asked(2), 4000, true).unwrap();
         first.note("far", asked(5), 4500, true).unwrap();
         let second = Book::open(&database, 9000);
         second.note("near", asked(4), 10_000, false).unwrap();
         let used = read(&database);
         assert_eq!(used["near"], Used { since_ms: 1000, until_ms: 10_000, usage: asked(7) });
-        assert_eq!(used["near"].time(), Duration::from_secs(9));
+        assert_eq!(used["near"].time_until(0), Duration::from_secs(9));
         assert_eq!(used["far"], Used { since_ms: 1000, until_ms: 4500, usage: asked(5) });
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_file_that_becomes_quiet_is_told_of_whole() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = database(directory.path());
+        let book = Book::open(&database, 0);
+        book.note("near", asked(1), 100, false).unwrap();
+        book.note("far", asked(2), 200, false).unwrap();
+        book.note("near", asked(30), 300, false).unwrap();
+        book.note("far", asked(3), 300, false).unwrap();
+        let used = read(&database);
+        assert_eq!((used["near"].usage, used["far"].usage), (asked(1), asked(2)));
+        tokio::time::sleep(KEEP_EVERY + Duration::from_secs(1)).await;
+        let used = read(&database);
+        assert_eq!((used["near"].usage, used["far"].usage), (asked(30), asked(3)));
+        // Whoever ships it then has written it down.
+        book.note("near", asked(40), 400, false).unwrap();
+        drop(book);
+        tokio::time::sleep(KEEP_EVERY + Duration::from_secs(1)).await;
+        assert_eq!(read(&database)["near"].usage, asked(30));
     }
 }

@@ -137,7 +137,11 @@ impl Shipper {
         replica: &Replica,
         runtime: &Handle,
     ) -> Result<Report, VerifyError> {
-        let proven = self.try_prove(index, replica, runtime);
+        // The same place, of which it is counted apart what is asked.
+        let replica = replica.below("");
+        let proven = self.try_prove(index, &replica, runtime);
+        let _entered = self.runtime.enter();
+        self.parts.shared.asked_beside(index, replica.meter().usage());
         match &proven {
             Ok(report) => self.parts.shared.proven(index, report.txid),
             Err(error) => self.parts.shared.proof_failed(index, error),

@@ -8,6 +8,7 @@ use age::x25519::Identity;
 use egret::ltx::Txid;
 use egret::shipper::restore::{self, Target, list_all, restore};
 use egret::shipper::survey::survey;
+use egret::shipper::usage;
 use egret::shipper::verify::verify_with;
 use egret::shipper::{Destination, Ladder, Options, Shipper, points};
 use egret::store::{AgeKeys, FileStore, Keys, Replica, SNAPSHOT_LEVEL, Store};
@@ -118,7 +119,8 @@ fn with_the_identity_it_is_like_any_other() {
     let owner = Owner::new(&ground, "key.txt");
     let brief =
         Options { local_retention: Duration::ZERO, prune_interval: Duration::ZERO, ..merging() };
-    let shipper = ship(&ground, owner.replica(&ground, true, true), brief);
+    let replica = owner.replica(&ground, true, true);
+    let shipper = ship(&ground, replica.clone(), brief);
     let moments = work(&ground, &shipper, 120);
     shipper.create_point("before", &|| false).unwrap();
     let named = content(&ground.database());
@@ -126,12 +128,17 @@ fn with_the_identity_it_is_like_any_other() {
     let reader = owner.replica(&ground, false, true);
     let all = || ground.runtime.block_on(list_all(&reader)).unwrap();
     eventually("merged up to level 3", || all().iter().any(|file| file.level == 3));
+    let before = reader.meter().usage().bytes_down;
     let proven = shipper.prove(0, &reader, ground.runtime.handle()).unwrap();
+    let proof_bytes = reader.meter().usage().bytes_down - before;
     assert_eq!(proven.txid, shipper.status().txid);
     let status = shipper.status();
     assert!(status.destinations[0].is_readable);
     assert!(status.destinations[0].maintenance_failure.is_none(), "{status:?}");
     assert!(shipper.stop(PATIENCE));
+    let used = usage::read(&ground.database()).into_values().next().unwrap().usage;
+    assert!(proof_bytes > 0, "a proof reads all of it");
+    assert_eq!(used.bytes_down, replica.meter().usage().bytes_down + proof_bytes);
     assert_encrypted(&ground);
     assert!(owner.restored(&ground, Target::Latest) == content(&ground.database()));
     let found = ground.runtime.block_on(survey(&reader)).unwrap();

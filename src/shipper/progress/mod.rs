@@ -1,11 +1,13 @@
 //! What the worker, the uploads and those who wait for them tell each other.
 
+mod notes;
 mod stored;
 mod waiting;
 
 pub use stored::Stored;
 
 use super::bell::Bell;
+use super::failed::Failures;
 use super::fulls;
 use super::log::Log;
 use super::proven::{self, Proven};
@@ -15,6 +17,7 @@ use super::usage::Book;
 use super::verify::VerifyError;
 use super::{Destination, Error, Hooks, Options};
 use crate::ltx::{Name, Txid};
+use crate::store::Meter;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -34,6 +37,7 @@ pub(super) struct Shared {
     pub(super) log: Log,
     pub(super) hooks: Arc<dyn Hooks>,
     pub(super) book: Book,
+    failures: Failures,
     pub(super) bell: Arc<Bell>,
     opened: tokio::time::Instant,
     state: Mutex<State>,
@@ -83,6 +87,8 @@ struct DestinationState {
     busy: Option<tokio::time::Instant>,
     /// Local files up to here are of no use to it; only a full one above is.
     full_above: Option<Txid>,
+    /// What is asked of its store.
+    meter: Arc<Meter>,
     status: DestinationStatus,
 }
 
@@ -119,7 +125,8 @@ impl Shared {
         hooks: Arc<dyn Hooks>,
     ) -> Result<Self, Error> {
         let log = Log::open(database, options.encoding, Arc::clone(&hooks))?;
-        let newest = log.names()?.last().map_or(Txid(0), |name| name.max);
+        let names = log.names()?;
+        let newest = names.last().map_or(Txid(0), |name| name.max);
         let proven = proven::read(database);
         let destination = |destination: &Destination| {
             let name = destination.name.clone();
@@ -127,17 +134,21 @@ impl Shared {
                 (proven.get(&name).copied(), destination.replica.is_readable());
             let status =
                 DestinationStatus { name, proven, is_readable, ..DestinationStatus::default() };
-            DestinationState { status, ..DestinationState::default() }
+            let meter = Arc::clone(destination.replica.meter());
+            DestinationState { meter, status, ..DestinationState::default() }
         };
         let destinations: Vec<_> = destinations.iter().map(destination).collect();
         let base = (newest > Txid(0) || destinations.is_empty()).then_some(newest);
         let full = fulls::read(database);
-        let state = State { newest, full, base, destinations, ..State::default() };
+        let log_bytes = names.iter().map(|name| log.bytes(*name)).sum();
+        let status = Status { log_bytes, ..Status::default() };
+        let state = State { newest, full, base, destinations, status, ..State::default() };
         Ok(Self {
             database: database.to_owned(),
             options,
             log,
             book: Book::open(database, hooks.now_ms()),
+            failures: Failures::open(database),
             hooks,
             bell: Arc::default(),
             opened: tokio::time::Instant::now(),
@@ -210,10 +221,11 @@ impl Shared {
 
     /// A local file was written.
     pub(super) fn wrote(&self, name: Name, full: bool) {
-        let now = self.hooks.now_ms();
+        let (now, bytes) = (self.hooks.now_ms(), self.log.bytes(name));
         let mut state = self.lock();
         state.newest = name.max;
         state.status.batches += 1;
+        state.status.log_bytes += bytes;
         if full {
             state.status.fulls += 1;
             state.full = name.max;
@@ -433,10 +445,11 @@ impl Shared {
     /// An attempt failed.
     pub(super) fn upload_failed(&self, index: usize, txid: Txid, error: &Error) {
         let failure = self.failure(txid, error);
-        if let Some(destination) = self.lock().destinations.get_mut(index) {
-            destination.status.failed_count += 1;
-            destination.status.failure = Some(failure);
-        }
+        self.with_status(index, |status| {
+            status.failed_count += 1;
+            status.failure = Some(failure.clone());
+        });
+        self.note_failure(index, &failure);
     }
 
     // The side of those who prove.
@@ -504,10 +517,12 @@ impl Shared {
 
     pub(super) fn merged(&self, index: usize) {
         self.with_status(index, |status| status.merged_count += 1);
+        self.note_usage(index);
     }
 
     pub(super) fn deleted(&self, index: usize, count: usize) {
         self.with_status(index, |status| status.deleted_count += count as u64);
+        self.note_usage(index);
     }
 
     pub(super) fn snapshot_stored(&self, index: usize, txid: Txid) {
@@ -516,12 +531,17 @@ impl Shared {
             status.snapshot = Some((txid, now));
             status.snapshot_count += 1;
         });
+        self.note_usage(index);
     }
 
     /// Maintenance failed.
     pub(super) fn maintenance_failed(&self, index: usize, error: &Error) {
         let failure = self.failure(Txid(0), error);
-        self.with_status(index, |status| status.maintenance_failure = Some(failure));
+        self.with_status(index, |status| {
+            status.maintenance_failed_count += 1;
+            status.maintenance_failure = Some(failure.clone());
+        });
+        self.note_failure(index, &failure);
     }
 
     fn with_status(&self, index: usize, change: impl FnOnce(&mut DestinationStatus)) {
