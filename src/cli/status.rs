@@ -7,15 +7,15 @@ use super::unserved::Unserved;
 use super::{cost, text};
 use crate::config::{self, Config, Layer};
 use crate::database;
-use crate::ltx::{Name, Txid};
+use crate::ltx::Txid;
+use crate::shipper::outside::{self, Outside, Writer};
 use crate::shipper::proven::{self, Proven};
 use crate::shipper::restore;
-use crate::shipper::state_directory;
-use crate::shipper::survey::{Survey, survey};
+use crate::shipper::survey::{Moment, Survey, survey};
 use crate::shipper::usage::{self, Used};
+use crate::shipper::{Failure, failed};
 use crate::store::{Location, Replica};
 use serde_json::{Value, json};
-use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -41,7 +41,8 @@ pub struct Args {
 }
 
 const AFTER: &str = "\
-Exit code: 0 if every backup can be read and restored to its newest transaction, 1 if one cannot.
+Exit code: 0 if every backup can be read and restored to its newest transaction, 1 if one cannot, or
+another writer has it, or commits of the file are not in it and no egret ships it.
 
 Examples:
   egret status app.db --backup s3://bucket/app
@@ -62,10 +63,7 @@ pub enum Error {
 struct FileStatus {
     path: PathBuf,
     bytes: Option<u64>,
-    wal_bytes: u64,
-    /// The newest transaction in the local log.
-    local: Txid,
-    log_bytes: u64,
+    outside: Outside,
     backups: Vec<BackupStatus>,
 }
 
@@ -73,6 +71,9 @@ struct FileStatus {
 struct BackupStatus {
     url: Location,
     found: Result<Survey, restore::Error>,
+    /// Who has its lease; none if that is not known, and if nobody ever had it.
+    writer: Option<Option<Writer>>,
+    failure: Option<Failure>,
     proven: Option<Proven>,
     used: Option<Used>,
 }
@@ -100,7 +101,7 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
         let mut out = io::stdout().lock();
         files.iter().try_for_each(|file| file.print(&mut out))?;
     }
-    let is_well = files.iter().flat_map(|file| &file.backups).all(BackupStatus::is_well);
+    let is_well = files.iter().all(FileStatus::is_well);
     Ok(ExitCode::from(u8::from(!is_well)))
 }
 
@@ -115,11 +116,9 @@ impl Args {
 
 impl FileStatus {
     async fn read(config: &Config, path: PathBuf, relative: Option<PathBuf>) -> Self {
-        let len = |path: &Path| fs::metadata(path).ok().map(|metadata| metadata.len());
-        let mut wal = OsString::from(&path);
-        wal.push("-wal");
-        let (local, log_bytes) = local_log(&path);
+        let outside = Outside::look(&path);
         let (mut proofs, mut usages) = (proven::read(&path), usage::read(&path));
+        let mut failures = failed::read(&path);
         let mut backups = Vec::new();
         for location in &config.backups {
             let below = relative.as_ref().filter(|_| !config.is_single());
@@ -129,53 +128,107 @@ impl FileStatus {
                 .map_or_else(|| location.clone(), |path| location.join(&path.to_string_lossy()));
             let proven = proofs.remove(&location.name());
             let used = usages.remove(&location.name());
-            let found = look(&url).await;
-            backups.push(BackupStatus { url, found, proven, used });
+            let failure = failures.remove(&location.name());
+            let (found, writer) = look(&url, &path).await;
+            backups.push(BackupStatus { url, found, writer, failure, proven, used });
         }
-        let (bytes, wal_bytes) = (len(&path), len(Path::new(&wal)).unwrap_or(0));
-        Self { path, bytes, wal_bytes, local, log_bytes, backups }
+        let bytes = fs::metadata(&path).ok().map(|metadata| metadata.len());
+        Self { path, bytes, outside, backups }
+    }
+
+    /// Nothing is known that somebody would have to do something about.
+    fn is_well(&self) -> bool {
+        let is_shipped = self.outside.is_shipped != Some(false);
+        self.backups.iter().all(|backup| {
+            let lacks = backup.behind_since_ms(&self.outside).is_some();
+            backup.is_well(&self.outside) && (is_shipped || !lacks)
+        })
     }
 
     fn print(&self, out: &mut impl Write) -> io::Result<()> {
+        let outside = &self.outside;
         let size = self.bytes.map_or_else(|| "not there".to_owned(), text::bytes);
-        writeln!(out, "{}: {size}, log {}", self.path.display(), text::bytes(self.wal_bytes))?;
-        let kept = text::bytes(self.log_bytes);
-        match self.local {
-            Txid(0) => writeln!(out, "  nothing was shipped from here")?,
-            local => writeln!(out, "  local: transaction {local}, {kept} kept")?,
+        writeln!(out, "{}: {size}, log {}", self.path.display(), text::bytes(outside.wal_bytes))?;
+        let kept = text::bytes(outside.log_bytes);
+        let shipping = match outside.is_shipped {
+            Some(true) => "",
+            Some(false) => "; no egret ships it now",
+            None => "; unknown whether an egret ships it",
+        };
+        match outside.local {
+            Txid(0) => writeln!(out, "  nothing was shipped from here{shipping}")?,
+            local => writeln!(out, "  local: transaction {local}, {kept} kept{shipping}")?,
         }
-        self.backups.iter().try_for_each(|backup| backup.print(self.local, out))
+        if let Some(count) = outside.unshipped.filter(|count| *count > 0) {
+            let commits = text::count(usize::try_from(count).unwrap_or(usize::MAX), "commit");
+            writeln!(out, "  {commits} in SQLite's log and not shipped")?;
+        }
+        self.backups.iter().try_for_each(|backup| backup.print(outside, out))
     }
 
     fn to_json(&self) -> Value {
-        let backups = self.backups.iter().map(|backup| backup.to_json(self.local));
+        let outside = &self.outside;
+        let backups = self.backups.iter().map(|backup| backup.to_json(outside));
         json!({
             "file": self.path.display().to_string(),
             "bytes": self.bytes,
-            "wal_bytes": self.wal_bytes,
-            "txid": self.local.to_string(),
-            "log_bytes": self.log_bytes,
+            "wal_bytes": outside.wal_bytes,
+            "txid": outside.local.to_string(),
+            "log_bytes": outside.log_bytes,
+            "shipping": outside.is_shipped,
+            "unshipped": outside.unshipped,
             "backups": backups.collect::<Value>(),
         })
     }
 }
 
 impl BackupStatus {
-    fn is_well(&self) -> bool {
-        self.found.as_ref().is_ok_and(|found| found.newest.is_some() && found.fault.is_none())
+    fn is_well(&self, outside: &Outside) -> bool {
+        let is_whole = |found: &Survey| found.newest.is_some() && found.fault.is_none();
+        self.found.as_ref().is_ok_and(is_whole) && self.is_fenced(outside) != Some(true)
     }
 
-    /// How many transactions are in the local log and not here.
-    fn behind(&self, local: Txid) -> Option<u64> {
+    /// The file was shipped from here, and another writer has the backup now; none if that is not known.
+    fn is_fenced(&self, outside: &Outside) -> Option<bool> {
+        let writer = self.writer.as_ref()?;
+        let other = writer.as_ref().filter(|writer| !writer.is_here);
+        let is_live = |writer: &Writer| writer.is_held || outside.is_shipped == Some(true);
+        Some(outside.local > Txid(0) && other.is_some_and(is_live))
+    }
+
+    /// How many transactions are in the local log and not here; none if that is not known, as of a
+    /// backup that another writer goes on with.
+    fn behind(&self, outside: &Outside) -> Option<u64> {
         let newest = self.found.as_ref().ok()?.newest?;
-        Some(local.0.saturating_sub(newest.txid.0))
+        let is_fenced = self.is_fenced(outside) == Some(true);
+        (!is_fenced).then(|| outside.local.0.saturating_sub(newest.txid.0))
     }
 
-    fn print(&self, local: Txid, out: &mut impl Write) -> io::Result<()> {
+    /// Since when it lacks something; none if it does not, or that is not known.
+    fn behind_since_ms(&self, outside: &Outside) -> Option<i64> {
+        self.behind(outside)?;
+        outside.behind_since_ms(self.found.as_ref().ok()?.newest?.txid)
+    }
+
+    /// For how many seconds it has lacked something; none if that is not known.
+    fn lag_s(&self, outside: &Outside) -> Option<u64> {
+        let behind = self.behind(outside)?;
+        match self.behind_since_ms(outside) {
+            Some(since_ms) => Some(text::span(since_ms, text::now_ms()).as_secs()),
+            None => (behind == 0 && outside.unshipped == Some(0)).then_some(0),
+        }
+    }
+
+    fn print(&self, outside: &Outside, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "  {}", self.url)?;
         match &self.found {
             Err(error) => writeln!(out, "    cannot be read: {error}")?,
-            Ok(found) => self.print_found(found, local, out)?,
+            Ok(found) => self.print_found(found, outside, out)?,
+        }
+        self.print_writer(outside, out)?;
+        if let Some(failure) = &self.failure {
+            let ago = text::duration(text::span(failure.at_ms, text::now_ms()));
+            writeln!(out, "    last failure {ago} ago: {}", failure.error)?;
         }
         if let Some(used) = &self.used {
             self.print_used(used, out)?;
@@ -190,6 +243,28 @@ impl BackupStatus {
                 let (ago, txid) = (text::duration(text::span(proven.at_ms, now)), proven.txid);
                 writeln!(out, "    proven {ago} ago, at transaction {txid}")
             }
+        }
+    }
+
+    fn print_writer(&self, outside: &Outside, out: &mut impl Write) -> io::Result<()> {
+        let Some(writer) = &self.writer else {
+            return writeln!(out, "    writer: unknown");
+        };
+        let Some(writer) = writer else { return Ok(()) };
+        let now = text::now_ms();
+        let heard = writer.heard_ms.map(|ms| text::duration(text::span(ms, now)));
+        let heard = heard.map(|ago| format!(", heard of {ago} ago")).unwrap_or_default();
+        let name = &writer.name;
+        if self.is_fenced(outside) == Some(true) {
+            return writeln!(
+                out,
+                "    another writer has it: {name}{heard}. Nothing is stored from here: stop it, or this one"
+            );
+        }
+        match (writer.is_held, writer.is_here) {
+            (true, true) => writeln!(out, "    writer: {name}, here{heard}"),
+            (true, false) => writeln!(out, "    writer: {name}{heard}"),
+            (false, _) => writeln!(out, "    writer: none; the last was {name}{heard}"),
         }
     }
 
@@ -213,22 +288,34 @@ impl BackupStatus {
         cost::month(&self.url, self.used.as_ref()?, bytes, text::now_ms())
     }
 
-    fn print_found(&self, found: &Survey, local: Txid, out: &mut impl Write) -> io::Result<()> {
+    fn print_found(
+        &self,
+        found: &Survey,
+        outside: &Outside,
+        out: &mut impl Write,
+    ) -> io::Result<()> {
         let (Some(oldest), Some(newest)) = (&found.oldest, &found.newest) else {
             return writeln!(out, "    there is no backup here");
         };
-        let behind = match self.behind(local) {
+        let mut behind = match self.behind(outside) {
             None | Some(0) => String::new(),
             Some(count) => format!(", {count} behind"),
         };
+        if let Some(since_ms) = self.behind_since_ms(outside) {
+            let lag = text::duration(text::span(since_ms, text::now_ms()));
+            behind += &format!(", lacks commits since {lag}");
+        }
         let ago = text::duration(text::span(newest.time_ms, text::now_ms()));
         writeln!(out, "    transaction {}{behind}, taken {ago} ago", newest.txid)?;
         let (from, to) = (text::time(oldest.time_ms), text::time(newest.time_ms));
         let moments = text::count(found.moments.len(), "moment");
         writeln!(out, "    {moments} from {from} to {to}")?;
         let files = found.levels.iter().map(|level| level.files).sum();
-        let (files, points) = (text::count(files, "file"), found.points.len());
-        let points = text::count(points, "restore point");
+        let files = text::count(files, "file");
+        let points = match found.is_readable {
+            true => text::count(found.points.len(), "restore point"),
+            false => "restore points unknown".to_owned(),
+        };
         writeln!(out, "    {files}, {}, {points}", text::bytes(found.bytes()))?;
         match &found.fault {
             Some(fault) => writeln!(out, "    damaged: {fault}"),
@@ -236,8 +323,8 @@ impl BackupStatus {
         }
     }
 
-    fn to_json(&self, local: Txid) -> Value {
-        let moment = |moment: &crate::shipper::survey::Moment| json!({ "txid": moment.txid.to_string(), "time": text::time(moment.time_ms) });
+    fn to_json(&self, outside: &Outside) -> Value {
+        let moment = |moment: &Moment| json!({ "txid": moment.txid.to_string(), "time": text::time(moment.time_ms) });
         let found = self.found.as_ref().ok();
         let count = |found: &Survey| found.levels.iter().map(|level| level.files).sum::<usize>();
         json!({
@@ -246,12 +333,25 @@ impl BackupStatus {
             "fault": found.and_then(|found| found.fault.as_ref()).map(ToString::to_string),
             "oldest": found.and_then(|found| found.oldest.as_ref()).map(moment),
             "newest": found.and_then(|found| found.newest.as_ref()).map(moment),
-            "behind": self.behind(local),
+            "behind": self.behind(outside),
+            "lag_s": self.lag_s(outside),
+            "fenced": self.is_fenced(outside),
+            "writer": self.writer.as_ref().and_then(Option::as_ref).map(|writer| json!({
+                "name": writer.name,
+                "here": writer.is_here,
+                "held": writer.is_held,
+                "epoch": writer.epoch,
+                "heard": writer.heard_ms.map(text::time),
+            })),
+            "last_failure": self.failure.as_ref().map(|failure| json!({
+                "error": failure.error,
+                "time": text::time(failure.at_ms),
+            })),
             "readable": found.map(|found| found.is_readable),
             "moments": found.map(|found| found.moments.len()),
             "files": found.map(count),
             "bytes": found.map(Survey::bytes),
-            "points": found.map(|found| found.points.len()),
+            "points": found.filter(|found| found.is_readable).map(|found| found.points.len()),
             "usage": self.used.map(|used| json!({
                 "since": text::time(used.since_ms),
                 "until": text::time(used.until_ms),
@@ -276,19 +376,17 @@ impl BackupStatus {
     }
 }
 
-async fn look(url: &Location) -> Result<Survey, restore::Error> {
-    survey(&Replica::open(url).await?).await
-}
-
-/// The newest transaction in the local log of a file, and the length of all that is in it.
-fn local_log(path: &Path) -> (Txid, u64) {
-    let directory = state_directory(path).join("ltx").join("0");
-    let (mut newest, mut bytes) = (Txid(0), 0);
-    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-        let name = entry.file_name().to_str().and_then(|name| name.parse::<Name>().ok());
-        if let (Some(name), Ok(metadata)) = (name, entry.metadata()) {
-            (newest, bytes) = (newest.max(name.max), bytes + metadata.len());
-        }
-    }
-    (newest, bytes)
+/// What a backup holds, and who writes to it.
+async fn look(
+    url: &Location,
+    file: &Path,
+) -> (Result<Survey, restore::Error>, Option<Option<Writer>>) {
+    let replica = match Replica::open(url).await {
+        Ok(replica) => replica,
+        Err(error) => return (Err(error.into()), None),
+    };
+    let found = survey(&replica).await;
+    // A store that does not answer is not waited for twice.
+    let writer = if found.is_ok() { outside::writer(&replica, file).await.ok() } else { None };
+    (found, writer)
 }
