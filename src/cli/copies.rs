@@ -1,6 +1,7 @@
 //! Whole copies of every file, made when their schedule says so.
 
 use super::service::Error;
+use super::stores::Stores;
 use super::text;
 use crate::config::{Config, Copies};
 use crate::database::{Database, Files};
@@ -20,12 +21,14 @@ pub(super) struct Scheduled {
 
 impl Scheduled {
     /// Opens the stores. Nothing is asked of them yet.
-    pub(super) async fn open(config: &Config) -> Result<Self, Error> {
+    pub(super) async fn open(config: &Config, stores: &Stores) -> Result<Self, Error> {
         let mut plans = Vec::new();
         for copies in &config.copies {
             let opened = Replica::open(&copies.location).await;
             let failed = |source| Error::Store { url: copies.location.to_string(), source };
-            plans.push((copies.clone(), opened.map_err(failed)?));
+            let replica = opened.map_err(failed)?;
+            stores.add(&copies.location, &replica);
+            plans.push((copies.clone(), replica));
         }
         Ok(Self { plans, is_single: config.is_single() })
     }

@@ -1,59 +1,77 @@
-//! What the server tells monitors.
+//! What the server, or a program that only ships, tells monitors.
 //!
 //! The numbers are those of `pg_stat_activity`, `pg_stat_archiver`, `pg_stat_replication` and
 //! `pg_current_wal_lsn()`, of all files at once.
 
-use crate::database::{Database, Shipping};
+use super::stores::Stores;
+use crate::database::{Database, Files, Shipping};
 use crate::observe::{Family, Kind, Source, Text};
 use crate::session::Server;
 use crate::session::server::State;
 use crate::shipper::DestinationStatus;
-use crate::store::{Meter, Usage};
+use crate::store::Usage;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A server's numbers.
+/// A program's numbers.
 pub(super) struct Metrics {
-    server: Arc<Server>,
-    /// What is asked of each destination, by its name.
-    stores: Vec<(String, Arc<Meter>)>,
+    /// None if it only ships.
+    server: Option<Arc<Server>>,
+    files: FilesFn,
+    started_ms: i64,
+    stores: Stores,
 }
+
+/// The files there are.
+type FilesFn = Box<dyn Fn() -> Vec<Arc<Database>> + Send + Sync>;
 
 /// A file that is shipped, and how that goes.
 struct Shipped {
-    database: Arc<Database>,
+    /// Its database's name; of several that have the same, the path.
+    name: String,
     status: Shipping,
 }
 
 impl Metrics {
-    pub(super) fn new(server: Arc<Server>, stores: Vec<(String, Arc<Meter>)>) -> Self {
-        Self { server, stores }
+    pub(super) fn of_server(server: Arc<Server>, stores: Stores) -> Self {
+        let started_ms = server.started_us() / 1000;
+        let its = Arc::clone(&server);
+        let files = Box::new(move || its.files().all());
+        Self { server: Some(server), files, started_ms, stores }
+    }
+
+    /// Of files that nobody serves.
+    pub(super) fn of_files(all: Vec<Arc<Files>>, stores: Stores) -> Self {
+        let files = Box::new(move || all.iter().flat_map(|files| files.all()).collect());
+        Self { server: None, files, started_ms: now_ms(), stores }
     }
 
     fn process(&self, text: &mut Text) {
         text.family("egret_build_info", Kind::Gauge, "The version, as a label.")
             .sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
-        let started = self.server.started_us() as f64 / 1e6;
-        text.family("egret_start_time_seconds", Kind::Gauge, "When the server started.")
+        let started = self.started_ms as f64 / 1e3;
+        text.family("egret_start_time_seconds", Kind::Gauge, "When the program started.")
             .sample(&[], started);
-        let count = self.server.files().all().len();
-        text.family("egret_databases", Kind::Gauge, "Files that are served.").sample(&[], count);
+        let count = (self.files)().len();
+        text.family("egret_databases", Kind::Gauge, "Files that are served, or shipped only.")
+            .sample(&[], count);
     }
 
-    fn sessions(&self, text: &mut Text) {
+    fn sessions(server: &Server, text: &mut Text) {
         const STATES: [(State, &str); 4] = [
             (State::Active, "active"),
             (State::Idle, "idle"),
             (State::IdleInTransaction, "idle in transaction"),
             (State::IdleInFailedTransaction, "idle in transaction (aborted)"),
         ];
-        let backends = self.server.backends();
+        let backends = server.backends();
         let mut family = text.family("egret_sessions", Kind::Gauge, "Sessions, by their state.");
         for (state, name) in STATES {
             let count = backends.iter().filter(|backend| backend.state() == state).count();
             family.sample(&[("state", name)], count);
         }
-        let counters = self.server.counters();
+        let counters = server.counters();
         for (name, counter, help) in [
             ("egret_sessions_total", &counters.sessions, "Sessions that began."),
             ("egret_sessions_refused_total", &counters.refused, "Connections beyond the limit."),
@@ -70,17 +88,24 @@ impl Metrics {
     }
 
     fn shipped(&self) -> Vec<Shipped> {
-        let files = self.server.files().all().into_iter();
-        let shipped = files.filter_map(|database| {
+        let files = (self.files)();
+        let mut names: HashMap<&str, usize> = HashMap::new();
+        files.iter().for_each(|database| *names.entry(database.name()).or_default() += 1);
+        let shipped = files.iter().filter_map(|database| {
             let status = database.shipper()?.status();
-            Some(Shipped { database, status })
+            let is_unique = names.get(database.name()) == Some(&1);
+            let path = || database.path().display().to_string();
+            let name = if is_unique { database.name().to_owned() } else { path() };
+            Some(Shipped { name, status })
         });
         shipped.collect()
     }
 
     fn stores(&self, text: &mut Text) {
-        let usages: Vec<_> =
-            self.stores.iter().map(|(name, meter)| (name.as_str(), meter.usage())).collect();
+        let usages = self.stores.usages();
+        if usages.is_empty() {
+            return;
+        }
         let mut family = text.family(
             "egret_store_requests_total",
             Kind::Counter,
@@ -114,18 +139,21 @@ impl Source for Metrics {
     fn metrics(&self) -> String {
         let mut text = Text::default();
         self.process(&mut text);
-        self.sessions(&mut text);
+        if let Some(server) = &self.server {
+            Self::sessions(server, &mut text);
+        }
         let shipped = self.shipped();
         if !shipped.is_empty() {
             databases(&mut text, &shipped);
             destinations(&mut text, &shipped, now_ms());
-            self.stores(&mut text);
         }
+        self.stores(&mut text);
         text.finish()
     }
 
     fn health(&self) -> Result<(), String> {
-        if self.server.is_stopping() { Err("stopping".to_owned()) } else { Ok(()) }
+        let is_stopping = self.server.as_ref().is_some_and(|server| server.is_stopping());
+        if is_stopping { Err("stopping".to_owned()) } else { Ok(()) }
     }
 }
 
@@ -136,7 +164,9 @@ fn databases(text: &mut Text, shipped: &[Shipped]) {
     let families: [(&'static str, Kind, &str, Value); 8] = [
         ("egret_database_txid", Gauge, "Newest transaction in the local log.", |s| s.txid.0),
         ("egret_database_wal_bytes", Gauge, "Length of SQLite's log.", |s| s.wal_bytes),
-        ("egret_database_log_bytes", Gauge, "Length of the local log.", |s| s.log_bytes),
+        ("egret_database_log_bytes", Gauge, "Length of the local log, in .FILE-egret.", |s| {
+            s.log_bytes
+        }),
         ("egret_database_batches_total", Counter, "Files written to the local log.", |s| s.batches),
         ("egret_database_fulls_total", Counter, "Those that hold all of the file.", |s| s.fulls),
         ("egret_database_checkpoints_total", Counter, "Checkpoints made.", |s| s.checkpoints),
@@ -148,7 +178,7 @@ fn databases(text: &mut Text, shipped: &[Shipped]) {
     for (name, kind, help, value) in families {
         let mut family = text.family(name, kind, help);
         for shipped in shipped {
-            family.sample(&[("database", shipped.database.name())], value(&shipped.status));
+            family.sample(&[("database", shipped.name.as_str())], value(&shipped.status));
         }
     }
 }
@@ -201,6 +231,12 @@ fn destinations(text: &mut Text, shipped: &[Shipped], now_ms: i64) {
         Some(d.failed_count as f64)
     });
     each(
+        "egret_destination_maintenance_failures_total",
+        Counter,
+        "Merges, snapshots and deletions that failed.",
+        &|_, d| Some(d.maintenance_failed_count as f64),
+    );
+    each(
         "egret_destination_last_success_timestamp_seconds",
         Gauge,
         "When a file was last stored by this process.",
@@ -218,7 +254,7 @@ fn destinations(text: &mut Text, shipped: &[Shipped], now_ms: i64) {
 }
 
 fn sample(family: &mut Family<'_>, shipped: &Shipped, destination: &DestinationStatus, value: f64) {
-    let database = shipped.database.name();
+    let database = shipped.name.as_str();
     family.sample(&[("database", database), ("destination", &destination.name)], value);
 }
 

@@ -18,6 +18,7 @@ pub mod service;
 pub mod shipping;
 pub mod snapshot;
 pub mod status;
+mod stores;
 mod text;
 pub mod unserved;
 pub mod user;

@@ -2,6 +2,7 @@
 //! priority.
 
 use super::service::{Backups, Error};
+use super::stores::Stores;
 use crate::config::Config;
 use crate::database::Database;
 use crate::shipper::{self, verify::VerifyError};
@@ -24,14 +25,14 @@ const NICENESS: i32 = 10;
 pub(super) type FilesFn = Box<dyn Fn() -> Option<Vec<Arc<Database>>> + Send>;
 
 /// Proves backups from now on, unless that is turned off.
-pub(super) fn start(config: &Config, files: FilesFn) -> io::Result<()> {
+pub(super) fn start(config: &Config, files: FilesFn, stores: Stores) -> io::Result<()> {
     let interval = config.verify_interval;
     if interval.is_zero() || config.backups.is_empty() {
         return Ok(());
     }
     let config = config.clone();
     let thread = std::thread::Builder::new().name("proof".to_owned());
-    thread.spawn(move || match Proofs::open(&config, interval) {
+    thread.spawn(move || match Proofs::open(&config, interval, &stores) {
         Ok(mut proofs) => proofs.run(&files),
         Err(error) => tracing::error!("backups are not proven: {error}"),
     })?;
@@ -49,14 +50,14 @@ struct Proofs {
 }
 
 impl Proofs {
-    fn open(config: &Config, interval: Duration) -> Result<Self, Error> {
+    fn open(config: &Config, interval: Duration, stores: &Stores) -> Result<Self, Error> {
         if let Err(error) = rustix::process::nice(NICENESS) {
             tracing::debug!(%error, "all threads are worth the same");
         }
         let mut builder = Builder::new_multi_thread();
         let runtime = builder.worker_threads(1).enable_all().thread_name("proof").build();
         let runtime = runtime.map_err(Error::Threads)?;
-        let backups = runtime.block_on(Backups::open(config))?;
+        let backups = runtime.block_on(Backups::open(config, stores))?;
         for backup in backups.unreadable() {
             tracing::warn!(
                 backup,

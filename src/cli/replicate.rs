@@ -1,13 +1,16 @@
 //! `egret replicate`: files in, their commits in a store out, without serving them.
 
 use super::copies::Scheduled;
+use super::metrics::Metrics;
 use super::proofs;
 use super::serve::Signals;
-use super::service::{Backups, Error, STOP_TIME, open_files, stop_shippers};
+use super::service::{Backups, Error, STOP_TIME, bind_metrics, open_files, stop_shippers};
 use super::shipping::Shipping;
+use super::stores::Stores;
 use super::unserved::Unserved;
 use crate::config::{self, Config, Layer};
 use crate::database::{Files, Options};
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::task::spawn_blocking;
@@ -21,6 +24,14 @@ pub struct Args {
 
     #[command(flatten)]
     files: Unserved,
+
+    /// Tell monitors of backups at http://ADDRESS:PORT/metrics (Prometheus's format) and /healthz
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    metrics: Option<String>,
+
+    /// Let monitors beyond this machine read that
+    #[arg(long, requires = "metrics")]
+    insecure: bool,
 }
 
 const AFTER: &str = "\
@@ -36,9 +47,18 @@ Examples:
 pub async fn run(args: Args) -> Result<ExitCode, Error> {
     let configs = args.configs()?;
     let mut signals = Signals::new().map_err(Error::Signals)?;
-    let mut jobs = Vec::new();
+    let endpoint = match configs.first() {
+        Some(config) => bind_metrics(config).await?,
+        None => None,
+    };
+    let (mut jobs, stores) = (Vec::new(), Stores::default());
     for config in &configs {
-        jobs.push(Job::start(config).await?);
+        jobs.push(Job::start(config, &stores).await?);
+    }
+    if let Some(endpoint) = endpoint {
+        drop(writeln!(io::stderr(), "metrics on http://{}/metrics", endpoint.address()));
+        let files = jobs.iter().map(|job| Arc::clone(&job.files)).collect();
+        tokio::spawn(endpoint.run(Arc::new(Metrics::of_files(files, stores))));
     }
     let work = futures_of(&jobs);
     tokio::select! {
@@ -59,15 +79,15 @@ struct Job {
 }
 
 impl Job {
-    async fn start(config: &Config) -> Result<Self, Error> {
-        let options = Options { shipped: true, ..Options::default() };
+    async fn start(config: &Config, stores: &Stores) -> Result<Self, Error> {
+        let options = Options { shipped: true, unserved: true, ..Options::default() };
         let files = Arc::new(open_files(config, options)?);
-        let backups = Backups::open(config).await?;
+        let backups = Backups::open(config, stores).await?;
         backups.ship(&files)?;
         let weak = Arc::downgrade(&files);
-        proofs::start(config, Box::new(move || Some(weak.upgrade()?.all())))
-            .map_err(Error::Threads)?;
-        Ok(Self { files, backups, copies: Scheduled::open(config).await? })
+        let all = Box::new(move || Some(weak.upgrade()?.all()));
+        proofs::start(config, all, stores.clone()).map_err(Error::Threads)?;
+        Ok(Self { files, backups, copies: Scheduled::open(config, stores).await? })
     }
 
     async fn run(&self) {
@@ -98,7 +118,9 @@ async fn stop(jobs: &[Job]) -> bool {
 
 impl Args {
     fn configs(self) -> Result<Vec<Config>, Error> {
-        let configs = self.files.read(self.shipping.over(Layer::default()))?;
+        let insecure = self.insecure.then_some(true);
+        let flags = Layer { metrics: self.metrics, insecure, ..Layer::default() };
+        let configs = self.files.read(self.shipping.over(flags))?;
         if configs.iter().any(|config| config.backups.is_empty() && config.copies.is_empty()) {
             return Err(config::Error::NoBackup.into());
         }

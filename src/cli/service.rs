@@ -4,6 +4,7 @@
 use super::copies::Scheduled;
 use super::metrics::Metrics;
 use super::proofs;
+use super::stores::Stores;
 use crate::config::{self, Config};
 use crate::database::{self, Database, Files, Options};
 use crate::listener::{self, Listener};
@@ -12,7 +13,7 @@ use crate::observe::Endpoint;
 use crate::replica::{self, Follower, Source};
 use crate::session::Server;
 use crate::shipper::{self, Destination};
-use crate::store::{self, Location, Meter, Patience, Replica};
+use crate::store::{self, Location, Patience, Replica};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -96,6 +97,7 @@ pub struct Service {
     listener: Listener,
     backups: Backups,
     copies: Scheduled,
+    stores: Stores,
     endpoint: Option<Endpoint>,
 }
 
@@ -110,6 +112,7 @@ impl Service {
             read_only: config.read_only,
             shipped: !config.backups.is_empty(),
             follower: config.follow.is_some(),
+            unserved: false,
         };
         let follower = match (&config.follow, config.paths.as_slice()) {
             (Some(location), [path]) => Some(follow(location, path).await?),
@@ -121,17 +124,15 @@ impl Service {
         }
         let listener = Listener::bind(&config.listener).await?;
         let server = Server::new(files, config.listener.connections_max).map_err(Error::Threads)?;
-        let backups = Backups::open(config).await?;
+        let stores = Stores::default();
+        let backups = Backups::open(config, &stores).await?;
         backups.ship(server.files())?;
         let weak = Arc::downgrade(&server);
         let files = Box::new(move || Some(weak.upgrade()?.files().all()));
-        proofs::start(config, files).map_err(Error::Threads)?;
-        let copies = Scheduled::open(config).await?;
-        let endpoint = match config.metrics {
-            Some(address) => Some(Endpoint::bind(address).await.map_err(Error::metrics(address))?),
-            None => None,
-        };
-        Ok(Self { server, listener, backups, copies, endpoint })
+        proofs::start(config, files, stores.clone()).map_err(Error::Threads)?;
+        let copies = Scheduled::open(config, &stores).await?;
+        let endpoint = bind_metrics(config).await?;
+        Ok(Self { server, listener, backups, copies, stores, endpoint })
     }
 
     /// What its sessions share.
@@ -161,7 +162,7 @@ impl Service {
     /// before the program ends is [`stop`].
     pub async fn run(self, until: impl Future<Output = ()>) -> Arc<Server> {
         if let Some(endpoint) = self.endpoint {
-            let metrics = Metrics::new(Arc::clone(&self.server), self.backups.meters());
+            let metrics = Metrics::of_server(Arc::clone(&self.server), self.stores);
             // It tells of the end, too: the program ends it.
             tokio::spawn(endpoint.run(Arc::new(metrics)));
         }
@@ -172,6 +173,14 @@ impl Service {
             () = until => {}
         }
         self.server
+    }
+}
+
+/// Opens the door for monitors, if there is to be one.
+pub(super) async fn bind_metrics(config: &Config) -> Result<Option<Endpoint>, Error> {
+    match config.metrics {
+        Some(address) => Ok(Some(Endpoint::bind(address).await.map_err(Error::metrics(address))?)),
+        None => Ok(None),
     }
 }
 
@@ -268,11 +277,12 @@ pub(super) struct Backups {
 
 impl Backups {
     /// Opens every store. Nothing is asked of them yet.
-    pub(super) async fn open(config: &Config) -> Result<Self, Error> {
+    pub(super) async fn open(config: &Config, stores: &Stores) -> Result<Self, Error> {
         let mut destinations = Vec::new();
         for location in &config.backups {
             // Whoever ships asks again for ever, and tells of each failure.
             let replica = open(location, Patience::SHORT).await?;
+            stores.add(location, &replica);
             destinations.push(Destination { name: location.name(), replica });
         }
         let is_single = config.is_single();
@@ -284,12 +294,6 @@ impl Backups {
     pub(super) fn unreadable(&self) -> impl Iterator<Item = &str> {
         let unreadable = self.destinations.iter().filter(|d| !d.replica.is_readable());
         unreadable.map(|destination| destination.name.as_str())
-    }
-
-    /// What is asked of each store, by the destination's name.
-    fn meters(&self) -> Vec<(String, Arc<Meter>)> {
-        let meter = |d: &Destination| (d.name.clone(), Arc::clone(d.replica.meter()));
-        self.destinations.iter().map(meter).collect()
     }
 
     /// Ships the files that are not shipped yet.

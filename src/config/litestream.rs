@@ -88,7 +88,7 @@ pub(super) fn read(path: &Path, flags: &Layer) -> Result<Vec<Config>, Error> {
         fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
     let layers = layers(&expand(&text, |name| env::var(name).ok()));
     let layers = layers.map_err(|source| Error::Litestream { path: path.to_owned(), source })?;
-    layers.into_iter().map(|layer| flags.clone().over(layer).unserved().check()).collect()
+    layers.into_iter().map(|layer| flags.clone().over(layer.unserved()).check()).collect()
 }
 
 /// `$NAME` and `${NAME}`, as Litestream has them.

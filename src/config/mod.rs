@@ -55,7 +55,7 @@ impl Config {
             return litestream::read(path, &flags);
         }
         let file = file.map(Layer::read).transpose()?.unwrap_or_default();
-        Ok(vec![flags.over(file).unserved().check()?])
+        Ok(vec![flags.over(file.unserved()).check()?])
     }
 
     /// One file is named: its backup lies at the location itself, not below it.

@@ -165,7 +165,12 @@ impl Files {
         }
         let database = Database::open(&name, path, relative, &self.options)
             .map_err(|source| Error::Sqlite { path: path.to_owned(), source })?;
-        info!(database = name, file = %path.display(), "serving");
+        let file = path.display();
+        if self.options.unserved {
+            info!(database = name, %file, "shipping");
+        } else {
+            info!(database = name, %file, "serving");
+        }
         databases.insert(name, Arc::new(database));
         Ok(())
     }

@@ -51,6 +51,8 @@ pub struct Options {
     pub shipped: bool,
     /// The files follow a backup.
     pub follower: bool,
+    /// They are shipped only.
+    pub unserved: bool,
 }
 
 impl Options {

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 
 import bucket as s3
 import psycopg
@@ -512,6 +513,7 @@ def test_status(store, tmp_path):
         for backup in status["backups"]:
             assert backup["points"] == 1 and backup["bytes"] > 0 and backup["error"] is None
             assert backup["url"].endswith(("/a.db", "/x/b.db")[number])
+            assert backup["usage"]["puts"] >= 1
     assert server.stop() == 0
     for backup in (b for f in run_json("status", folder, *backups) for b in f["backups"]):
         assert backup["usage"]["puts"] >= 4 and backup["usage"]["bytes_up"] > 1000
@@ -536,6 +538,95 @@ def test_status(store, tmp_path):
     lost = store.url().replace(f":{store.port}", f":{servers.free_port()}")
     done = servers.egret("status", files[0], "--backup", lost, env=s3.environment())
     assert done.returncode == 1 and "cannot be read" in done.stdout
+
+
+def status_of(code, *arguments):
+    """The only backup of the only file: what is said of both, and as text."""
+    done = servers.egret("status", *arguments, "--json")
+    assert done.returncode == code, done.stdout + done.stderr
+    (file,) = json.loads(done.stdout)
+    return file, file["backups"][0], servers.egret("status", *arguments).stdout
+
+
+def test_status_tells_who_ships(tmp_path):
+    """Who writes to the backup, what nobody ships, and since when; another writer's is no success."""
+    file, backup = make_database(tmp_path / "app.db"), tmp_path / "backup"
+    arguments = [file, "--backup", f"file://{backup}"]
+    server = servers.Egret(file, arguments=["--backup", f"file://{backup}"])
+    with connect(server) as conn:
+        conn.execute("SET synchronous_commit = on")
+        conn.execute("INSERT INTO item (name) VALUES ('shipped')")
+        found, its, text = status_of(0, *arguments)
+        assert (found["shipping"], found["unshipped"], its["lag_s"], its["fenced"]) == (
+            True, 0, 0, False)
+        assert its["writer"]["here"] and its["writer"]["held"] and its["writer"]["epoch"] == 1
+        assert its["last_failure"] is None and ", here, heard of" in text
+    assert server.stop() == 0
+    found, its, text = status_of(0, *arguments)
+    assert (found["shipping"], found["unshipped"], its["lag_s"]) == (False, 0, 0)
+    assert not its["writer"]["held"] and "no egret ships it now" in text
+
+    app = sqlite3.connect(file, isolation_level=None)
+    for _ in range(3):
+        app.execute("INSERT INTO item (name) VALUES ('nobody ships it')")
+    time.sleep(1.1)
+    found, its, text = status_of(1, *arguments)
+    assert (found["shipping"], found["unshipped"], its["behind"]) == (False, 3, 0)
+    assert its["lag_s"] >= 1 and "3 commits in SQLite's log and not shipped" in text
+    server = servers.Egret(file, arguments=["--backup", f"file://{backup}"])
+    with connect(server) as conn:
+        conn.execute("SET synchronous_commit = on")
+        conn.execute("INSERT INTO item (name) VALUES ('again')")
+    assert status_of(0, *arguments)[0]["unshipped"] == 0
+    app.close()
+
+    (lease,) = backup.rglob("egret.lease")
+    text = re.sub(r"(?m)^id .*$", "id 0000000000000001", lease.read_text())
+    text = re.sub(r"(?m)^holder .*$", "holder elsewhere, process 9", text)
+    lease.with_suffix(".new").write_text(text.replace("epoch 2", "epoch 3"))
+    lease.with_suffix(".new").rename(lease)
+    found, its, text = status_of(1, *arguments)
+    assert (its["fenced"], its["behind"], its["lag_s"]) == (True, None, None)
+    assert its["writer"]["name"] == "elsewhere, process 9" and not its["writer"]["here"]
+    assert "another writer has it: elsewhere, process 9" in text
+    with connect(server) as conn:
+        def fenced():
+            conn.execute("INSERT INTO item (name) VALUES ('stays here')")
+            sql = "SELECT fenced_count, maintenance_failed_count FROM pg_stat_archiver"
+            return conn.execute(sql).fetchone() == (1, 0)
+        assert servers.wait_until(fenced, 45), server.text
+    failure = status_of(1, *arguments)[1]["last_failure"]
+    assert "elsewhere, process 9" in failure["error"]
+    server.stop()
+
+
+def test_replicate_tells_monitors(tmp_path):
+    """The same of files as a server does, proofs among what is asked of stores; files of one name."""
+    port = servers.free_port()
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        make_database(tmp_path / f"{name}/app.db")
+        with sqlite3.connect(tmp_path / f"{name}/app.db") as conn:
+            conn.execute("INSERT INTO item (name) VALUES (?)", (os.urandom(100_000).hex(),))
+    config = tmp_path / "litestream.yml"
+    config.write_text("dbs:\n" + "".join(
+        f"  - path: {tmp_path}/{name}/app.db\n    replica: {{url: 'file://{tmp_path}/to-{name}'}}\n"
+        for name in ("a", "b")))
+    shipping = shippers.Replicate("--config", config, "--metrics", f"127.0.0.1:{port}",
+                                  "--verify-interval", "3s")
+    ask = lambda: urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics").read().decode()  # noqa: E731
+    proven = "egret_destination_last_proof_timestamp_seconds{"
+    assert servers.wait_until(lambda: ask().count(proven) == 2, 60), shipping.text
+    text = ask()
+    assert "egret_sessions" not in text and "\negret_databases 2\n" in text
+    assert text.count("egret_destination_stored_txid{") == 2
+    assert f'database="{tmp_path}/a/app.db"' in text
+    down = re.findall(r'egret_store_bytes_total{.*direction="down"} (\d+)', text)
+    assert len(down) == 2 and all(int(n) > 100_000 for n in down), down
+    assert shipping.stop() == 0
+    assert "serving" not in shipping.text and "shipping" in shipping.text
+    done = servers.egret("replicate", "--config", config, "--metrics", "0.0.0.0:0")
+    assert done.returncode == 1 and "--insecure" in done.stderr
 
 
 def test_replicate(store, tmp_path):
@@ -644,7 +735,7 @@ def test_copies_on_a_schedule(tmp_path):
     config = tmp_path / "egret.toml"
     config.write_text(f"paths = ['{folder}']\n[[copies]]\nurl = 'file://{tmp_path}/copies'\n"
                       "schedule = '* * * * *'\nkeep = 2\n")
-    shipping = shippers.Replicate("--config", config, ready="serving")
+    shipping = shippers.Replicate("--config", config, ready="shipping")
     made = lambda: len(list((tmp_path / "copies").rglob("*.ltx")))  # noqa: E731
     assert servers.wait_until(lambda: made() == 2, 75), shipping.text
     assert shipping.stop() == 0
@@ -705,7 +796,9 @@ def test_encrypted(store, tmp_path):
     run("diff", opened, file)
     seen = run_json("status", file, "--backup", written)[0]["backups"][0]
     assert (seen["readable"], seen["behind"], seen["error"]) == (False, 0, None)
-    assert "not proven from here" in run("status", file, "--backup", written)
+    assert seen["points"] is None
+    text = run("status", file, "--backup", written)
+    assert "not proven from here" in text and "restore points unknown" in text
     assert "encrypted for others" in run("list", written)
 
     for url, said in [(base, "is encrypted: give age-identity=FILE"), (written, "age-identity=FILE"),
