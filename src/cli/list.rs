@@ -1,10 +1,12 @@
 //! `egret list`: a backup's URL in, what can be restored of it out.
 
 use super::text;
+use crate::ltx::Txid;
 use crate::shipper::restore;
-use crate::shipper::survey::{Grain, Moment, Survey, listed_ms, survey};
+use crate::shipper::survey::{Grain, Moment, Survey, survey, times};
 use crate::store::{Location, Replica};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 /// List what can be restored of a backup: its window, restore points and levels
@@ -15,7 +17,7 @@ pub struct Args {
     #[arg(value_name = "URL", value_parser = Location::parse)]
     url: Location,
 
-    /// List every moment that can be restored
+    /// List every moment that can be restored, with the time that restores it: each takes a request
     #[arg(long)]
     moments: bool,
 
@@ -23,6 +25,9 @@ pub struct Args {
     #[arg(long)]
     json: bool,
 }
+
+/// When each moment was taken.
+type Times = BTreeMap<Txid, i64>;
 
 /// Why nothing is listed.
 #[derive(Debug, thiserror::Error)]
@@ -51,14 +56,23 @@ pub async fn run(args: Args) -> Result<(), Error> {
     if found.levels.is_empty() {
         return Err(failed(restore::Error::Plan(crate::shipper::plan::Error::Empty)));
     }
+    let moments = match args.moments {
+        true => Some(times(&replica, &found.moments).await.map_err(failed)?),
+        false => None,
+    };
     if args.json {
-        return Ok(text::print_json(&args.to_json(&found))?);
+        return Ok(text::print_json(&args.to_json(&found, moments.as_ref()))?);
     }
-    Ok(args.print(&found, &mut io::stdout().lock())?)
+    Ok(args.print(&found, moments.as_ref(), &mut io::stdout().lock())?)
 }
 
 impl Args {
-    fn print(&self, found: &Survey, out: &mut impl Write) -> io::Result<()> {
+    fn print(
+        &self,
+        found: &Survey,
+        moments: Option<&Times>,
+        out: &mut impl Write,
+    ) -> io::Result<()> {
         writeln!(out, "{}", self.url)?;
         print_window(found, out)?;
         if !found.is_readable {
@@ -74,16 +88,17 @@ impl Args {
             let (first, last) = (level.first, level.last);
             writeln!(out, "  {}  {first} to {last}  {files}, {bytes}", level.level)?;
         }
-        if self.moments {
-            writeln!(out, "\nmoments (times are the store's):")?;
-            for (txid, file) in &found.moments {
-                writeln!(out, "  {txid}  {}", listed_ms(file).map(text::time).unwrap_or_default())?;
+        if let Some(moments) = moments {
+            let whose = if found.is_readable { "" } else { " (times are the store's)" };
+            writeln!(out, "\nmoments{whose}:")?;
+            for (txid, time_ms) in moments {
+                writeln!(out, "  {txid}  {}", text::time(*time_ms))?;
             }
         }
         Ok(())
     }
 
-    fn to_json(&self, found: &Survey) -> Value {
+    fn to_json(&self, found: &Survey, moments: Option<&Times>) -> Value {
         let mut value = json!({
             "url": self.url.to_string(),
             "oldest": found.oldest.as_ref().map(json_moment),
@@ -91,7 +106,7 @@ impl Args {
             "fault": found.fault.as_ref().map(ToString::to_string),
             "readable": found.is_readable,
             "moment_count": found.moments.len(),
-            "granularity": found.grains().iter().map(json_grain).collect::<Value>(),
+            "granularity": found.grains.iter().map(json_grain).collect::<Value>(),
             "points": found.points.iter().map(|(point, restorable)| json!({
                 "name": point.name,
                 "txid": point.txid.to_string(),
@@ -107,10 +122,9 @@ impl Args {
             })).collect::<Value>(),
             "bytes": found.bytes(),
         });
-        if self.moments {
-            value["moments"] = found.moments.iter().map(|(txid, file)| {
-                json!({ "txid": txid.to_string(), "time": listed_ms(file).map(text::time) })
-            }).collect();
+        if let Some(moments) = moments {
+            let json = |(txid, time_ms): (&Txid, &i64)| json!({ "txid": txid.to_string(), "time": text::time(*time_ms) });
+            value["moments"] = moments.iter().map(json).collect();
         }
         value
     }
@@ -127,8 +141,8 @@ fn print_window(found: &Survey, out: &mut impl Write) -> io::Result<()> {
         )?;
         writeln!(out, "  oldest  {}  transaction {}", text::time(oldest.time_ms), oldest.txid)?;
     }
-    for grain in found.grains() {
-        writeln!(out, "  {}", grain_text(&grain))?;
+    for grain in &found.grains {
+        writeln!(out, "  {}", grain_text(grain))?;
     }
     if let Some(fault) = &found.fault {
         writeln!(out, "  damaged: {fault}; what comes later cannot be restored")?;

@@ -122,8 +122,11 @@ impl Moment {
 
     /// What there is to say about a moment that is not quite the one asked for.
     pub(super) fn distance(&self, found_ms: i64) -> Option<String> {
-        let asked = self.time_ms()?;
-        let before = text::duration(text::span(found_ms, asked));
+        let asked = self.time_ms().filter(|asked| *asked != found_ms)?;
+        let before = match text::span(found_ms, asked) {
+            short if short.as_millis() < 1000 => format!("{} ms", short.as_millis()),
+            long => text::duration(long),
+        };
         Some(format!("{before} before {}: there is none in between", text::time(asked)))
     }
 }
@@ -158,4 +161,24 @@ fn timestamp(text: &str) -> Result<jiff::Timestamp, String> {
     text.parse().map_err(|_| {
         "give it with its zone, as 2026-01-31T12:00:00Z or 2026-01-31T13:00:00+01:00".to_owned()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances() {
+        let timestamp = Some("2026-01-31T12:00:00Z".parse().unwrap());
+        let moment = Moment { timestamp, ..Moment::default() };
+        let asked = moment.time_ms().unwrap();
+        let before = |ms| moment.distance(asked - ms);
+        let told = |before: &str| {
+            Some(format!("{before} before 2026-01-31T12:00:00.000Z: there is none in between"))
+        };
+        assert_eq!(before(0), None);
+        assert_eq!(before(7), told("7 ms"));
+        assert_eq!(before(1500), told("1.5 s"));
+        assert_eq!(Moment::default().distance(asked), None);
+    }
 }

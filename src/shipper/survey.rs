@@ -5,8 +5,14 @@ use super::points::{self, Point};
 use super::restore::{self, list_all};
 use super::{plan, plan::moments};
 use crate::ltx::{self, Txid};
-use crate::store::{Level, LtxFile, Replica};
+use crate::store::{self, Level, LtxFile, Replica};
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+/// Requests at once.
+const REQUESTS_MAX: usize = 16;
 
 /// What a replica holds.
 #[derive(Clone, Debug)]
@@ -19,6 +25,8 @@ pub struct Survey {
     pub moments: BTreeMap<Txid, LtxFile>,
     /// Why the newest files cannot be restored.
     pub fault: Option<plan::Error>,
+    /// How closely moments lie, the finest first.
+    pub grains: Vec<Grain>,
     /// Every restore point, and whether it can still be restored; none if they cannot be read.
     pub points: Vec<(Point, bool)>,
     /// What is stored can be read here. Otherwise times are those of the listing.
@@ -58,14 +66,14 @@ pub struct Grain {
     pub level: Level,
     /// How many moments.
     pub count: usize,
-    /// When the oldest was stored, as far as the listing tells.
+    /// When the oldest was taken, in milliseconds since 1970.
     pub from_ms: i64,
     /// When the newest was.
     pub to_ms: i64,
 }
 
-/// Looks through a replica: one listing of each level, the headers of two files, and every restore
-/// point.
+/// Looks through a replica: one listing of each level, the headers of its first and its last moment
+/// there, and every restore point.
 ///
 /// # Errors
 /// If the store fails, or a header is damaged.
@@ -84,6 +92,7 @@ pub async fn survey(replica: &Replica) -> Result<Survey, restore::Error> {
     Ok(Survey {
         oldest,
         newest,
+        grains: grains(replica, &moments).await?,
         points: points.collect(),
         is_readable,
         fault: plan::plan(&files, None).err().filter(|_| !files.is_empty()),
@@ -98,26 +107,45 @@ impl Survey {
     pub fn bytes(&self) -> u64 {
         self.levels.iter().map(|level| level.bytes).sum()
     }
-
-    /// How closely moments lie, the finest first.
-    #[must_use]
-    pub fn grains(&self) -> Vec<Grain> {
-        let mut grains: BTreeMap<Level, Grain> = BTreeMap::new();
-        for file in self.moments.values() {
-            let Some(ms) = listed_ms(file) else { continue };
-            let new = Grain { level: file.level, count: 0, from_ms: ms, to_ms: ms };
-            let grain = grains.entry(file.level).or_insert(new);
-            grain.count += 1;
-            (grain.from_ms, grain.to_ms) = (grain.from_ms.min(ms), grain.to_ms.max(ms));
-        }
-        grains.into_values().collect()
-    }
 }
 
-/// When a file was taken or stored, as far as the listing tells.
-#[must_use]
-pub fn listed_ms(file: &LtxFile) -> Option<i64> {
-    file.timestamp_ms.or(file.modified_ms)
+/// When each moment was taken, in milliseconds since 1970: what a restore to a time goes by. The
+/// header of each file is read; of what cannot be read it is the time of the listing.
+///
+/// # Errors
+/// If the store fails.
+pub async fn times(
+    replica: &Replica,
+    moments: &BTreeMap<Txid, LtxFile>,
+) -> Result<BTreeMap<Txid, i64>, restore::Error> {
+    let (requests, mut reads) = (Arc::new(Semaphore::new(REQUESTS_MAX)), JoinSet::new());
+    for (&txid, file) in moments {
+        let (replica, file, requests) = (replica.clone(), file.clone(), Arc::clone(&requests));
+        reads.spawn(async move {
+            let _permit = requests.acquire().await;
+            Ok((txid, time_ms(&replica, &file).await?))
+        });
+    }
+    let read = reads.join_all().await;
+    read.into_iter().collect()
+}
+
+async fn grains(
+    replica: &Replica,
+    moments: &BTreeMap<Txid, LtxFile>,
+) -> Result<Vec<Grain>, restore::Error> {
+    let mut levels: BTreeMap<Level, Vec<&LtxFile>> = BTreeMap::new();
+    for file in moments.values() {
+        levels.entry(file.level).or_default().push(file);
+    }
+    let mut grains = Vec::new();
+    for (level, files) in levels {
+        if let (Some(first), Some(last)) = (files.first(), files.last()) {
+            let (from_ms, to_ms) = (time_ms(replica, first).await?, time_ms(replica, last).await?);
+            grains.push(Grain { level, count: files.len(), from_ms, to_ms });
+        }
+    }
+    Ok(grains)
 }
 
 async fn moment(
@@ -125,13 +153,21 @@ async fn moment(
     file: Option<&LtxFile>,
 ) -> Result<Option<Moment>, restore::Error> {
     let Some(file) = file else { return Ok(None) };
-    let time_ms = match replica.ltx_header(file).await {
-        Err(error) if error.is_sealed() && !replica.is_readable() => {
-            listed_ms(file).unwrap_or_default()
+    Ok(Some(Moment { txid: file.name.max, time_ms: time_ms(replica, file).await? }))
+}
+
+/// When a file was taken; when it was stored, if it cannot be read here or is gone meanwhile.
+async fn time_ms(replica: &Replica, file: &LtxFile) -> Result<i64, restore::Error> {
+    match replica.ltx_header(file).await {
+        Err(error) if is_unread(&error, replica) => {
+            Ok(file.timestamp_ms.or(file.modified_ms).unwrap_or_default())
         }
-        header => header?.ok_or(ltx::Error::Truncated)?.timestamp_ms,
-    };
-    Ok(Some(Moment { txid: file.name.max, time_ms }))
+        header => Ok(header?.ok_or(ltx::Error::Truncated)?.timestamp_ms),
+    }
+}
+
+fn is_unread(error: &store::Error, replica: &Replica) -> bool {
+    matches!(error, store::Error::NotFound { .. }) || error.is_sealed() && !replica.is_readable()
 }
 
 fn levels(files: &[LtxFile]) -> Vec<LevelSurvey> {

@@ -171,8 +171,14 @@ def test_a_moment_is_what_it_says(tmp_path):
     assert sum(level["bytes"] for level in found["levels"]) == found["bytes"]
     text = run("list", url)
     assert "newest" in text and "restore points:\n" in text and "level" in text
+    last = {moment["time"]: moment["txid"] for moment in found["moments"]}
     for moment in found["moments"]:
         run("restore", url, "-o", copy, "-f", "--txid", moment["txid"])
+        then = run_json("restore", url, "-o", copy, "-f", "--timestamp", moment["time"])
+        assert (then["txid"], then["time"]) == (last[moment["time"]], moment["time"])
+    exact = run("restore", url, "-o", copy, "-f", "--timestamp", found["newest"]["time"])
+    assert "that is" not in exact
+    assert found["newest"]["time"] == max(grain["to"] for grain in found["granularity"])
     early = fail("restore", url, "-o", copy, "-f", "--timestamp", "2001-01-01T00:00:00Z")
     assert "begins after that time" in early and "egret list" in early
     late = fail("restore", url, "-o", copy, "-f", "--txid", "00000000000fffff")
