@@ -62,6 +62,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("sqlparser", &["statement"]),
     ("aws_sdk_s3", &["store/s3"]),
     ("aws_config", &["store/s3"]),
+    ("aws_credential_types", &["store/s3"]),
     ("aws_runtime", &["store/s3"]),
     ("aws_smithy_http_client", &["store/s3", "store/tests"]),
     ("rustls", &["tls"]),

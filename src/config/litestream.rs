@@ -35,7 +35,6 @@ const PASSED_OVER: &[&str] = &[
     "shutdown-sync-timeout",
     "sign-payload",
     "socket",
-    "sync-interval",
     "truncate-page-n",
     "validation",
     "validation-interval",
@@ -53,12 +52,13 @@ const REPLICA: &[&str] = &[
     "region",
     "secret-access-key",
     "storage-class",
+    "sync-interval",
     "type",
     "url",
 ];
 const TOP: &[&str] = &["dbs", "levels", "snapshot"];
 const DATABASE: &[&str] =
-    &["path", "dir", "pattern", "recursive", "replica", "replicas", "snapshot"];
+    &["path", "dir", "pattern", "recursive", "replica", "replicas", "snapshot", "sync-interval"];
 /// Names of files that egret takes for databases in a directory.
 const PATTERNS: &[&str] = &["*.db", "*.sqlite", "*.sqlite3", "*.db3"];
 
@@ -146,6 +146,8 @@ fn layer(top: &Map<String, Value>, database: &Value, at: &str) -> Result<Layer, 
     for (index, replica) in replicas.iter().enumerate() {
         backup.push(url(top, replica, &format!("{at}.replicas[{index}]"))?);
     }
+    let maps = replicas.iter().filter_map(Value::as_object).chain([database, top]);
+    let sync_interval = sync_interval(maps)?;
     let snapshot = match database.get("snapshot").or_else(|| top.get("snapshot")) {
         Some(snapshot) => object(snapshot, &format!("{at}.snapshot"))?,
         None => &Map::new(),
@@ -154,11 +156,24 @@ fn layer(top: &Map<String, Value>, database: &Value, at: &str) -> Result<Layer, 
     Ok(Layer {
         paths: Some(vec![path.into()]),
         backup: Some(backup),
+        sync_interval,
         backup_levels: levels(top)?,
         snapshot_interval: span(snapshot, "interval", "snapshot.interval")?,
         backup_retention: span(snapshot, "retention", "snapshot.retention")?,
         ..Layer::default()
     })
+}
+
+/// What is said first: of each replica, of the database, of all.
+fn sync_interval<'a>(
+    maps: impl Iterator<Item = &'a Map<String, Value>>,
+) -> Result<Option<String>, BadLitestream> {
+    for map in maps {
+        if let Some(interval) = span(map, "sync-interval", "sync-interval")? {
+            return Ok(Some(interval));
+        }
+    }
+    Ok(None)
 }
 
 fn levels(top: &Map<String, Value>) -> Result<Option<Vec<String>>, BadLitestream> {
@@ -261,15 +276,19 @@ fn recipients(age: &Value, at: &str) -> Result<String, BadLitestream> {
     }
 }
 
-/// Keys are taken from the environment, where no listing of processes or files shows them.
+/// Keys are taken from the environment, where no listing of processes or files shows them, by
+/// Amazon's names for them or Litestream's.
 fn check_credentials(
     said: &impl Fn(&'static str) -> Option<String>,
     at: &str,
 ) -> Result<(), BadLitestream> {
-    let names =
-        [("access-key-id", "AWS_ACCESS_KEY_ID"), ("secret-access-key", "AWS_SECRET_ACCESS_KEY")];
-    for (key, variable) in names {
-        if said(key).is_some_and(|value| env::var(variable).ok() != Some(value)) {
+    let names = [
+        ("access-key-id", "AWS_ACCESS_KEY_ID", "LITESTREAM_ACCESS_KEY_ID"),
+        ("secret-access-key", "AWS_SECRET_ACCESS_KEY", "LITESTREAM_SECRET_ACCESS_KEY"),
+    ];
+    for (key, amazon, litestream) in names {
+        let known = || env::var(amazon).or_else(|_| env::var(litestream)).ok();
+        if said(key).is_some_and(|value| known() != Some(value)) {
             let reason =
                 "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment instead";
             return Err(bad(&format!("{at}.{key}"), reason));
@@ -425,6 +444,22 @@ dbs:
             let text = format!("{wrong}\ndbs: [{{path: a.db, replica: {{url: 'file:///a'}}}}]");
             assert!(super::layers(&text).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn how_often_it_is_sent() {
+        let interval = |top: &str, database: &str, replica: &str| {
+            let text = format!(
+                "{top}\ndbs: [{{path: a.db, {database}replica: {{url: 'file:///a'{replica}}}}}]"
+            );
+            layers(&text).map(|layers| layers[0].sync_interval.clone().unwrap_or_default())
+        };
+        assert_eq!(interval("", "", "").unwrap(), "");
+        assert_eq!(interval("sync-interval: 1m", "", "").unwrap(), "60000ms");
+        assert_eq!(interval("sync-interval: 1m", "sync-interval: 2s, ", "").unwrap(), "2000ms");
+        let nearest = interval("sync-interval: 1m", "sync-interval: 2s, ", ", sync-interval: 5s");
+        assert_eq!(nearest.unwrap(), "5000ms");
+        assert!(interval("", "", ", sync-interval: 5").unwrap_err().to_string().contains("span"));
     }
 
     #[test]

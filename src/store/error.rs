@@ -25,13 +25,22 @@ pub enum Error {
         /// The object.
         key: String,
     },
-    /// The credentials are missing, wrong, or not good enough.
+    /// The credentials are wrong, or not good enough.
     #[error("{key}: access denied: {source}")]
     Denied {
         /// The object, or the prefix listed.
         key: String,
         /// What the store said.
         source: Source,
+    },
+    /// There are no credentials. What to do stands here, since logs give no hints.
+    #[error(
+        "{key}: no credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or \
+         AWS_PROFILE)"
+    )]
+    NoCredentials {
+        /// The object, or the prefix listed.
+        key: String,
     },
     /// The credentials are good no longer, and no newer ones were found.
     #[error("{key}: credentials have expired: {source}")]

@@ -276,12 +276,16 @@ def test_wrong_input(store, tmp_path):
         assert "there is no backup here" in fail(*command, f"file://{tmp_path}/nowhere")
         assert "three slashes" in fail(*command, "file://relative", code=2)
         assert "s3://bucket/prefix" in fail(*command, "ftp://x/y", code=2)
-        assert "AWS_ACCESS_KEY_ID" in fail(*command, store.url(), env=nobody)
+        assert "no credentials were found: set AWS_ACCESS_KEY_ID" in fail(
+            *command, store.url(), env=nobody)
         wrong = s3.environment() | {"AWS_SECRET_ACCESS_KEY": "wrong"}
         assert "AWS_ACCESS_KEY_ID" in fail(*command, store.url(), env=wrong)
         lost = store.url().replace(f":{store.port}", f":{servers.free_port()}")
         assert "endpoint" in fail(*command, lost)
         assert "bucket" in fail(*command, store.url().replace(f"s3://{s3.NAME}/", "s3://missing/"))
+    shipping = shippers.Replicate(file, "--backup", store.url(), env=nobody)
+    assert servers.wait_until(lambda: "no credentials were found: set AWS_" in shipping.text)
+    shipping.stop(signal.SIGKILL)
     assert "cannot be used with" in fail("restore", url, "-o", copy, "--point", "p", "--txid",
                                          "0000000000000001", code=2)
     copy.mkdir()
@@ -665,14 +669,16 @@ dbs:
       endpoint: http://127.0.0.1:{store.port}
       region: us-east-1
       force-path-style: true
-      access-key-id: $AWS_ACCESS_KEY_ID
-      secret-access-key: $AWS_SECRET_ACCESS_KEY
+      sync-interval: 1s
+      access-key-id: $LITESTREAM_ACCESS_KEY_ID
+      secret-access-key: $LITESTREAM_SECRET_ACCESS_KEY
 """)
-    env = s3.environment() | {"DATABASE": str(file)}
+    env = {key.replace("AWS_", "LITESTREAM_", 1): value for key, value in s3.environment().items()}
+    env |= {"DATABASE": str(file)}
     for turn in ("litestream", "egret", "litestream"):
         if turn == "egret":
             shipping = shippers.Replicate("--config", config, env=env)
-            assert "dbs[0].monitor-interval" in shipping.text
+            assert "dbs[0].monitor-interval" in shipping.text and "sync-interval" not in shipping.text
         else:
             shipping = subprocess.Popen(["litestream", "replicate", "-config", config], env=env,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

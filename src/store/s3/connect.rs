@@ -11,6 +11,7 @@ use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_sdk_s3::Client;
+use aws_sdk_s3::config::Credentials;
 use aws_sdk_s3::config::interceptors::BeforeTransmitInterceptorContextMut;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
@@ -78,9 +79,12 @@ impl Link {
 }
 
 async fn connect(location: &S3Location, patience: Patience, http: &SharedHttpClient) -> Client {
-    let loader = aws_config::defaults(BehaviorVersion::latest())
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http.clone())
         .region(region(location));
+    if let Some(credentials) = litestreams(|name| std::env::var(name).ok()) {
+        loader = loader.credentials_provider(credentials);
+    }
     let shared = match credentials(location) {
         Some(credentials) => {
             let config = ProviderConfig::without_region()
@@ -110,6 +114,18 @@ fn configure(shared: &SdkConfig, location: &S3Location, patience: Patience) -> a
         config = config.interceptor(Headers(headers));
     }
     config.build()
+}
+
+/// Those of Litestream's own variables, which it takes where Amazon's are not set.
+/// <https://litestream.io/reference/config/#variables>
+fn litestreams(value: impl Fn(&str) -> Option<String>) -> Option<Credentials> {
+    if value("AWS_ACCESS_KEY_ID").is_some() {
+        return None;
+    }
+    let id = value("LITESTREAM_ACCESS_KEY_ID")?;
+    let secret =
+        value("AWS_SECRET_ACCESS_KEY").or_else(|| value("LITESTREAM_SECRET_ACCESS_KEY"))?;
+    Some(Credentials::new(id, secret, None, None, "Litestream"))
 }
 
 /// The provider of the credentials a location names; none if it names none.
@@ -166,5 +182,28 @@ impl Intercept for Headers {
             context.request_mut().headers_mut().insert(*name, *value);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn litestreams_variables_count_where_amazons_are_not_set() {
+        let found = |variables: &[(&str, &str)]| {
+            let value = |name: &str| {
+                let found = variables.iter().find(|(key, _)| *key == name);
+                found.map(|(_, value)| (*value).to_owned())
+            };
+            let found = litestreams(value)?;
+            Some([found.access_key_id().to_owned(), found.secret_access_key().to_owned()])
+        };
+        let litestream =
+            [("LITESTREAM_ACCESS_KEY_ID", "l"), ("LITESTREAM_SECRET_ACCESS_KEY", "ls")];
+        assert_eq!(found(&litestream), Some(["l".to_owned(), "ls".to_owned()]));
+        assert_eq!(found(&litestream[..1]), None);
+        assert_eq!(found(&[litestream[0], litestream[1], ("AWS_ACCESS_KEY_ID", "a")]), None);
+        assert_eq!(found(&[]), None);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Patience, S3Store};
 use crate::store::Error;
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use std::collections::hash_map::RandomState;
 use std::error::Error as _;
@@ -84,6 +85,7 @@ where
         (Some(404), code) if code != Some("NoSuchBucket") => Error::NotFound { key },
         (Some(412), _) => Error::Precondition { key },
         (Some(416), _) => Error::Range { key },
+        (None, _) if has_no_credentials(&error) => Error::NoCredentials { key },
         (Some(401 | 403), _) | (None, _) => Error::Denied { key, source },
         (Some(501), _) => Error::Unsupported { key, source },
         _ => Error::Refused { key, source },
@@ -112,6 +114,15 @@ where
         link = cause.source();
     }
     text
+}
+
+/// No provider had any, rather than failed.
+fn has_no_credentials(error: &(dyn std::error::Error + 'static)) -> bool {
+    match (error.downcast_ref(), error.source()) {
+        (Some(CredentialsError::CredentialsNotLoaded(_)), _) => true,
+        (_, Some(cause)) => has_no_credentials(cause),
+        (_, None) => false,
+    }
 }
 
 /// Whether to ask again: no answer, or one that asks for patience. Without an answer only the

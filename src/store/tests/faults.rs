@@ -24,7 +24,7 @@ async fn failures_that_may_pass_are_retried() {
 async fn a_store_that_does_not_answer_is_told_of_and_asked_again() {
     let deaf = || vec![Reply::Deaf, Reply::Deaf, Reply::Status(200, "content")];
     let start = async |patience: Patience, script| {
-        let patience = patience.answer(Duration::from_millis(800));
+        let patience = patience.answer(Duration::from_millis(1200));
         let location = |port| s3_location(&format!("s3://bucket?endpoint=http://127.0.0.1:{port}"));
         Server::for_patience(patience, location, script).await
     };
