@@ -154,7 +154,7 @@ impl Args {
 
     fn to_json(&self, preview: &Preview, found: &Comparison) -> Value {
         json!({
-            "backup": self.url.to_string(),
+            "url": self.url.to_string(),
             "file": self.file.display().to_string(),
             "txid": preview.txid.to_string(),
             "time": text::time(preview.timestamp_ms),

@@ -105,6 +105,8 @@ pub fn main() -> ExitCode {
     raise_descriptor_limit();
     match run(Arguments::parse().command) {
         Ok(code) => code,
+        // Whoever read the output has enough of it, as head has.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // There is no other place to say it.
             drop(writeln!(io::stderr(), "egret: {}", error.to_string().trim_end()));
@@ -113,6 +115,13 @@ pub fn main() -> ExitCode {
             }
             error.code()
         }
+    }
+}
+
+fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
+    match error.downcast_ref::<io::Error>() {
+        Some(error) => error.kind() == io::ErrorKind::BrokenPipe,
+        None => error.source().is_some_and(is_broken_pipe),
     }
 }
 
@@ -172,6 +181,13 @@ fn runtime() -> io::Result<Runtime> {
 mod tests {
     use super::*;
     use clap::CommandFactory;
+
+    #[test]
+    fn output_that_nobody_reads() {
+        let list = |kind| Error::List(list::Error::Print(io::Error::from(kind)));
+        assert!(is_broken_pipe(&list(io::ErrorKind::BrokenPipe)));
+        assert!(!is_broken_pipe(&list(io::ErrorKind::StorageFull)));
+    }
 
     #[test]
     fn arguments_are_consistent() {

@@ -11,7 +11,8 @@ use std::io::{self, Write};
 #[derive(Clone, Debug, Default, clap::Args)]
 #[group(multiple = false)]
 pub struct Moment {
-    /// The moment just after this transaction (16 hexadecimal digits)
+    /// The moment just after this transaction (16 hexadecimal digits, or 0/61 as
+    /// pg_current_wal_lsn() has it)
     #[arg(long, value_name = "TXID", value_parser = txid)]
     txid: Option<Txid>,
 
@@ -148,13 +149,20 @@ fn lines(errors: &[Error]) -> String {
     errors.iter().map(|error| format!("  {error}")).collect::<Vec<_>>().join("\n")
 }
 
+/// As it is in the names of files, or as `pg_current_wal_lsn()` writes it.
 fn txid(text: &str) -> Result<Txid, String> {
-    let found = text.parse().ok().filter(|txid| *txid > Txid(0));
+    let found = text.parse().ok().or_else(|| lsn(text)).filter(|txid| *txid > Txid(0));
     found.ok_or_else(|| {
         "give it with 16 hexadecimal digits, as egret list URL --moments tells; the first one is \
          0000000000000001"
             .to_owned()
     })
+}
+
+fn lsn(text: &str) -> Option<Txid> {
+    let (high, low) = text.split_once('/')?;
+    let half = |text| u32::from_str_radix(text, 16).ok().map(u64::from);
+    Some(Txid(half(high)? << 32 | half(low)?))
 }
 
 fn timestamp(text: &str) -> Result<jiff::Timestamp, String> {
@@ -166,6 +174,16 @@ fn timestamp(text: &str) -> Result<jiff::Timestamp, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn transactions() {
+        assert_eq!(txid("0/61"), Ok(Txid(0x61)));
+        assert_eq!(txid("A/FF"), Ok(Txid(0xa_0000_00ff)));
+        assert_eq!(txid("0000000000000061"), Ok(Txid(0x61)));
+        for wrong in ["0/0", "/", "0/", "0/100000000", "61", "0/1/2"] {
+            assert!(txid(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn distances() {

@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Restore a database from its backup
@@ -23,8 +23,8 @@ pub struct Args {
     urls: Vec<Location>,
 
     /// The database file to write
-    #[arg(short, long, value_name = "FILE")]
-    output: PathBuf,
+    #[arg(short, long, value_name = "FILE", required_unless_present = "dry_run")]
+    output: Option<PathBuf>,
 
     /// Replace FILE if it exists
     #[arg(short, long)]
@@ -109,7 +109,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
 
 async fn restore(args: &Args) -> Result<(), Error> {
     if !args.dry_run {
-        restore::refuse_in_the_way(&args.output, args.force).map_err(Error::Output)?;
+        restore::refuse_in_the_way(args.output(), args.force).map_err(Error::Output)?;
     }
     let found = args.moment.find(&args.urls).await?;
     if args.dry_run {
@@ -117,7 +117,7 @@ async fn restore(args: &Args) -> Result<(), Error> {
     }
     let options = args.options(&found);
     let (bar, progress) = progress();
-    let restored = restore::restore(&found.replica, &args.output, &options, progress).await;
+    let restored = restore::restore(&found.replica, args.output(), &options, progress).await;
     bar.finish_and_clear();
     let restored = restored.map_err(|source| Error::Restore { url: found.url.clone(), source })?;
     args.print_result(&found, &restored)
@@ -133,8 +133,13 @@ impl Args {
         Options { target: found.target, force: self.force, integrity, ..Options::default() }
     }
 
+    /// Nothing is written where none is named.
+    fn output(&self) -> &Path {
+        self.output.as_deref().unwrap_or(Path::new(""))
+    }
+
     fn interrupted(&self) -> Error {
-        let directory = scratch_directory(&self.output);
+        let directory = scratch_directory(self.output());
         let has_some = directory.join("pieces").is_dir();
         if has_some { Error::Resumable(directory) } else { Error::Interrupted }
     }
@@ -143,8 +148,8 @@ impl Args {
         let bytes = u64::from(restored.pages) * u64::from(restored.page_size);
         if self.json {
             return Ok(text::print_json(&json!({
-                "output": self.output.display().to_string(),
-                "from": found.url.to_string(),
+                "output": self.output().display().to_string(),
+                "url": found.url.to_string(),
                 "txid": restored.txid.to_string(),
                 "time": text::time(restored.timestamp_ms),
                 "bytes": bytes,
@@ -152,7 +157,7 @@ impl Args {
                 "bytes_read": restored.bytes,
             }))?);
         }
-        let (file, from) = (self.output.display(), &found.url);
+        let (file, from) = (self.output().display(), &found.url);
         let taken = text::time(restored.timestamp_ms);
         let (size, txid) = (text::bytes(bytes), restored.txid);
         let mut out = io::stdout();
@@ -165,20 +170,23 @@ impl Args {
         if self.json {
             let files: Vec<_> = plan.files.iter().map(json_file).collect();
             return Ok(text::print_json(&json!({
-                "from": found.url.to_string(),
+                "url": found.url.to_string(),
                 "txid": plan.txid.to_string(),
                 "time": text::time(plan.timestamp_ms),
                 "bytes": plan.database_bytes(),
+                "files": files.len(),
                 "bytes_read": plan.bytes(),
-                "files": files,
+                "reads": files,
             }))?);
         }
-        let (file, from, txid) = (self.output.display(), &found.url, plan.txid);
+        let (from, txid) = (&found.url, plan.txid);
+        let file = self.output.as_ref().map(|file| format!(" {}", file.display()));
+        let file = file.unwrap_or_default();
         let (size, taken) = (text::bytes(plan.database_bytes()), text::time(plan.timestamp_ms));
         let mut out = io::stdout();
         writeln!(
             out,
-            "would restore {file} from {from}: {size}, up to transaction {txid} of {taken}"
+            "would restore{file} from {from}: {size}, up to transaction {txid} of {taken}"
         )?;
         self.print_distance(plan.timestamp_ms)?;
         let (files, bytes) = (text::count(plan.files.len(), "file"), text::bytes(plan.bytes()));
@@ -288,6 +296,7 @@ mod tests {
         assert_eq!((at.moment.time_ms(), at.force, at.urls.len()), (Some(1500), true, 2));
         parse("s3://b/p --output a.db --txid 000000000000000a --integrity-check none").unwrap();
         parse("s3://b/p --output a.db --point p --dry-run --json").unwrap();
+        parse("s3://b/p --dry-run").unwrap();
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub enum Error {
     #[error("ship: {0}")]
     Store(#[from] store::Error),
     /// The database was deleted, or another file has its name now.
-    #[error("ship {}: the file was replaced", path.display())]
+    #[error("ship {}: the file was deleted or replaced", path.display())]
     Replaced {
         /// The database.
         path: PathBuf,
@@ -76,7 +76,10 @@ pub enum Error {
         path: PathBuf,
     },
     /// The destination has other content under a number that was about to be used.
-    #[error("ship: another writer has stored transaction {0} in this place")]
+    #[error(
+        "ship: another writer has stored transaction {0} in this place: stop one of the two, or give this \
+         one another URL"
+    )]
     Conflict(Txid),
     /// Another writer has the lease, and renews it.
     #[error("ship: {by} writes to this backup: waiting until it stops")]

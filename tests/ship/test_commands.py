@@ -157,13 +157,13 @@ def test_a_moment_is_what_it_says(tmp_path):
         conn.execute("INSERT INTO item VALUES (99, 'late')")
     assert server.stop() == 0
     copy = tmp_path / "copy.db"
-    plan = run_json("restore", url, "-o", copy, "--timestamp", asked, "--dry-run")
+    plan = run_json("restore", url, "--timestamp", asked, "--dry-run")
     text = run("restore", url, "-o", copy, "--timestamp", asked, "--dry-run")
     assert "would restore" in text and f"before {asked[:-1]}.000Z" in text and not copy.exists()
     done = run_json("restore", url, "-o", copy, "--timestamp", asked)
-    same = ("txid", "time", "bytes", "bytes_read", "from")
+    same = ("txid", "time", "bytes", "files", "bytes_read", "url")
     assert [plan[key] for key in same] == [done[key] for key in same]
-    assert plan["time"] < asked[:-1] + ".000Z" and len(plan["files"]) == done["files"]
+    assert plan["time"] < asked[:-1] + ".000Z" and len(plan["reads"]) == done["files"]
     assert len(items(copy)) == 3 and copy.stat().st_size == done["bytes"]
     found = run_json("list", url, "--moments")
     assert found["newest"]["txid"] == found["moments"][-1]["txid"] > done["txid"]
