@@ -63,7 +63,7 @@ const OWN_DEFAULTS: [(&str, &str); 25] = [
 ];
 
 /// Settings nobody may change.
-const FIXED: [&str; 11] = [
+const FIXED: [&str; 12] = [
     "block_size",
     "in_hot_standby",
     "integer_datetimes",
@@ -74,6 +74,8 @@ const FIXED: [&str; 11] = [
     "server_encoding",
     "server_version",
     "server_version_num",
+    // A commit with synchronous_commit = on waits for every backup.
+    "synchronous_standby_names",
     "wal_block_size",
 ];
 
@@ -430,7 +432,9 @@ mod tests {
         let mut settings = Settings::default();
         let code = |r: Result<String, Failure>| r.unwrap_err().sqlstate;
         assert_eq!(code(settings.set("nonsense", Some("1"), false, false)), "42704");
-        assert_eq!(code(settings.set("server_version", Some("1"), false, false)), "55P02");
+        for fixed in ["server_version", "synchronous_standby_names"] {
+            assert_eq!(code(settings.set(fixed, Some("1"), false, false)), "55P02");
+        }
         assert_eq!(code(settings.set("statement_timeout", Some("soon"), false, false)), "22023");
         assert!(settings.set("my.own", Some("1"), false, false).is_ok());
     }

@@ -111,7 +111,7 @@ pub const LOG_BYTES_MAX: u64 = 4 << 30;
 /// One place a file is shipped to.
 #[derive(Clone, Debug)]
 pub struct Destination {
-    /// The name it has in the status and in `synchronous_standby_names`.
+    /// The name it has in the status and in metrics.
     pub name: String,
     /// Where.
     pub replica: Replica,

@@ -21,8 +21,7 @@ use std::str::FromStr;
 pub struct Location {
     /// Where.
     pub place: Place,
-    /// What it is called in the status and in `synchronous_standby_names`, when that is not its
-    /// URL.
+    /// What it is called in the status and in metrics, when that is not its URL.
     pub name: Option<String>,
     /// How what is put there is encrypted.
     pub age: AgeKeys,
