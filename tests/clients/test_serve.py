@@ -118,7 +118,7 @@ def test_refuses_what_is_no_database(tmp_path):
 
 
 @pytest.mark.parametrize("arguments, said", [
-    (["serve"], "egret serve app.db"),
+    (["serve"], "Name one, as app.db"),
     (["serve", "FILE", "--listen", "nonsense"], "127.0.0.1:5432"),
     (["serve", "FILE", "--listen", "127.0.0.1:TAKEN"], "--listen 127.0.0.1:5433"),
     (["serve", "FILE", "--listen", "192.0.2.1:1", "--insecure"], "address this machine has"),
