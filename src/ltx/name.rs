@@ -1,13 +1,33 @@
 //! Transaction numbers and the file names made of them.
 
 use super::Error;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
 /// The number of a transaction, or of a batch of them shipped as one; the first is 1, and 0 is
 /// "none yet".
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+///
+/// Kept in a file as its text.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(try_from = "String", into = "String")]
 pub struct Txid(pub u64);
+
+impl From<Txid> for String {
+    fn from(txid: Txid) -> Self {
+        txid.to_string()
+    }
+}
+
+impl TryFrom<String> for Txid {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self, Error> {
+        text.parse()
+    }
+}
 
 impl Txid {
     /// The one after this.

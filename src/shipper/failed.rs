@@ -2,50 +2,33 @@
 //! no server is asked, and after a restart.
 
 use super::{Error, Failure, state_file};
-use crate::ltx::Txid;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 const FILE: &str = "failed.json";
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Stored {
-    txid: String,
-    at_ms: i64,
-    error: String,
-}
-
 /// What is known of a file's destinations, by their names. What cannot be read is not known.
 #[must_use]
 pub fn read(database: &Path) -> BTreeMap<String, Failure> {
-    let stored: BTreeMap<String, Stored> = state_file::read(database, FILE);
-    let failures = stored.into_iter().filter_map(|(name, stored)| {
-        let txid: Txid = stored.txid.parse().ok()?;
-        Some((name, Failure { txid, at_ms: stored.at_ms, error: stored.error }))
-    });
-    failures.collect()
+    state_file::read(database, FILE)
 }
 
 /// Keeps the last failure of each destination.
 #[derive(Debug)]
 pub(super) struct Failures {
     database: PathBuf,
-    last: Mutex<BTreeMap<String, Stored>>,
+    last: Mutex<BTreeMap<String, Failure>>,
 }
 
 impl Failures {
     pub(super) fn open(database: &Path) -> Self {
-        let last = state_file::read(database, FILE);
-        Self { database: database.to_owned(), last: Mutex::new(last) }
+        Self { database: database.to_owned(), last: Mutex::new(read(database)) }
     }
 
     pub(super) fn note(&self, destination: &str, failure: &Failure) -> Result<(), Error> {
-        let Failure { txid, at_ms, error } = failure.clone();
-        let stored = Stored { txid: txid.to_string(), at_ms, error };
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.insert(destination.to_owned(), stored);
+        last.insert(destination.to_owned(), failure.clone());
         state_file::write(&self.database, FILE, &*last)
     }
 }
@@ -53,6 +36,7 @@ impl Failures {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ltx::Txid;
     use crate::shipper::state_directory;
 
     #[test]

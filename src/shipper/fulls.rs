@@ -9,10 +9,10 @@ const FILE: &str = "whole.json";
 
 /// Its number; 0 if that is not known.
 pub(super) fn read(database: &Path) -> Txid {
-    state_file::read::<String>(database, FILE).parse().unwrap_or_default()
+    state_file::read(database, FILE)
 }
 
 /// Keeps it.
 pub(super) fn write(database: &Path, txid: Txid) -> Result<(), Error> {
-    state_file::write(database, FILE, &txid.to_string())
+    state_file::write(database, FILE, &txid)
 }

@@ -21,7 +21,7 @@
 
 use super::Error;
 use crate::ltx::Txid;
-use crate::store::{self, Body, Etag, Put, PutMode, Replica};
+use crate::store::{self, Body, Etag, Object, Put, PutMode, Replica};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::Path;
@@ -91,12 +91,12 @@ struct Version {
 
 /// What stands in the object.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Text {
-    epoch: u64,
+pub(super) struct Text {
+    pub(super) epoch: u64,
     renewal: u64,
     reserved: Txid,
-    holder: Holder,
-    held: bool,
+    pub(super) holder: Holder,
+    pub(super) held: bool,
 }
 
 impl Lease {
@@ -297,12 +297,18 @@ pub(super) async fn renewed_ms(replica: &Replica) -> Result<Option<i64>, Error> 
 }
 
 async fn read(replica: &Replica) -> Result<Option<(Etag, Text)>, Error> {
+    let found = look(replica).await?;
+    Ok(found.map(|(object, text)| (object.etag.unwrap_or_default(), text)))
+}
+
+/// What stands in the lease, and when that was written; none if there is no lease.
+pub(super) async fn look(replica: &Replica) -> Result<Option<(Object, Text)>, Error> {
     let key = replica.key(NAME);
     match replica.bare().get(&key).await {
         Ok((object, bytes)) => {
             let text = String::from_utf8_lossy(&bytes);
             let text = text.parse().map_err(|()| Error::Lease { key })?;
-            Ok(Some((object.etag.unwrap_or_default(), text)))
+            Ok(Some((object, text)))
         }
         Err(store::Error::NotFound { .. }) => Ok(None),
         Err(error) => Err(error.into()),

@@ -8,11 +8,10 @@ use super::Error;
 use crate::ltx::Txid;
 use crate::sqlite::{Checkpoint, Keeper};
 use crate::store::{self, LtxFile, Replica};
-use crate::wal::{Error as WalError, Salts, WAL_HEADER_LEN, WalReader};
-use std::ffi::OsString;
+use crate::wal::{self, Error as WalError, Salts, WAL_HEADER_LEN, WalReader};
 use std::fs::File;
 use std::io::{ErrorKind, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Where a log ends: its salts, and the offset behind its last frame.
@@ -119,7 +118,7 @@ async fn newest_of(replica: &Replica, from: Txid) -> Result<Option<LtxFile>, sto
 
 /// The salts of the log and the length of its frames; none if it is empty.
 fn read_header(path: &Path) -> Result<Option<(Salts, u64)>, Error> {
-    let wal = log_of(path);
+    let wal = wal::path_of(path);
     let file = match File::open(&wal) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         file => file.map_err(Error::io(&wal))?,
@@ -142,10 +141,4 @@ fn require_wal_mode(path: &Path) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::NotShipped { path: path.to_owned() })
-}
-
-fn log_of(path: &Path) -> PathBuf {
-    let mut wal = OsString::from(path);
-    wal.push("-wal");
-    wal.into()
 }

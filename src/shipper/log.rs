@@ -4,7 +4,7 @@
 //! they have their name, and the newest of them read back and checked. The directory may be
 //! deleted at any moment.
 
-use super::{DiskAct, Error, Hooks};
+use super::{Alone, DiskAct, Error, Hooks};
 use crate::ltx::{
     Decoder, Encoder, HEADER_LEN, Header, Name, PageEncoding, Pgno, TRAILER_LEN, Txid,
 };
@@ -53,7 +53,7 @@ impl Log {
         encoding: PageEncoding,
         hooks: Arc<dyn Hooks>,
     ) -> Result<Self, Error> {
-        let directory = state_directory(database).join("ltx").join("0");
+        let directory = directory_of(database);
         let log = Self { directory, encoding, hooks };
         log.create()?;
         for entry in log.entries()? {
@@ -62,6 +62,12 @@ impl Log {
             }
         }
         Ok(log)
+    }
+
+    /// The log of a database as it is, to be looked at.
+    pub(super) fn of(database: &Path) -> Self {
+        let directory = directory_of(database);
+        Self { directory, encoding: PageEncoding::default(), hooks: Arc::new(Alone) }
     }
 
     /// The names of its files, ascending.
@@ -225,6 +231,10 @@ impl Write for DraftFile<'_> {
 pub fn state_directory(database: &Path) -> PathBuf {
     let name = database.file_name().unwrap_or_default().to_string_lossy();
     database.with_file_name(format!(".{name}-egret"))
+}
+
+fn directory_of(database: &Path) -> PathBuf {
+    state_directory(database).join("ltx").join("0")
 }
 
 /// Deletes a file; it is no error if it is gone.

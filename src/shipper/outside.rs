@@ -3,19 +3,19 @@
 //! No server is asked. What tells is the lock of the state directory, the local log, SQLite's log beside
 //! the file, and the lease beside the backup.
 
-use super::lease::Holder;
-use super::state_directory;
-use crate::ltx::{HEADER_LEN, Header, Name, Txid};
-use crate::store::{self, Replica};
-use crate::wal::{Salts, WAL_HEADER_LEN, WalReader};
-use std::ffi::OsString;
+use super::lease::{self, Holder};
+use super::log::Log;
+use super::{Error, state_directory};
+use crate::ltx::{Header, Name, Txid};
+use crate::store::Replica;
+use crate::wal::{self, Salts, WAL_HEADER_LEN, WalReader};
 use std::fs::{self, File, TryLockError};
-use std::io::{ErrorKind, Read as _};
-use std::path::{Path, PathBuf};
+use std::io::ErrorKind;
+use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 /// What lies beside a file.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone)]
 pub struct Outside {
     /// A process of egret's ships it now; none if that cannot be told.
     pub is_shipped: Option<bool>,
@@ -31,7 +31,7 @@ pub struct Outside {
     /// When SQLite's log was last written, in milliseconds since 1970.
     pub wal_written_ms: Option<i64>,
     names: Vec<Name>,
-    directory: PathBuf,
+    log: Log,
 }
 
 /// Who writes, or wrote last, to a backup.
@@ -53,28 +53,20 @@ impl Outside {
     /// Looks at what lies beside a file. Nothing is written, and nobody waits.
     #[must_use]
     pub fn look(database: &Path) -> Self {
-        let directory = state_directory(database).join("ltx").join("0");
-        let (names, log_bytes) = local_files(&directory);
+        let log = Log::of(database);
+        let names = log.names().unwrap_or_default();
+        let log_bytes = names.iter().map(|name| log.bytes(*name)).sum();
         let local = names.last().map_or(Txid(0), |name| name.max);
-        let wal = log_of(database);
+        let wal = wal::path_of(database);
         let metadata = fs::metadata(&wal).ok();
         let wal_bytes = metadata.as_ref().map_or(0, fs::Metadata::len);
         let written = metadata.filter(|_| wal_bytes > 0).and_then(|found| found.modified().ok());
         let since = written.and_then(|written| written.duration_since(UNIX_EPOCH).ok());
         let wal_written_ms = since.and_then(|since| i64::try_from(since.as_millis()).ok());
-        let shipped_to = names.last().and_then(|name| header(&directory.join(name.to_string())));
+        let shipped_to = names.last().and_then(|name| log.header(*name).ok()?);
         let unshipped = shipped_to.and_then(|header| count_after(&wal, &header));
         let is_shipped = is_locked(&state_directory(database).join("lock"));
-        Self {
-            is_shipped,
-            local,
-            log_bytes,
-            wal_bytes,
-            unshipped,
-            wal_written_ms,
-            names,
-            directory,
-        }
+        Self { is_shipped, local, log_bytes, wal_bytes, unshipped, wal_written_ms, names, log }
     }
 
     /// Since when, in milliseconds since 1970, a backup that ends with this transaction lacks something;
@@ -82,7 +74,7 @@ impl Outside {
     #[must_use]
     pub fn behind_since_ms(&self, stored: Txid) -> Option<i64> {
         let lacking = self.names.iter().find(|name| name.max > stored);
-        let in_log = lacking.and_then(|name| header(&self.directory.join(name.to_string())));
+        let in_log = lacking.and_then(|name| self.log.header(*name).ok()?);
         let in_log = in_log.map(|header| header.timestamp_ms);
         in_log.or(self.wal_written_ms.filter(|_| self.unshipped.is_some_and(|count| count > 0)))
     }
@@ -91,44 +83,16 @@ impl Outside {
 /// Who has the lease of a backup; none if there is no lease.
 ///
 /// # Errors
-/// If the store fails.
-pub async fn writer(replica: &Replica, database: &Path) -> Result<Option<Writer>, store::Error> {
-    let (object, bytes) = match replica.bare().get(&replica.key("egret.lease")).await {
-        Err(store::Error::NotFound { .. }) => return Ok(None),
-        found => found?,
-    };
-    let text = String::from_utf8_lossy(&bytes);
-    let field = |name: &str| {
-        let mut lines = text.lines();
-        lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).unwrap_or_default()
-    };
-    Ok(Some(Writer {
-        name: field("holder").to_owned(),
-        is_here: field("id") == Holder::of(database).id,
-        is_held: field("state") == "held",
-        epoch: field("epoch").parse().unwrap_or_default(),
+/// If the store fails, or what stands there is no lease.
+pub async fn writer(replica: &Replica, database: &Path) -> Result<Option<Writer>, Error> {
+    let found = lease::look(replica).await?;
+    Ok(found.map(|(object, text)| Writer {
+        is_here: text.holder.id == Holder::of(database).id,
+        name: text.holder.name,
+        is_held: text.held,
+        epoch: text.epoch,
         heard_ms: object.modified_ms,
     }))
-}
-
-/// The names of the local log's files, ascending, and their length together.
-fn local_files(directory: &Path) -> (Vec<Name>, u64) {
-    let (mut names, mut bytes) = (Vec::new(), 0);
-    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-        let name = entry.file_name().to_str().and_then(|name| name.parse::<Name>().ok());
-        if let (Some(name), Ok(metadata)) = (name, entry.metadata()) {
-            names.push(name);
-            bytes += metadata.len();
-        }
-    }
-    names.sort_unstable();
-    (names, bytes)
-}
-
-fn header(path: &Path) -> Option<Header> {
-    let mut bytes = [0; HEADER_LEN];
-    File::open(path).and_then(|mut file| file.read_exact(&mut bytes)).ok()?;
-    Header::decode(&bytes).ok()
 }
 
 /// How many commits a log has behind the place where a local file ends. A log that was started over
@@ -163,10 +127,4 @@ fn is_locked(path: &Path) -> Option<bool> {
         Err(TryLockError::WouldBlock) => Some(true),
         Err(TryLockError::Error(_)) => None,
     }
-}
-
-fn log_of(database: &Path) -> PathBuf {
-    let mut wal = OsString::from(database);
-    wal.push("-wal");
-    wal.into()
 }

@@ -41,17 +41,17 @@ impl Still {
 
 #[derive(Default, Serialize, Deserialize)]
 struct Parting {
-    txid: String,
+    txid: Txid,
     still: Option<Still>,
 }
 
 /// What the file was after this transaction, when all of its log was in it.
 pub(super) fn read(database: &Path, txid: Txid) -> Option<Still> {
     let parting: Parting = state_file::read(database, FILE);
-    parting.still.filter(|_| parting.txid == txid.to_string())
+    parting.still.filter(|_| parting.txid == txid)
 }
 
 /// Keeps it.
 pub(super) fn write(database: &Path, txid: Txid, still: Still) -> Result<(), Error> {
-    state_file::write(database, FILE, &Parting { txid: txid.to_string(), still: Some(still) })
+    state_file::write(database, FILE, &Parting { txid, still: Some(still) })
 }

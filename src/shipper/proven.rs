@@ -10,7 +10,7 @@ use std::path::Path;
 const FILE: &str = "proven.json";
 
 /// A restore that was compared with the file and found equal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proven {
     /// The last transaction restored.
     pub txid: Txid,
@@ -18,30 +18,15 @@ pub struct Proven {
     pub at_ms: i64,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Stored {
-    txid: String,
-    at_ms: i64,
-}
-
 /// What is known of a file's destinations, by their names. What cannot be read is not known.
 #[must_use]
 pub fn read(database: &Path) -> BTreeMap<String, Proven> {
-    let stored: BTreeMap<String, Stored> = state_file::read(database, FILE);
-    let proven = stored.into_iter().filter_map(|(name, stored)| {
-        let txid = stored.txid.parse().ok()?;
-        Some((name, Proven { txid, at_ms: stored.at_ms }))
-    });
-    proven.collect()
+    state_file::read(database, FILE)
 }
 
 /// Keeps it.
 pub(super) fn write(database: &Path, proven: &BTreeMap<String, Proven>) -> Result<(), Error> {
-    let stored = proven.iter().map(|(name, proven)| {
-        (name.clone(), Stored { txid: proven.txid.to_string(), at_ms: proven.at_ms })
-    });
-    let stored: BTreeMap<String, Stored> = stored.collect();
-    state_file::write(database, FILE, &stored)
+    state_file::write(database, FILE, proven)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::proven::Proven;
 use crate::ltx::Txid;
+use serde::{Deserialize, Serialize};
 
 /// How shipping goes.
 #[derive(Clone, Debug, Default)]
@@ -77,7 +78,7 @@ pub struct DestinationStatus {
 }
 
 /// Something that went wrong.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Failure {
     /// The transaction it was about; 0 if none.
     pub txid: Txid,

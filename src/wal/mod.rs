@@ -25,6 +25,15 @@ pub use header::{FRAME_HEADER_LEN, Header, Salts, WAL_HEADER_LEN};
 pub use reader::{Batch, End, Frame, Position, Source, WalReader};
 
 use std::io;
+use std::path::{Path, PathBuf};
+
+/// Where a database's log is.
+#[must_use]
+pub fn path_of(database: &Path) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push("-wal");
+    path.into()
+}
 
 /// What can be wrong with a write-ahead log.
 #[derive(Debug, thiserror::Error)]

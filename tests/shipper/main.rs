@@ -32,7 +32,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Schedules that once ended badly, and what was wrong. Where what is drawn changes, other seeds show
-/// it: each has a test of its own in `tests/shipping`, too.
+/// it: most have a test of their own, too, in `tests/shipping` or beside the code.
 const ONCE_FAILED: &[(u64, &str)] = &[
     (44, "numbers were given again after the local log was deleted and a look failed"),
     (160, "the same: what was committed then was never stored"),

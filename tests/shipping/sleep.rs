@@ -72,7 +72,7 @@ fn what_others_do_with_a_file_that_is_asleep_is_not_missed() {
 }
 
 #[test]
-fn a_file_that_is_asleep_has_two_descriptors() {
+fn a_file_that_is_asleep_has_no_log_open() {
     let ground = Ground::new().with_accounts(4096);
     let shipper = start(&ground);
     for expected in 2..4 {

@@ -25,7 +25,7 @@ use super::snapshot::Pinned;
 use super::{Error, Hooks, Options};
 use crate::ltx::{Header, NO_CHECKSUM, Name, Txid, lock_page};
 use crate::sqlite::{Checkpoint, Checkpointed, Keeper, Pin};
-use crate::wal::{Batch, Position, Salts, WAL_HEADER_LEN, WalReader};
+use crate::wal::{self, Batch, Position, Salts, WAL_HEADER_LEN, WalReader};
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::mem;
@@ -122,12 +122,10 @@ impl Tail {
         if keeper.converted() {
             tracing::info!(file = %database.display(), "turned the file to WAL mode");
         }
-        let mut wal = database.as_os_str().to_owned();
-        wal.push("-wal");
         let txid = log.names()?.last().map_or(Txid(0), |name| name.max);
         Ok(Self {
             database: database.to_owned(),
-            wal: wal.into(),
+            wal: wal::path_of(database),
             identity,
             keeper,
             log,
@@ -459,7 +457,7 @@ impl Tail {
             file => file.map_err(Error::io(&self.wal))?,
         };
         match WalReader::new(file) {
-            Err(crate::wal::Error::Empty) => Ok(None),
+            Err(wal::Error::Empty) => Ok(None),
             reader => Ok(Some(reader?)),
         }
     }
