@@ -71,7 +71,10 @@ fn a_seed_plays_the_same_every_time() {
     let restorer = Restorer::new(directory.path());
     for seed in 0..20 {
         let (first, second) = (play(seed, &restorer).unwrap(), play(seed, &restorer).unwrap());
-        assert_eq!(first, second, "seed {seed}");
+        if let Some(step) = first.iter().zip(&second).position(|(first, second)| first != second) {
+            panic!("seed {seed}: {}\n{}", first[..=step].join("\n"), second[step]);
+        }
+        assert_eq!(first.len(), second.len(), "seed {seed}");
     }
 }
 
@@ -101,8 +104,13 @@ fn play_all(seeds: &[u64]) -> Vec<u64> {
     failed
 }
 
+/// So many schedules are played at once in a process: with more their destinations would wait for each
+/// other, since a process bounds its maintenance.
+static TABLES: [Mutex<()>; 2] = [Mutex::new(()), Mutex::new(())];
+
 /// Plays one schedule; what was done.
 fn play(seed: u64, restorer: &Restorer) -> Result<Vec<String>, String> {
+    let _table = TABLES[seed as usize % TABLES.len()].lock();
     // When maintenance is due depends on the path. Another process may play the same.
     let (directory, lock) = (root().join(seed.to_string()), root().join(format!("{seed}.lock")));
     let lock = File::create(lock).unwrap();

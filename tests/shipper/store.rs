@@ -1,7 +1,7 @@
 //! A store as bad as stores are.
 //!
-//! What is drawn for a request depends on the seed, the request and how often it was made, not on
-//! what else goes on. What a real store cannot do it does not do: an object is there whole or not at
+//! What is drawn for a request depends on the seed, the request and how often it was made, or when,
+//! not on what else goes on. What a real store cannot do it does not do: an object is there whole or not at
 //! all, and a condition is looked at when the put has its effect.
 
 use crate::dice::Dice;
@@ -22,6 +22,7 @@ pub struct BadStore {
     seed: (u64, u64),
     inner: Arc<MemoryStore>,
     keys: Option<Both>,
+    began: Instant,
     state: Mutex<State>,
 }
 
@@ -100,7 +101,8 @@ impl BadStore {
             1 => Some(Both::new(false)),
             _ => None,
         };
-        Arc::new(Self { seed: (seed, index), inner, keys, state: Mutex::new(state) })
+        let (seed, began) = ((seed, index), Instant::now());
+        Arc::new(Self { seed, inner, keys, began, state: Mutex::new(state) })
     }
 
     /// What is really there, for whoever may read it.
@@ -180,11 +182,15 @@ impl BadStore {
         (dice.pick(fates), Duration::from_millis(dice.pick(&[0, 20, 900, 7000])))
     }
 
-    /// The same where no time can pass: a thread waits for the answer.
+    /// Whether a reading request fails. It takes no time, since a thread waits for the answer. What it
+    /// does depends on when it is made, not on how often: one that is made ahead may be given up before
+    /// it was made.
     fn draw_at_once(&self, what: &'static str, key: &str) -> Result<(), Error> {
-        match self.draw(what, key, &[Fate::Failed]).0 {
-            Fate::Done => Ok(()),
-            _ => Err(unavailable(key)),
+        let state = self.state();
+        let mut dice = Dice::new((self.seed, what, key, self.began.elapsed()));
+        match state.is_down || state.one_in > 0 && dice.one_in(state.one_in) {
+            true => Err(unavailable(key)),
+            false => Ok(()),
         }
     }
 
