@@ -1,4 +1,4 @@
-//! Events in, lines on standard error out.
+//! Events in, lines on standard error out, as text or as JSON.
 
 use std::io::{self, IsTerminal};
 use tracing_subscriber::EnvFilter;
@@ -20,21 +20,23 @@ pub struct Error {
     source: ParseError,
 }
 
-/// Writes events from now on; `EGRET_LOG` goes before the default.
+/// Writes events from now on, each as an object if `json`; `EGRET_LOG` goes before the default.
 ///
 /// # Errors
 /// `EGRET_LOG` cannot be understood.
-pub fn start(default: &str) -> Result<(), Error> {
-    let started = tracing_subscriber::fmt()
+pub fn start(default: &str, json: bool) -> Result<(), Error> {
+    let events = tracing_subscriber::fmt()
         .with_env_filter(filter(default)?)
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .with_target(false)
         // A log that cannot be written is no reason to panic.
-        .log_internal_errors(false)
-        .try_init();
+        .log_internal_errors(false);
     // A log that is there already is the log.
-    drop(started);
+    drop(match json {
+        true => events.json().flatten_event(true).with_span_list(false).try_init(),
+        false => events.try_init(),
+    });
     std::panic::set_hook(Box::new(|panic| {
         let thread = std::thread::current();
         tracing::error!(thread = thread.name(), "panicked: {panic}");

@@ -168,7 +168,12 @@ fn databases(text: &mut Text, shipped: &[Shipped]) {
             s.log_bytes
         }),
         ("egret_database_batches_total", Counter, "Files written to the local log.", |s| s.batches),
-        ("egret_database_fulls_total", Counter, "Those that hold all of the file.", |s| s.fulls),
+        (
+            "egret_database_beginnings_total",
+            Counter,
+            "Those that follow none: a whole copy leads there.",
+            |s| s.beginnings,
+        ),
         ("egret_database_checkpoints_total", Counter, "Checkpoints made.", |s| s.checkpoints),
         ("egret_database_failures_total", Counter, "Looks that failed.", |s| s.failed_count),
         ("egret_database_failing", Gauge, "1 if the last look failed.", |s| {

@@ -127,7 +127,8 @@ fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
 
 fn run(command: Command) -> Result<ExitCode, Error> {
     let is_demo = matches!(command, Command::Demo(_));
-    log::start(if is_demo { log::QUIET } else { log::DEFAULT })?;
+    let is_json = matches!(&command, Command::Replicate(args) if args.logs_json());
+    log::start(if is_demo { log::QUIET } else { log::DEFAULT }, is_json)?;
     match command {
         Command::Demo(args) => Ok(on_runtime(demo::run(args))??),
         Command::Serve(args) => Ok(on_runtime(serve::run(*args))??),

@@ -153,8 +153,8 @@ fn lines(errors: &[Error]) -> String {
 fn txid(text: &str) -> Result<Txid, String> {
     let found = text.parse().ok().or_else(|| lsn(text)).filter(|txid| *txid > Txid(0));
     found.ok_or_else(|| {
-        "give it with 16 hexadecimal digits, as egret list URL --moments tells; the first one is \
-         0000000000000001"
+        "give it with 16 hexadecimal digits, as egret list URL --moments tells: 0000000000000002, \
+         for instance"
             .to_owned()
     })
 }

@@ -10,7 +10,6 @@ use super::stores::Stores;
 use super::unserved::Unserved;
 use crate::config::{self, Config, Layer};
 use crate::database::{Files, Options};
-use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::task::spawn_blocking;
@@ -32,6 +31,10 @@ pub struct Args {
     /// Let monitors beyond this machine read that
     #[arg(long, requires = "metrics")]
     insecure: bool,
+
+    /// Write the log as JSON, one object a line
+    #[arg(long)]
+    json: bool,
 }
 
 const AFTER: &str = "\
@@ -56,7 +59,7 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
         jobs.push(Job::start(config, &stores).await?);
     }
     if let Some(endpoint) = endpoint {
-        drop(writeln!(io::stderr(), "metrics on http://{}/metrics", endpoint.address()));
+        tracing::info!("metrics on http://{}/metrics", endpoint.address());
         let files = jobs.iter().map(|job| Arc::clone(&job.files)).collect();
         tokio::spawn(endpoint.run(Arc::new(Metrics::of_files(files, stores))));
     }
@@ -117,6 +120,12 @@ async fn stop(jobs: &[Job]) -> bool {
 }
 
 impl Args {
+    /// The log is for a program to read.
+    #[must_use]
+    pub fn logs_json(&self) -> bool {
+        self.json
+    }
+
     fn configs(self) -> Result<Vec<Config>, Error> {
         let insecure = self.insecure.then_some(true);
         let flags = Layer { metrics: self.metrics, insecure, ..Layer::default() };

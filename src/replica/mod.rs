@@ -44,7 +44,7 @@ pub struct Source {
 pub struct Options {
     /// How often the store is asked for the next transaction.
     pub interval: Duration,
-    /// How often it is listed, in case the next transaction has no file of its own any more.
+    /// How often it is asked what comes later, in case the next transaction has no file of its own.
     pub list_interval: Duration,
     /// Overwrite a file that was not made by following.
     pub take_over: bool,
@@ -54,7 +54,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             interval: Duration::from_secs(1),
-            list_interval: Duration::from_secs(60),
+            list_interval: Duration::from_secs(10),
             take_over: false,
         }
     }

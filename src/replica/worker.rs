@@ -108,11 +108,23 @@ impl Worker<'_> {
         }
         if self.stale.is_some() {
             self.overwrite()
-        } else if self.failures > 0 || self.listed.elapsed() >= self.shared.options.list_interval {
+        } else if self.failures > 0 || self.is_elsewhere()? {
             self.bridge()
         } else {
             Ok(())
         }
+    }
+
+    /// Level 0, whose newest file always stays, ends otherwise than with what was applied last, or that is
+    /// not what it was. Only now and then is that asked.
+    fn is_elsewhere(&mut self) -> Result<bool, Error> {
+        if self.listed.elapsed() < self.shared.options.list_interval {
+            return Ok(false);
+        }
+        self.listed = Instant::now();
+        let last = Name::single(self.position.txid);
+        let left = self.shared.run(self.shared.source.replica.list_ltx_from(0, last.min))?;
+        Ok(!matches!(left.as_slice(), [only] if only.name == last) || !self.is_proven()?)
     }
 
     /// Finds the file, or makes it.

@@ -5,10 +5,10 @@
 //! was stored.
 //!
 //! Level 0 holds what was shipped, each level above it the same merged over a longer time, and
-//! [`SNAPSHOT_LEVEL`] whole databases. A file of level 0 that holds the whole database (the first,
-//! and any after something was missed) has a snapshot beside it and is never merged: no level above
-//! carries a copy of the database. The chain of merged files has a gap there, over which that
-//! snapshot leads. What lies before such a gap is merged up to the top at once, so that all levels
+//! [`SNAPSHOT_LEVEL`] whole databases. Where something was missed the numbers have a gap, over which
+//! a snapshot leads. Litestream has a file of level 0 there that holds the whole database, beside the
+//! snapshot: that is never merged. So no level above carries a copy of the database. What lies before
+//! a gap is merged up to the top at once, so that all levels
 //! have it in the same place: Litestream, should it go on here, merges nothing across a gap.
 //!
 //! Boundaries are those of the wall clock, moved by a little that differs between databases.
@@ -78,6 +78,8 @@ pub struct Rungs {
     cuts: BTreeSet<Txid>,
     /// The newest transaction stored.
     newest: Txid,
+    /// The newest one of level 0.
+    newest_single: Txid,
     snapshot: Option<LtxFile>,
 }
 
@@ -94,6 +96,7 @@ impl Rungs {
         // Where there is no ladder yet it begins with what comes after the snapshot.
         let begin = snapshot.as_ref().map_or(Txid(0), |file| file.name.max);
         let newest = files.iter().map(|file| file.name.max).max().unwrap_or_default();
+        let newest_single = reach(0);
         let waiting = (0..ladder.levels.len()).map(|level| {
             let above = reach(level + 1);
             let above = if above == Txid(0) && level == 0 { begin } else { above };
@@ -108,12 +111,19 @@ impl Rungs {
         });
         let waiting = waiting.collect();
         let (merged, cuts, gap) = (VecDeque::new(), BTreeSet::new(), newest_gap(files));
-        Self { ladder: ladder.clone(), seed, waiting, merged, gap, cuts, newest, snapshot }
+        let ladder = ladder.clone();
+        Self { ladder, seed, waiting, merged, gap, cuts, newest, newest_single, snapshot }
     }
 
-    /// A file was stored. One of level 0 that holds the whole database comes after its snapshot.
+    /// A file was stored. One of level 0 after a gap comes after the snapshot that leads there.
     pub fn stored(&mut self, file: LtxFile) {
         self.newest = self.newest.max(file.name.max);
+        if file.level == 0 {
+            if file.name.min > self.newest_single.next() {
+                self.gap = Txid(file.name.min.0 - 1);
+            }
+            self.newest_single = self.newest_single.max(file.name.max);
+        }
         if file.level == SNAPSHOT_LEVEL {
             if self.snapshot.as_ref().is_none_or(|last| last.name.max < file.name.max) {
                 self.snapshot = Some(file);

@@ -158,11 +158,6 @@ impl Log {
         read().map_err(Error::io(&path))
     }
 
-    /// How pages are stored.
-    pub(super) fn encoding(&self) -> PageEncoding {
-        self.encoding
-    }
-
     /// Deletes a file; it is no error if it is gone.
     pub(super) fn remove(&self, name: Name) -> Result<(), Error> {
         self.remove_path(&self.path(name))

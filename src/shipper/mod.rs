@@ -28,12 +28,15 @@
 //!
 //! Nothing is ever written into the database for this purpose. What is kept locally lies in
 //! `.<file>-egret/` beside it and may be deleted at any moment: the numbers continue after those of
-//! the destination, with a file that holds the whole database.
+//! the destination, which gets a whole copy.
+//!
+//! Whatever a destination lacks that is not kept here any more, the first time all of it, it gets as a
+//! whole copy, read from the file while others write (`snapshot`). Where it is not known here either what
+//! came before, the numbers have a gap, so that nobody takes what follows for what leads on (`tail`).
 
 mod bell;
 mod error;
 pub mod failed;
-mod fulls;
 mod glance;
 mod growth;
 mod hooks;
@@ -138,8 +141,7 @@ pub struct Options {
     pub batch_bytes_max: u64,
     /// How long local files are kept after every destination has them.
     pub local_retention: Duration,
-    /// What local files may take in bytes, but for one that holds the whole database. Beyond it
-    /// nothing is kept for the destination that is behind furthest: it goes on with the whole
+    /// What local files may take in bytes. Beyond it nothing is kept for the destination that is behind furthest: it goes on with the whole
     /// database when it answers.
     pub log_bytes_max: u64,
     /// How often local files are looked through.

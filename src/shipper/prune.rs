@@ -17,9 +17,8 @@ pub(super) fn prune(shared: &Shared) -> Result<(), Error> {
     let options = &shared.options;
     let mut keep_for = options.local_retention;
     loop {
-        let left = sweep(&shared.log, shared.stored_everywhere(), shared.full(), keep_for)?;
-        shared.pruned(left.all);
-        let left = left.limited;
+        let left = sweep(&shared.log, shared.needless(), keep_for)?;
+        shared.pruned(left);
         if left <= options.log_bytes_max || keep_for.is_zero() && !shared.cut_off() {
             return Ok(());
         }
@@ -27,34 +26,24 @@ pub(super) fn prune(shared: &Shared) -> Result<(), Error> {
     }
 }
 
-/// The bytes that are left.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Left {
-    all: u64,
-    /// The file that holds the whole database not counted.
-    limited: u64,
-}
-
-/// Deletes files before `stored` that are old enough, except the newest of all. The file that was stored last stays: it
-/// proves that what a destination has was shipped from here.
-fn sweep(log: &Log, stored: Txid, full: Txid, keep_for: Duration) -> Result<Left, Error> {
+/// Deletes files before `needless` that are old enough, except the newest of all; the bytes that are
+/// left. The file that was stored last stays: it proves that what a destination has was shipped from
+/// here.
+fn sweep(log: &Log, needless: Txid, keep_for: Duration) -> Result<u64, Error> {
     let names = log.names()?;
     let newest = names.last().copied();
-    let mut left = Left::default();
+    let mut left = 0;
     for name in names {
         let path = log.path(name);
         let Ok(metadata) = std::fs::metadata(&path) else { continue };
         let written = metadata.modified().map_err(Error::io(&path))?;
         let age = SystemTime::now().duration_since(written).unwrap_or_default();
         let keep_for = if metadata.len() > LARGE { keep_for.min(LARGE_KEPT_FOR) } else { keep_for };
-        if name.max < stored && age >= keep_for && Some(name) != newest {
+        if name.max < needless && age >= keep_for && Some(name) != newest {
             log.remove(name)?;
             continue;
         }
-        left.all += metadata.len();
-        if name.max != full {
-            left.limited += metadata.len();
-        }
+        left += metadata.len();
     }
     Ok(left)
 }

@@ -11,13 +11,13 @@ pub struct Status {
     pub txid: Txid,
     /// Batches written to the local log by this process.
     pub batches: u64,
-    /// How many of them hold the whole database.
-    pub fulls: u64,
+    /// How many of them follow none: only a whole copy leads there.
+    pub beginnings: u64,
     /// Checkpoints made.
     pub checkpoints: u64,
     /// The length of the write-ahead log's file at the last look.
     pub wal_bytes: u64,
-    /// What the local log takes, whole copies of the database too.
+    /// What the local log takes.
     pub log_bytes: u64,
     /// Why the last look failed; none if it did not.
     pub error: Option<Failure>,

@@ -18,6 +18,7 @@ use crate::store::{self, Body, LtxFile, Put, PutMode, SNAPSHOT_LEVEL};
 use std::fs::{self, File};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// The wait after a first failure; doubled after each further one.
 const BACKOFF_MIN: Duration = Duration::from_millis(250);
@@ -27,6 +28,9 @@ const BACKOFF_MAX: Duration = Duration::from_secs(30);
 const LOGGED_EVERY: u32 = 16;
 /// A file no longer than this is checked and sent from memory.
 const IN_MEMORY_MAX: u64 = 16 << 20;
+
+/// So many whole copies are under way in the process.
+static WHOLE_TURN: Semaphore = Semaphore::const_new(8);
 
 /// Serves one destination until the task is aborted, or another writer has it.
 pub(super) async fn run(site: Arc<Site>) {
@@ -89,14 +93,17 @@ impl Upload {
     async fn contact(&mut self) {
         self.site.forget();
         (self.is_writer, self.proved, self.before) = (false, false, None);
-        let reach = loop {
-            match self.reach().await {
-                Ok(reach) => break reach,
-                Err(error) => self.pause(Txid(0), &error).await,
-            }
-        };
+        while let Err(error) = self.ask().await {
+            self.pause(Txid(0), &error).await;
+        }
         self.failures = 0;
-        self.site.shared.contacted(self.site.index, reach.stored, reach.newest, true);
+    }
+
+    async fn ask(&self) -> Result<(), Error> {
+        let reach = self.reach().await?;
+        let is_ours = self.is_ours(reach.stored).await?;
+        self.site.shared.contacted(self.site.index, reach.stored, reach.newest, is_ours);
+        Ok(())
     }
 
     /// Becomes the writer; false if this destination is another's.
@@ -150,7 +157,7 @@ impl Upload {
     async fn carry(&mut self, job: Job) -> bool {
         let txid = job.name().max;
         match self.store(job).await {
-            Ok(()) => {
+            Ok(txid) => {
                 (self.failures, self.proved) = (0, true);
                 self.site.shared.stored(self.site.index, txid);
                 self.site.note_usage(false);
@@ -218,36 +225,35 @@ impl Upload {
         Ok(files.iter().map(|file| file.name.max).max().unwrap_or_default())
     }
 
-    async fn store(&mut self, job: Job) -> Result<(), Error> {
-        let mode = self.site.ensure_lease().await?;
-        let name = job.name();
-        let (len, time_ms) = match job {
-            Job::Put(_) => self.store_file(name, mode).await?,
-            // Where the numbers have a gap, the snapshot that bridges it comes first. It may arrive
-            // when this process has long ended, beside whatever has its number then.
-            Job::PutFull(_) if name.max > self.site.shared.stored_at(self.site.index).next() => {
-                self.site.reserve(name.max).await?;
-                self.refuse_taken(name).await?;
-                self.store_snapshot(name, &mode).await?;
-                self.store_file(name, mode).await?
-            }
-            // Elsewhere its number is taken first, and belongs to one writer then.
-            Job::PutFull(_) => {
-                let stored = self.store_file(name, mode.clone()).await?;
-                self.store_snapshot(name, &mode).await?;
-                stored
-            }
+    /// Stores a file, or the whole database; the number that the destination has then.
+    async fn store(&mut self, job: Job) -> Result<Txid, Error> {
+        let name = match job {
+            Job::Put(name) => name,
+            Job::Whole(_) => self.store_whole().await?,
         };
+        let mode = self.site.ensure_lease().await?;
+        let (len, time_ms) = self.store_file(name, mode).await?;
         self.site.note(0, name, len, Some(time_ms));
-        Ok(())
+        Ok(name.max)
     }
 
-    async fn store_snapshot(&self, full: Name, mode: &PutMode) -> Result<(), Error> {
-        let (log, replica) = (&self.site.shared.log, &self.site.replica);
-        let (name, size) = snapshot::store_local(log, full, replica, mode.clone()).await?;
-        self.site.note(SNAPSHOT_LEVEL, name, size, None);
-        self.site.shared.snapshot_stored(self.site.index, name.max);
-        Ok(())
+    /// Stores the whole database as it is now; the local file that led to it, which takes its number in
+    /// level 0.
+    async fn store_whole(&self) -> Result<Name, Error> {
+        let (site, shared) = (&self.site, &self.site.shared);
+        let _turn = WHOLE_TURN.acquire().await;
+        let pinned = shared.pin_whole(site.index).await?;
+        let name = Name::single(pinned.name().max);
+        // It may arrive when this process has long ended, beside whatever has its number then.
+        site.reserve(name.max).await?;
+        self.refuse_taken(name).await?;
+        let (mode, encoding) = (site.ensure_lease().await?, shared.options.encoding);
+        let (whole, size) = snapshot::store(pinned, &site.replica, encoding, mode).await?;
+        site.note(SNAPSHOT_LEVEL, whole, size, None);
+        shared.snapshot_stored(site.index, whole.max);
+        let (file, destination) = (shared.database.display(), shared.destination_name(site.index));
+        tracing::info!(%file, %destination, txid = %whole.max, "shipped the whole database");
+        Ok(name)
     }
 
     /// A snapshot of this number must not stand beside another's transaction.

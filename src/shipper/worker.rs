@@ -352,19 +352,21 @@ impl Worker {
         let (shared, mut wrote) = (&self.shared, false);
         let Some(tail) = &mut self.tail else { return Ok(false) };
         for pin in shared.take_pins() {
-            if pin.is_closed() {
-                continue;
-            }
-            let pinned = tail.pin(&mut |name| {
-                shared.wrote(name, false);
-                wrote = true;
-            })?;
-            match pinned {
-                // Whoever waited may have given up.
-                Ok(pinned) => drop(pin.send(pinned)),
-                Err(lost) => {
-                    write_full(shared, tail, lost)?;
+            while !pin.is_closed() {
+                let pinned = tail.pin(&mut |name| {
+                    shared.wrote(name, false);
                     wrote = true;
+                })?;
+                match pinned {
+                    // Whoever waited may have given up.
+                    Ok(pinned) => {
+                        drop(pin.send(pinned));
+                        break;
+                    }
+                    Err(lost) => {
+                        begin_anew(shared, tail, lost)?;
+                        wrote = true;
+                    }
                 }
             }
         }
@@ -379,11 +381,14 @@ impl Worker {
         }
         let mut wrote = self.attach()?;
         let Some(tail) = &mut self.tail else { return Ok(wrote) };
-        if tail.raise(shared.floor()) || shared.full_wanted() {
-            write_full(&shared, tail, Lost::Asked)?;
+        if tail.raise(shared.floor()) {
+            begin_anew(&shared, tail, Lost::Behind)?;
             wrote = true;
         }
         wrote |= drain(&shared, tail)?;
+        if shared.wants_number() {
+            wrote |= restate(&shared, tail)?;
+        }
         self.copying = tail.settle()?;
         Ok(wrote)
     }
@@ -416,7 +421,7 @@ impl Worker {
             wrote = true;
         })?;
         if let Some(lost) = lost {
-            write_full(shared, &mut tail, lost)?;
+            begin_anew(shared, &mut tail, lost)?;
             wrote = true;
         }
         let watched = [shared.database.clone(), tail.wal().to_owned()];
@@ -434,7 +439,7 @@ impl Worker {
         let long = self.checkpoint_pages().saturating_mul(patience);
         let too_early = self.checkpoint_not_before.is_some_and(|at| Instant::now() < at);
         let frames = self.tail.as_ref().map_or(0, Tail::frames_since_checkpoint);
-        frames >= long && !too_early && !shared.full_wanted()
+        frames >= long && !too_early && !shared.wants_number()
     }
 
     fn checkpoint_pages(&self) -> u64 {
@@ -488,7 +493,7 @@ fn drain(shared: &Shared, tail: &mut Tail) -> Result<bool, Error> {
                 rest
             }
             Synced::Lost(lost) => {
-                write_full(shared, tail, lost)?;
+                begin_anew(shared, tail, lost)?;
                 false
             }
         };
@@ -499,10 +504,19 @@ fn drain(shared: &Shared, tail: &mut Tail) -> Result<bool, Error> {
     }
 }
 
-fn write_full(shared: &Shared, tail: &mut Tail, why: Lost) -> Result<(), Error> {
-    let name = tail.full()?;
+/// Writes a number more, though there be nothing new; true if that wrote something.
+fn restate(shared: &Shared, tail: &mut Tail) -> Result<bool, Error> {
+    match tail.restate(&mut |name| shared.wrote(name, false))? {
+        None => {}
+        Some(lost) => begin_anew(shared, tail, lost)?,
+    }
+    Ok(true)
+}
+
+fn begin_anew(shared: &Shared, tail: &mut Tail, why: Lost) -> Result<(), Error> {
+    let name = tail.begin_anew()?;
     let file = shared.database.display();
-    tracing::info!(%file, txid = %name.max, %why, "shipped the whole database");
+    tracing::info!(%file, txid = %name.max, %why, "begins anew, with the whole database");
     shared.wrote(name, true);
     Ok(())
 }

@@ -217,6 +217,12 @@ pub(super) fn size(connection: &Connection) -> Result<(u32, u32), Error> {
     Ok((size("PRAGMA main.page_size")?, size("PRAGMA main.page_count")?))
 }
 
+pub(super) fn page(connection: &Connection, pgno: u32) -> Result<Vec<u8>, Error> {
+    let sql = "SELECT data FROM sqlite_dbpage('main') WHERE pgno = ?1";
+    let found = connection.query_row(sql, [pgno], |row| row.get(0)).optional()?;
+    Ok(found.unwrap_or_default())
+}
+
 pub(super) fn pages<E: From<Error>>(
     connection: &Connection,
     mut each: impl FnMut(u32, &[u8]) -> Result<(), E>,

@@ -1,7 +1,7 @@
 //! Read marks and checkpoints: what keeps a file's log until it is shipped.
 
 use super::Error;
-use super::file::{BUSY_TIMEOUT, begin, end, open, pages, quiet, size, to_wal};
+use super::file::{BUSY_TIMEOUT, begin, end, open, page, pages, quiet, size, to_wal};
 use super::handle::{has_moved, save_memory};
 use super::read_lock::ReadLock;
 use rusqlite::Connection;
@@ -212,6 +212,14 @@ impl Keeper {
     /// `SQLITE_CORRUPT` ...
     pub fn size(&self) -> Result<(u32, u32), Error> {
         size(self.marked()?)
+    }
+
+    /// The first page at the read mark, which a transaction holds; empty if there is none.
+    ///
+    /// # Errors
+    /// `SQLITE_CORRUPT` ...
+    pub fn first_page(&self) -> Result<Vec<u8>, Error> {
+        page(self.marked()?, 1)
     }
 
     /// Every page at the read mark, which a transaction holds, in order, the one with the lock bytes as zeros.

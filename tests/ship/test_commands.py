@@ -639,6 +639,20 @@ def test_replicate_tells_monitors(tmp_path):
     assert done.returncode == 1 and "--insecure" in done.stderr
 
 
+def test_replicate_logs_json(tmp_path):
+    """Every line is an object, for programs that read logs."""
+    file = make_database(tmp_path / "app.db")
+    shipping = shippers.Replicate(file, "--backup", f"file://{tmp_path}/backup", "--json",
+                                  "--metrics", f"127.0.0.1:{servers.free_port()}")
+    assert shipping.stop() == 0
+    lines = [json.loads(line) for line in shipping.text.splitlines()]
+    messages = [line["message"] for line in lines]
+    assert "stopping" in messages and messages[0].startswith("metrics on http://"), messages
+    whole = lines[messages.index("shipped the whole database")]
+    assert whole["level"] == "INFO" and whole["file"] == str(file), whole
+    assert whole["txid"] == "0000000000000002" and whole["timestamp"], whole
+
+
 def test_replicate(store, tmp_path):
     """Ships what an application writes, without a listener, and all of it at the end."""
     file, url = make_database(tmp_path / "app.db"), store.url()

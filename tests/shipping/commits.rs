@@ -2,10 +2,13 @@
 
 use crate::ground::{Ground, PATIENCE, eventually, options, python, transfer};
 use egret::ltx::Txid;
-use egret::shipper::Options;
+use egret::shipper::restore::list_all;
+use egret::shipper::{Destination, Options};
+use egret::store::{MemoryStore, Replica, SNAPSHOT_LEVEL};
 use egret::wal::{ByteOrder, Checksum};
 use std::fs::OpenOptions;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Transfers from a process that also checkpoints in every way there is, opens and closes
@@ -50,8 +53,28 @@ fn the_first_state_is_whole() {
     let ground = Ground::new().with_accounts(4096);
     let shipper = ground.start();
     ground.assert_stored(&shipper);
-    assert_eq!(shipper.status().txid, Txid(1));
+    assert_eq!(shipper.status().txid, Txid(2));
     assert!(shipper.stop(PATIENCE));
+}
+
+/// A whole copy takes no room beside the file, and is sent once.
+#[test]
+fn a_whole_copy_is_not_staged() {
+    let ground = Ground::new().with_accounts(4096);
+    let connection = ground.connect();
+    let noise =
+        "INSERT INTO entries(note) SELECT hex(randomblob(1000)) FROM accounts, accounts LIMIT 4000";
+    connection.execute_batch(noise).unwrap();
+    let replica = Replica::new(Arc::new(MemoryStore::default()), "app");
+    let meter = Arc::clone(replica.meter());
+    let destination = Destination { name: "memory".to_owned(), replica: replica.clone() };
+    let shipper = ground.start_to(vec![destination], options());
+    shipper.wait_stored(&[], Some(Instant::now() + PATIENCE)).unwrap();
+    let files = ground.runtime.block_on(list_all(&replica)).unwrap();
+    let whole = files.iter().find(|file| file.level == SNAPSHOT_LEVEL).unwrap();
+    assert!(whole.size > 4_000_000, "{files:?}");
+    assert!(meter.usage().bytes_up < whole.size + 10_000, "{:?}", meter.usage());
+    assert!(shipper.status().log_bytes < 10_000, "{:?}", shipper.status());
 }
 
 #[test]
@@ -76,7 +99,7 @@ fn every_page_size_grows_and_shrinks() {
             .unwrap();
         shipper.committed();
         ground.assert_stored(&shipper);
-        assert_eq!(shipper.status().fulls, 1, "page size {page_size}");
+        assert_eq!(shipper.status().beginnings, 1, "page size {page_size}");
         assert!(shipper.stop(PATIENCE));
     }
 }
@@ -97,11 +120,11 @@ fn foreign_processes_may_do_what_they_like() {
     }
     ground.assert_stored(&shipper);
     let status = shipper.status();
-    assert_eq!(status.fulls, 1, "a run of the log was missed: {status:?}");
+    assert_eq!(status.beginnings, 1, "a run of the log was missed: {status:?}");
     assert!(status.checkpoints > 0);
     assert!(status.txid > Txid(3), "{status:?}");
     assert!(shipper.stop(PATIENCE));
-    ground.assert_every_moment_adds_up(Txid(1), status.txid.min(Txid(60)));
+    ground.assert_every_moment_adds_up(Txid(2), status.txid.min(Txid(60)));
 }
 
 #[test]
@@ -168,7 +191,7 @@ fn a_long_reader_costs_only_space() {
     transfer(&writer, 300);
     shipper.committed();
     ground.assert_stored(&shipper);
-    assert_eq!(shipper.status().fulls, 1);
+    assert_eq!(shipper.status().beginnings, 1);
 }
 
 #[test]
@@ -202,7 +225,7 @@ fn a_foreign_checkpoint_waits_for_one_look_at_most() {
         }
     }
     ground.assert_stored(&shipper);
-    assert_eq!(shipper.status().fulls, 1);
+    assert_eq!(shipper.status().beginnings, 1);
 }
 
 #[test]
@@ -239,7 +262,7 @@ fn the_log_does_not_grow_for_ever() {
     let status = shipper.status();
     assert!(status.wal_bytes < 4 << 20, "{status:?}");
     ground.assert_stored(&shipper);
-    assert_eq!(shipper.status().fulls, 1);
+    assert_eq!(shipper.status().beginnings, 1);
 }
 
 #[test]
@@ -259,7 +282,7 @@ fn a_commit_that_its_writer_did_not_live_to_enter_is_not_shipped() {
     transfer(&connection, 3);
     shipper.committed();
     ground.assert_stored(&shipper);
-    assert_eq!(shipper.status().fulls, 1);
+    assert_eq!(shipper.status().beginnings, 1);
 }
 
 /// What shipping costs, as processor time of the whole process for each commit; `--release` tells.

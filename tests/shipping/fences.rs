@@ -78,6 +78,40 @@ fn a_writer_that_was_silent_for_too_long_is_replaced_and_stops() {
     assert!(content(&one.restore("store", Target::Latest)) == content(&two.database()));
 }
 
+/// The same where nothing has been committed since: a number more says that one is another.
+#[test]
+fn the_same_number_of_two_writers_is_not_mixed() {
+    let (one, two) = (Ground::new().with_accounts(4096), Ground::new().with_accounts(4096));
+    let first = ship(&one, &one, options());
+    first.wait_stored(&[], patience()).unwrap();
+    assert!(first.stop(PATIENCE));
+    std::fs::rename(one.store("store"), one.store("hidden")).unwrap();
+    std::fs::write(one.store("store"), "").unwrap();
+    let first = ship(&one, &one, options());
+    let connection = one.connect();
+    for _ in 0..6 {
+        transfer(&connection, 5);
+        first.wait_logged(patience()).unwrap();
+    }
+    assert!(!first.stop(Duration::ZERO));
+    std::fs::remove_file(one.store("store")).unwrap();
+    std::fs::rename(one.store("hidden"), one.store("store")).unwrap();
+    let second = ship(&two, &one, options());
+    second.wait_stored(&[], patience()).unwrap();
+    while second.status().txid < first.status().txid {
+        transfer(&two.connect(), 5);
+        second.wait_stored(&[], patience()).unwrap();
+    }
+    assert!(second.stop(PATIENCE));
+    assert_eq!(second.status().txid, first.status().txid);
+    let first = ship(&one, &one, options());
+    first.wait_stored(&[], patience()).unwrap();
+    let status = first.status();
+    assert_eq!(status.txid, second.status().txid.next());
+    assert_eq!((status.beginnings, status.destinations[0].snapshot_count), (0, 1), "{status:?}");
+    assert!(content(&one.restore("store", Target::Latest)) == content(&one.database()));
+}
+
 /// What a writer that is gone may have sent can still arrive: nobody uses its numbers.
 #[test]
 fn numbers_that_the_lease_reserves_are_not_given_again() {
@@ -87,15 +121,15 @@ fn numbers_that_the_lease_reserves_are_not_given_again() {
     assert!(shipper.stop(PATIENCE));
     let lease = ground.store("store").join("egret.lease");
     let text = std::fs::read_to_string(&lease).unwrap();
-    let (none, some) = (format!("reserved {}\n", Txid(0)), format!("reserved {}\n", Txid(40)));
-    assert!(text.contains(&none), "{text}");
-    std::fs::write(&lease, text.replace(&none, &some)).unwrap();
+    let (few, many) = (format!("reserved {}\n", Txid(2)), format!("reserved {}\n", Txid(40)));
+    assert!(text.contains(&few), "{text}");
+    std::fs::write(&lease, text.replace(&few, &many)).unwrap();
     std::fs::remove_dir_all(ground.state()).unwrap();
     transfer(&ground.connect(), 5);
     let shipper = ground.start();
     ground.assert_stored(&shipper);
     let files = ground.runtime.block_on(list_all(&ground.replica("store"))).unwrap();
-    assert!(files.iter().all(|file| file.name.max.0 <= 1 || file.name.max.0 > 40), "{files:?}");
+    assert!(files.iter().all(|file| file.name.max.0 <= 2 || file.name.max.0 > 40), "{files:?}");
     ground.assert_restores("store");
 }
 
@@ -173,5 +207,6 @@ fn equal_numbers_of_two_writers_are_not_mixed() {
     let first = ship(&one, &one, options());
     first.wait_stored(&[], patience()).unwrap();
     assert!(content(&one.restore("store", Target::Latest)) == content(&one.database()));
-    assert_eq!(first.status().fulls, 1, "with a whole copy");
+    let status = first.status();
+    assert_eq!((status.beginnings, status.destinations[0].snapshot_count), (0, 1), "{status:?}");
 }

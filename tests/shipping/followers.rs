@@ -95,19 +95,6 @@ fn it_continues_after_a_restart_and_over_gaps() {
         let name = Name::single(Txid(gone));
         ground.runtime.block_on(replica.delete_ltx(0, name)).unwrap();
     }
-    let name = Name { min: Txid(1), max: txid };
-    let whole = ground.runtime.block_on(replica.get_ltx(0, Name::single(txid))).unwrap();
-    let mut decoder = egret::ltx::Decoder::new(whole.as_ref()).unwrap();
-    let header = egret::ltx::Header { min_txid: Txid(1), ..decoder.header().clone() };
-    let encoding = egret::ltx::PageEncoding::Block;
-    let mut encoder = egret::ltx::Encoder::new(Vec::new(), header, encoding).unwrap();
-    let mut page = Vec::new();
-    while let Some(pgno) = decoder.next_page(&mut page).unwrap() {
-        encoder.page(pgno, &page).unwrap();
-    }
-    let snapshot = encoder.finish().unwrap().0;
-    let put = egret::store::Put::default();
-    ground.runtime.block_on(replica.put_ltx(9, name, snapshot.into(), put)).unwrap();
     let (follower, path) = follow(&ground);
     assert_follows(&ground, &follower, &path, txid);
 }

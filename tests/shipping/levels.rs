@@ -86,7 +86,7 @@ fn every_level_is_filled_and_what_is_old_goes() {
         checked += 1;
     }
     assert!(checked > 2 && near * 2 > checked, "{near} of {checked}");
-    assert_eq!(status.fulls, 1);
+    assert_eq!(status.beginnings, 1);
     assert!(status.destinations[0].maintenance_failure.is_none(), "{status:?}");
 }
 
@@ -210,7 +210,7 @@ fn a_snapshot_keeps_no_writer_waiting_and_nothing_on_the_disk() {
         let restored = ground.restore("store", Target::Txid(txid));
         assert!(content(&restored).len() > 1000);
     });
-    assert_eq!(shipper.status().fulls, 1);
+    assert_eq!(shipper.status().beginnings, 1);
 }
 
 #[test]

@@ -183,7 +183,7 @@ fn without_the_identity_every_moment_of_the_window_restores() {
         assert!(!destination.is_readable && destination.merged_count > 2, "{status:?}");
         assert!(destination.maintenance_failure.is_none(), "{status:?}");
         assert!(destination.snapshot_count > 0 && destination.deleted_count > 0, "{status:?}");
-        assert_eq!(status.fulls, 1 - round, "{status:?}");
+        assert_eq!(status.beginnings, 1 - round, "{status:?}");
         assert!(shipper.stop(PATIENCE));
     }
     assert_encrypted(&ground);
@@ -224,7 +224,7 @@ fn after_a_restart_it_goes_on() {
     for round in 0..3 {
         let shipper = start();
         work(&ground, &shipper, 5);
-        assert_eq!(shipper.status().fulls, u64::from(round == 0), "round {round}");
+        assert_eq!(shipper.status().beginnings, u64::from(round == 0), "round {round}");
         // It ends without a word.
         drop(shipper);
         std::thread::sleep(Duration::from_millis(500));
@@ -237,7 +237,8 @@ fn after_a_restart_it_goes_on() {
     }
     let shipper = start();
     work(&ground, &shipper, 2);
-    assert_eq!(shipper.status().fulls, 1);
+    let status = shipper.status();
+    assert_eq!((status.beginnings, status.destinations[0].snapshot_count), (0, 1), "{status:?}");
     assert!(shipper.stop(PATIENCE));
     assert!(owner.restored(&ground, Target::Latest) == content(&ground.database()));
 }
@@ -262,7 +263,7 @@ fn a_lost_reply_is_not_another_writer() {
         let status = shipper.status();
         assert!(status.destinations[0].failed_count > 1, "{status:?}");
         assert!(!status.destinations[0].is_fenced, "{status:?}");
-        assert_eq!(status.fulls, 1);
+        assert_eq!(status.beginnings, 1);
         assert!(shipper.stop(PATIENCE));
         assert!(owner.restored(&ground, Target::Latest) == content(&ground.database()));
     }
@@ -281,7 +282,7 @@ fn another_writer_is_noticed() {
     assert!(owner.restored(&one, Target::Latest) == content(&two.database()));
     let first = ship(&one, owner.replica(&one, true, false), options());
     work(&one, &first, 1);
-    assert_eq!(first.status().fulls, 1, "with a whole copy");
+    assert_eq!(first.status().beginnings, 1, "with a whole copy");
     assert!(first.stop(PATIENCE));
     assert!(owner.restored(&one, Target::Latest) == content(&one.database()));
 }

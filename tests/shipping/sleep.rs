@@ -68,7 +68,7 @@ fn what_others_do_with_a_file_that_is_asleep_is_not_missed() {
         assert!(ground.directory.path().join("app.db-wal").exists(), "{n}");
         ground.assert_stored(&shipper);
     }
-    assert_eq!(shipper.status().fulls, 1, "{:?}", shipper.status());
+    assert_eq!(shipper.status().beginnings, 1, "{:?}", shipper.status());
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn a_file_that_is_asleep_has_no_log_open() {
     }
     std::thread::sleep(Duration::from_millis(100));
     ground.assert_stored(&shipper);
-    assert_eq!(shipper.status().fulls, 1);
+    assert_eq!(shipper.status().beginnings, 1);
 }
 
 #[test]
@@ -104,5 +104,5 @@ fn a_file_that_is_asleep_may_be_replaced() {
     shipper.committed();
     ground.assert_stored(&shipper);
     // One more if it is looked at while it has no log.
-    assert!((2..=3).contains(&shipper.status().fulls), "{:?}", shipper.status());
+    assert!((2..=3).contains(&shipper.status().beginnings), "{:?}", shipper.status());
 }

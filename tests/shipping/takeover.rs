@@ -145,7 +145,7 @@ fn a_backup_changes_hands_while_the_file_is_written() {
         status.destinations[0].merged_count > 3 && newest(&ground).0 > theirs.0 + 5
     });
     let status = shipper.status();
-    assert_eq!(status.fulls, 1, "the numbers go on with a whole copy");
+    assert_eq!(status.beginnings, 1, "the numbers go on with a whole copy");
     assert!(status.destinations[0].maintenance_failure.is_none(), "{status:?}");
     assert!(shipper.stop(PATIENCE));
     drop(shipper);

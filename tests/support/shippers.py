@@ -17,7 +17,7 @@ PROGRAMS = ("egret", "litestream")
 class Replicate(servers.Process):
     """`egret replicate`."""
 
-    def __init__(self, *arguments, ready="shipped the whole", **options):
+    def __init__(self, *arguments, ready="begins anew", **options):
         super().__init__([servers.EGRET, "replicate", *map(str, arguments)], ready, **options)
         self.pid = self.child.pid
 

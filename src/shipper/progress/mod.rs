@@ -1,6 +1,7 @@
 //! What the worker, the uploads and those who wait for them tell each other.
 
 mod notes;
+mod pins;
 mod stored;
 mod waiting;
 
@@ -8,7 +9,6 @@ pub use stored::Stored;
 
 use super::bell::Bell;
 use super::failed::Failures;
-use super::fulls;
 use super::log::Log;
 use super::proven::{self, Proven};
 use super::snapshot::Pinned;
@@ -26,9 +26,6 @@ use tokio::sync::{oneshot, watch};
 
 /// How long a file that nothing is known of waits for a destination to say what it has.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(10);
-
-/// How long a snapshot waits until the file can be read.
-const PIN_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Shared by the worker and the uploads of one file.
 pub(super) struct Shared {
@@ -49,13 +46,12 @@ pub(super) struct Shared {
 struct State {
     /// The newest local file.
     newest: Txid,
-    /// The newest local file that holds the whole database.
-    full: Txid,
     /// The highest number any destination has shown.
     floor: Option<Txid>,
     /// Where this process's own files begin; none before the first.
     base: Option<Txid>,
-    full_wanted: bool,
+    /// A destination wants a number that it has not.
+    wants_number: bool,
     destinations: Vec<DestinationState>,
     /// Who waits for a read transaction.
     pins: Vec<oneshot::Sender<Pinned>>,
@@ -85,8 +81,10 @@ struct DestinationState {
     fenced: bool,
     /// Since when something is on its way to it.
     busy: Option<tokio::time::Instant>,
-    /// Local files up to here are of no use to it; only a full one above is.
-    full_above: Option<Txid>,
+    /// Only a whole copy of a higher number leads it on.
+    whole_above: Option<Txid>,
+    /// A whole copy of this number, or a higher one, is on its way to it.
+    whole: Option<Txid>,
     /// What is asked of its store.
     meter: Arc<Meter>,
     status: DestinationStatus,
@@ -95,7 +93,15 @@ struct DestinationState {
 impl DestinationState {
     /// It has what was shipped from here up to this number.
     fn has(&self, txid: Txid) -> bool {
-        self.contacted && self.full_above.is_none() && self.status.stored >= txid
+        self.contacted && self.whole_above.is_none() && self.status.stored >= txid
+    }
+
+    /// Up to where local files are of no use to it; `newest` is the newest.
+    fn needless(&self, newest: Txid) -> Txid {
+        match self.whole_above {
+            None => self.status.stored,
+            Some(_) => self.whole.unwrap_or(newest),
+        }
     }
 }
 
@@ -104,15 +110,15 @@ impl DestinationState {
 pub(super) enum Job {
     /// Store a local file.
     Put(Name),
-    /// Store a local file that holds the whole database, and the same as a snapshot: the
-    /// destination lacks what came before.
-    PutFull(Name),
+    /// Store the whole database as it is now, at least of this number: the destination lacks what came
+    /// before.
+    Whole(Name),
 }
 
 impl Job {
     pub(super) fn name(self) -> Name {
         match self {
-            Self::Put(name) | Self::PutFull(name) => name,
+            Self::Put(name) | Self::Whole(name) => name,
         }
     }
 }
@@ -139,10 +145,9 @@ impl Shared {
         };
         let destinations: Vec<_> = destinations.iter().map(destination).collect();
         let base = (newest > Txid(0) || destinations.is_empty()).then_some(newest);
-        let full = fulls::read(database);
         let log_bytes = names.iter().map(|name| log.bytes(*name)).sum();
         let status = Status { log_bytes, ..Status::default() };
-        let state = State { newest, full, base, destinations, status, ..State::default() };
+        let state = State { newest, base, destinations, status, ..State::default() };
         Ok(Self {
             database: database.to_owned(),
             options,
@@ -219,21 +224,15 @@ impl Shared {
         status.error = (!matches!(error, Error::Vacant { .. })).then_some(failure);
     }
 
-    /// A local file was written.
-    pub(super) fn wrote(&self, name: Name, full: bool) {
+    /// A local file was written; `anew` if it follows none.
+    pub(super) fn wrote(&self, name: Name, anew: bool) {
         let (now, bytes) = (self.hooks.now_ms(), self.log.bytes(name));
         let mut state = self.lock();
         state.newest = name.max;
         state.status.batches += 1;
         state.status.log_bytes += bytes;
-        if full {
-            state.status.fulls += 1;
-            state.full = name.max;
-            state.full_wanted = false;
-            if let Err(error) = fulls::write(&self.database, name.max) {
-                tracing::debug!(file = %self.database.display(), %error, "whole copy not noted");
-            }
-        }
+        state.status.beginnings += u64::from(anew);
+        state.wants_number = false;
         for destination in &mut state.destinations {
             destination.status.behind_since_ms.get_or_insert(now);
         }
@@ -262,21 +261,16 @@ impl Shared {
         self.lock().status.checkpoints += 1;
     }
 
-    /// A destination can only go on with a file that holds the whole database.
-    pub(super) fn full_wanted(&self) -> bool {
-        self.lock().full_wanted
+    /// A destination can only go on with a number that it has not.
+    pub(super) fn wants_number(&self) -> bool {
+        self.lock().wants_number
     }
 
     /// Up to where nobody needs local files any more.
-    pub(super) fn stored_everywhere(&self) -> Txid {
+    pub(super) fn needless(&self) -> Txid {
         let state = self.lock();
         let waiting = state.destinations.iter().filter(|d| !d.cut && !d.fenced);
-        waiting.map(|d| d.status.stored).min().unwrap_or(state.newest)
-    }
-
-    /// The newest local file that holds the whole database.
-    pub(super) fn full(&self) -> Txid {
-        self.lock().full
+        waiting.map(|d| d.needless(state.newest)).min().unwrap_or(state.newest)
     }
 
     /// Keeps nothing more for the destination that is behind furthest, until it answers; false if
@@ -285,8 +279,8 @@ impl Shared {
         let mut state = self.lock();
         let newest = state.newest;
         let live = state.destinations.iter_mut().filter(|d| !d.cut && !d.fenced);
-        let behind = live.filter(|d| d.status.stored < newest);
-        let Some(furthest) = behind.min_by_key(|d| d.status.stored) else { return false };
+        let behind = live.filter(|d| d.needless(newest) < newest);
+        let Some(furthest) = behind.min_by_key(|d| d.needless(newest)) else { return false };
         (furthest.cut, furthest.contacted) = (true, false);
         let (file, destination) = (self.database.display(), &furthest.status.name);
         tracing::warn!(%file, destination, "the local log is full: goes on with the whole database when this destination answers");
@@ -331,11 +325,6 @@ impl Shared {
         self.lock().waiting.gathers_until()
     }
 
-    /// Who waits for a read transaction.
-    pub(super) fn take_pins(&self) -> Vec<oneshot::Sender<Pinned>> {
-        std::mem::take(&mut self.lock().pins)
-    }
-
     /// The worker has ended, after a last look if that was in order.
     pub(super) fn worker_ended(&self, in_order: bool) {
         self.lock().ended = Some(in_order);
@@ -365,18 +354,15 @@ impl Shared {
     pub(super) fn contacted(&self, index: usize, stored: Txid, newest: Txid, is_sound: bool) {
         let mut state = self.lock();
         state.floor = Some(state.floor.unwrap_or_default().max(newest));
-        let (base, local, full) = (state.base, state.newest, state.full);
+        let (base, local) = (state.base, state.newest);
         let Some(destination) = state.destinations.get_mut(index) else { return };
         let was_cut = std::mem::take(&mut destination.cut);
         destination.contacted = true;
         let own = destination.status.stored_ms.map_or(Txid(0), |_| destination.status.stored);
         destination.status.stored = stored;
         let diverged = was_cut || base.is_some_and(|base| newest > base.max(own));
-        if full > newest && (diverged || !is_sound) {
-            destination.full_above = Some(newest);
-        } else if diverged || !is_sound {
-            destination.full_above = Some(newest.max(local));
-            state.full_wanted = true;
+        if diverged || !is_sound {
+            (destination.whole_above, destination.whole) = (Some(newest), None);
         } else if stored == local {
             destination.status.behind_since_ms = None;
         }
@@ -387,35 +373,38 @@ impl Shared {
     /// What to store next.
     pub(super) fn next_job(&self, index: usize) -> Option<Job> {
         let job = self.find_job(index);
-        if let Some(destination) = self.lock().destinations.get_mut(index) {
-            destination.busy = job.map(|_| tokio::time::Instant::now());
-        }
+        self.set_busy(index, matches!(job, Some(Job::Put(_))));
         job
+    }
+
+    fn set_busy(&self, index: usize, is_busy: bool) {
+        if let Some(destination) = self.lock().destinations.get_mut(index) {
+            destination.busy = is_busy.then(tokio::time::Instant::now);
+        }
     }
 
     fn find_job(&self, index: usize) -> Option<Job> {
         let mut state = self.lock();
-        let (newest, full) = (state.newest, state.full);
-        let destination = state.destinations.get(index).filter(|d| d.contacted)?;
-        let stored = destination.status.stored;
-        if newest <= stored {
-            return None;
-        }
-        let next = Name::single(stored.next());
-        match destination.full_above {
-            None if next.max == full && self.log.path(next).exists() => {
-                return Some(Job::PutFull(next));
+        let newest = state.newest;
+        let destination = state.destinations.get_mut(index).filter(|d| d.contacted)?;
+        let (stored, next) = (destination.status.stored, destination.status.stored.next());
+        let above = match destination.whole_above {
+            None if newest <= stored => return None,
+            None if self.log.path(Name::single(next)).exists() => {
+                return Some(Job::Put(Name::single(next)));
             }
-            None if self.log.path(next).exists() => return Some(Job::Put(next)),
-            Some(above) if full <= above => {}
-            _ if full > stored && self.log.path(Name::single(full)).exists() => {
-                return Some(Job::PutFull(Name::single(full)));
-            }
-            _ => {}
+            None => stored,
+            Some(above) => above,
+        };
+        destination.whole_above = Some(above);
+        if newest > above {
+            return Some(Job::Whole(Name::single(newest)));
         }
-        state.full_wanted = true;
+        let is_asked = newest == Txid(0) || std::mem::replace(&mut state.wants_number, true);
         drop(state);
-        self.bell.ring_urgently();
+        if !is_asked {
+            self.bell.ring_urgently();
+        }
         None
     }
 
@@ -426,7 +415,7 @@ impl Shared {
         let (newest, mut took) = (state.newest, None);
         if let Some(destination) = state.destinations.get_mut(index) {
             took = destination.busy.map(|busy| busy.elapsed());
-            (destination.full_above, destination.busy) = (None, None);
+            (destination.whole_above, destination.whole, destination.busy) = (None, None, None);
             let status = &mut destination.status;
             status.stored = txid;
             status.stored_ms = Some(now);
@@ -445,10 +434,12 @@ impl Shared {
     /// An attempt failed.
     pub(super) fn upload_failed(&self, index: usize, txid: Txid, error: &Error) {
         let failure = self.failure(txid, error);
-        self.with_status(index, |status| {
-            status.failed_count += 1;
-            status.failure = Some(failure.clone());
-        });
+        if let Some(destination) = self.lock().destinations.get_mut(index) {
+            // A whole copy is begun again with what is there then.
+            destination.whole = None;
+            destination.status.failed_count += 1;
+            destination.status.failure = Some(failure.clone());
+        }
         self.note_failure(index, &failure);
     }
 
@@ -485,13 +476,9 @@ impl Shared {
 
     /// A local file cannot be used: what comes after it only as a whole.
     pub(super) fn damaged(&self, index: usize, txid: Txid) {
-        let mut state = self.lock();
-        let newest = state.newest.max(txid);
-        let Some(destination) = state.destinations.get_mut(index) else { return };
-        destination.full_above = Some(newest);
-        state.full_wanted = true;
-        drop(state);
-        self.bell.ring_urgently();
+        if let Some(destination) = self.lock().destinations.get_mut(index) {
+            (destination.whole_above, destination.whole) = (Some(txid), None);
+        }
     }
 
     /// A destination is another writer's.
@@ -547,17 +534,6 @@ impl Shared {
     fn with_status(&self, index: usize, change: impl FnOnce(&mut DestinationStatus)) {
         if let Some(destination) = self.lock().destinations.get_mut(index) {
             change(&mut destination.status);
-        }
-    }
-
-    /// Waits for a read transaction of which it is known what it sees.
-    pub(super) async fn pin(&self) -> Result<Pinned, Error> {
-        let (sender, receiver) = oneshot::channel();
-        self.lock().pins.push(sender);
-        self.bell.ring_urgently();
-        match tokio::time::timeout(PIN_PATIENCE, receiver).await {
-            Ok(Ok(pinned)) => Ok(pinned),
-            Ok(Err(_)) | Err(_) => Err(Error::Late),
         }
     }
 

@@ -1,9 +1,9 @@
 //! Turns what was committed to one file into LTX files of its local log, without missing a
 //! transaction.
 //!
-//! What enters: the database's write-ahead log, and its pages through SQLite. What leaves: one LTX
-//! file for each batch of commits; or the whole database in one, whenever it cannot be proved that
-//! nothing was missed.
+//! What enters: the database's write-ahead log. What leaves: one LTX file for each batch of commits.
+//! Whenever it cannot be proved that nothing was missed the numbers have a gap: what lies before what
+//! comes after it only a whole copy tells, which is read where it is ([`Tail::pin`]).
 //!
 //! The proof. A [`Keeper`] holds a read mark, so no frame behind it can be overwritten. A place in
 //! the log is *sealed* if it was the log's end while writers were kept out and the mark was taken:
@@ -23,7 +23,7 @@ use super::growth::with_growth;
 use super::log::Log;
 use super::snapshot::Pinned;
 use super::{Error, Hooks, Options};
-use crate::ltx::{Header, NO_CHECKSUM, Name, Txid, lock_page};
+use crate::ltx::{Header, NO_CHECKSUM, Name, Pgno, Txid, lock_page};
 use crate::sqlite::{Checkpoint, Checkpointed, Keeper, Pin};
 use crate::wal::{self, Batch, Position, Salts, WAL_HEADER_LEN, WalReader};
 use std::fs::{self, File};
@@ -76,6 +76,15 @@ impl Place {
     }
 }
 
+/// The end of the log, and what proves it after a restart.
+struct End {
+    place: Place,
+    page_size: u32,
+    /// The page that was logged last.
+    pgno: Pgno,
+    page: Vec<u8>,
+}
+
 /// What a look at the log brought.
 #[derive(Debug)]
 pub(super) enum Synced {
@@ -88,7 +97,7 @@ pub(super) enum Synced {
     Lost(Lost),
 }
 
-/// Why the whole database has to be shipped.
+/// Why only a whole copy leads on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Lost {
     #[error("nothing was shipped from here before")]
@@ -105,8 +114,6 @@ pub(super) enum Lost {
     Restarted,
     #[error("the page size has changed")]
     PageSize,
-    #[error("a destination lacks what is no longer here")]
-    Asked,
 }
 
 impl Tail {
@@ -139,8 +146,7 @@ impl Tail {
         })
     }
 
-    /// Makes the next batch come after `txid`; true if that leaves a gap, which only a full file
-    /// bridges.
+    /// Makes the next batch come after `txid`; true if that leaves a gap.
     pub(super) fn raise(&mut self, txid: Txid) -> bool {
         let raised = txid > self.txid;
         self.txid = self.txid.max(txid);
@@ -182,31 +188,65 @@ impl Tail {
         Err(Error::Replaced { path: self.database.clone() })
     }
 
-    /// Writes the whole database as the next batch.
-    pub(super) fn full(&mut self) -> Result<Name, Error> {
+    /// Begins anew at the end of the log, after a gap in the numbers: nothing that comes follows what
+    /// was shipped before.
+    pub(super) fn begin_anew(&mut self) -> Result<Name, Error> {
         self.place = None;
-        let pin = Pin::open(&self.database)?;
-        let mut place = self.with_writers_out(|tail| {
-            tail.mark()?;
-            pin.begin()?;
-            tail.end_of_log()
+        let end = self.with_writers_out(Self::end)?;
+        self.txid = self.txid.next();
+        self.state(end)
+    }
+
+    /// Writes what was committed by now, and a file more, which changes nothing.
+    pub(super) fn restate(&mut self, wrote: &mut dyn FnMut(Name)) -> Result<Option<Lost>, Error> {
+        let end = self.with_writers_out(|tail| match tail.drain(wrote)? {
+            None => tail.end().map(Ok),
+            Some(lost) => Ok(Err(lost)),
         })?;
-        let (page_size, commit) = pin.size()?;
+        match end {
+            Ok(end) => wrote(self.state(end)?),
+            Err(lost) => return Ok(Some(lost)),
+        }
+        Ok(None)
+    }
+
+    /// Takes the mark at the end of the log while writers are out.
+    fn end(&mut self) -> Result<End, Error> {
+        self.mark()?;
+        let place = self.end_of_log()?;
+        let (page_size, commit) = self.keeper.size()?;
         if commit == 0 {
             return Err(Error::Vacant { path: self.database.clone() });
         }
-        let end = place.position.map_or(WAL_HEADER_LEN, |position| position.offset);
-        let salts = place.position.map_or(Salts::default(), |position| position.salts);
-        let header = self.header(page_size, commit, WAL_HEADER_LEN..end, salts);
-        let mut draft = self.log.draft(header)?;
-        let locks = lock_page(page_size);
-        pin.pages(|pgno, page| if pgno == locks { Ok(()) } else { draft.page(pgno, page) })?;
+        let (pgno, page) = self.last_page(place)?;
+        Ok(End { place: Place { commit, ..place }, page_size, pgno, page })
+    }
+
+    /// Writes a file that says how far the log is, and has one page as it is.
+    fn state(&mut self, end: End) -> Result<Name, Error> {
         self.require_same_file()?;
+        let End { place, page_size, pgno, page } = end;
+        let offset = place.position.map_or(WAL_HEADER_LEN, |position| position.offset);
+        let salts = place.position.map_or(Salts::default(), |position| position.salts);
+        let header = self.header(page_size, place.commit, offset..offset, salts);
+        let mut draft = self.log.draft(header)?;
+        draft.page(pgno, &page)?;
         let name = draft.finish()?;
-        place.commit = commit;
         self.txid = name.max;
         self.place = Some(place);
         Ok(name)
+    }
+
+    /// The page that was logged last, which proves where the log was after a restart; the first one of
+    /// the file if none was.
+    fn last_page(&self, place: Place) -> Result<(Pgno, Vec<u8>), Error> {
+        if let Some(mut reader) = self.reader()?
+            && let Some(Position { offset, salts, .. }) = place.position
+            && let Some((pgno, page, _)) = reader.frame_before(offset, salts)?
+        {
+            return Ok((pgno, page));
+        }
+        Ok((1, self.keeper.first_page()?))
     }
 
     /// Begins a read transaction of which it is known what it sees: what the newest local file led
@@ -291,7 +331,7 @@ impl Tail {
     }
 
     /// Gives the mark up, and copies a log of more than so many pages into the database without
-    /// having read it: only [`Self::full`] can follow.
+    /// having read it: only [`Self::begin_anew`] can follow.
     pub(super) fn rest(&mut self, checkpoint_pages: u64) -> Result<(), Error> {
         (self.place, self.settled) = (None, None);
         self.keeper.unmark()?;

@@ -23,7 +23,7 @@ fn the_mark_leaves_the_whole_file_while_others_write_on() {
     application.execute_batch(make).unwrap();
     let log = Log::open(&path, PageEncoding::Block, Arc::new(Alone)).unwrap();
     let mut tail = Tail::open(&path, log, Arc::new(Alone), &Options::default()).unwrap();
-    tail.full().unwrap();
+    tail.begin_anew().unwrap();
     assert!(tail.checkpoint(u64::MAX, &mut |_| {}).unwrap());
     assert!(tail.is_on_whole_file());
 
