@@ -132,10 +132,7 @@ impl Lease {
         match &self.state {
             State::Lost(by) => Err(Error::Fenced { by: by.clone() }),
             State::Held(_, renewed) if renewed.elapsed() < self.term.min(RENEWAL) => Ok(()),
-            State::Held(version, _) => {
-                let (version, reserved) = (version.clone(), self.reserved);
-                self.renew(replica, version, reserved, true).await
-            }
+            State::Held(..) => self.renew(replica, self.reserved, true).await,
             State::Free | State::Watched(..) => self.acquire(replica).await,
         }
     }
@@ -143,10 +140,7 @@ impl Lease {
     /// Looks whether the lease is still this writer's, although it was renewed a moment ago.
     pub(super) async fn confirm(&mut self, replica: &Replica) -> Result<(), Error> {
         match &self.state {
-            State::Held(version, _) => {
-                let (version, reserved) = (version.clone(), self.reserved);
-                self.renew(replica, version, reserved, true).await
-            }
+            State::Held(..) => self.renew(replica, self.reserved, true).await,
             _ => self.ensure(replica).await,
         }
     }
@@ -154,32 +148,25 @@ impl Lease {
     /// Lets no later writer use the numbers up to this one.
     pub(super) async fn reserve(&mut self, replica: &Replica, txid: Txid) -> Result<(), Error> {
         self.ensure(replica).await?;
-        while let State::Held(version, _) = &self.state
-            && txid > self.reserved
-        {
-            let version = version.clone();
-            self.renew(replica, version, txid, true).await?;
+        while matches!(self.state, State::Held(..)) && txid > self.reserved {
+            self.renew(replica, txid, true).await?;
         }
         Ok(())
     }
 
     /// Lets the next writer in without waiting.
     pub(super) async fn release(&mut self, replica: &Replica) -> Result<(), Error> {
-        if let State::Held(version, _) = &self.state {
-            let (version, reserved) = (version.clone(), self.reserved);
-            self.renew(replica, version, reserved, false).await?;
+        if matches!(self.state, State::Held(..)) {
+            self.renew(replica, self.reserved, false).await?;
             self.state = State::Free;
         }
         Ok(())
     }
 
-    async fn renew(
-        &mut self,
-        replica: &Replica,
-        version: Version,
-        reserved: Txid,
-        held: bool,
-    ) -> Result<(), Error> {
+    /// Writes the object anew, if this writer has it.
+    async fn renew(&mut self, replica: &Replica, reserved: Txid, held: bool) -> Result<(), Error> {
+        let State::Held(version, _) = &self.state else { return Ok(()) };
+        let version = version.clone();
         let text = Text { renewal: version.text.renewal + 1, reserved, held, ..version.text };
         let began = Instant::now();
         let mode =

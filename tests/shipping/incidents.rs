@@ -13,6 +13,7 @@
 //! | times could only be restored while files of level 0 were there; one request after the other | the same, `shipper::restore::tests` |
 //! | writers waited for long readers, and for snapshots | [`a_long_reader_keeps_no_writer_waiting`], `levels::a_snapshot_keeps_no_writer_waiting_and_nothing_on_the_disk` |
 //! | memory grew with the database | [`memory_does_not_grow_with_the_database`] |
+//! | hundreds of databases were copied whole at once | [`few_are_copied_whole_at_once`] |
 //! | requests and writes while nothing happened | `destinations::nothing_committed_is_nothing_asked`, `levels::when_all_is_merged_nothing_more_is_asked` |
 //! | hundreds of databases in one process cost more than they did | [`idle_files_ask_for_nothing_while_others_write`] |
 //! | encryption that was asked for, and not done | `store::location`, `config`: unknown options are refused |
@@ -21,15 +22,15 @@
 //! | two writers under one prefix | `fences` |
 
 use crate::ground::{Ground, PATIENCE, content, eventually, options, python, transfer};
-use crate::meddler::Meddler;
+use crate::meddler::{Fate, Meddler};
 use egret::ltx::{Decoder, Encoder, Header, Name, PageEncoding, Txid};
 use egret::shipper::restore::Target;
 use egret::shipper::{Alone, Destination, Ladder, Options, Shipper};
 use egret::store::{FileStore, Replica, Store};
 use rusqlite::Connection;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 fn patience() -> Option<Instant> {
@@ -258,23 +259,7 @@ fn idle_files_ask_for_nothing_while_others_write() {
     let ground = Ground::new();
     let inner: Arc<dyn Store> = Arc::new(FileStore::new(&ground.store("store")));
     let store = Meddler::over(inner);
-    let files: Vec<_> = (0..60)
-        .map(|number| {
-            let path = ground.directory.path().join(format!("{number}.db"));
-            let connection = Connection::open(&path).unwrap();
-            let sql = "PRAGMA journal_mode = WAL; CREATE TABLE t(x); INSERT INTO t VALUES (1)";
-            connection.execute_batch(sql).unwrap();
-            let replica = Replica::new(Arc::clone(&store) as Arc<dyn Store>, &number.to_string());
-            let destination = Destination { name: "store".to_owned(), replica };
-            let handle = ground.runtime.handle();
-            let (hooks, options) = (Arc::new(Alone), options());
-            let shipper = Shipper::start(&path, vec![destination], options, hooks, handle);
-            (connection, shipper.unwrap())
-        })
-        .collect();
-    for (_, shipper) in &files {
-        shipper.wait_stored(&[], patience()).unwrap();
-    }
+    let files = ship_many(&ground, &store, 60);
     let before = store.requests();
     std::thread::sleep(Duration::from_secs(1));
     assert_eq!(store.requests(), before, "while nobody writes");
@@ -284,6 +269,51 @@ fn idle_files_ask_for_nothing_while_others_write() {
     }
     // One for each that was written, and one for a lease that has grown old meanwhile.
     assert!((5..=10).contains(&(store.requests() - before)), "{}", store.requests() - before);
+}
+
+/// Ships so many new files to one store; all of them are there.
+fn ship_many(
+    ground: &Ground,
+    store: &Arc<Meddler>,
+    count: usize,
+) -> Vec<(Connection, Arc<Shipper>)> {
+    let ship = |number: usize| {
+        let path = ground.directory.path().join(format!("{number}.db"));
+        let connection = Connection::open(&path).unwrap();
+        let sql = "PRAGMA journal_mode = WAL; CREATE TABLE t(x); INSERT INTO t VALUES (1)";
+        connection.execute_batch(sql).unwrap();
+        let replica = Replica::new(Arc::clone(store) as Arc<dyn Store>, &number.to_string());
+        let destination = Destination { name: "store".to_owned(), replica };
+        let (hooks, handle) = (Arc::new(Alone), ground.runtime.handle());
+        let shipper = Shipper::start(&path, vec![destination], options(), hooks, handle);
+        (connection, shipper.unwrap())
+    };
+    let files: Vec<_> = (0..count).map(ship).collect();
+    for (_, shipper) in &files {
+        shipper.wait_stored(&[], patience()).unwrap();
+    }
+    files
+}
+
+#[test]
+fn few_are_copied_whole_at_once() {
+    const TOOK: Duration = Duration::from_millis(100);
+    let ground = Ground::new();
+    let store = Meddler::over(Arc::new(FileStore::new(&ground.store("store"))));
+    let begun = Arc::new(Mutex::new(Vec::new()));
+    let copies = Arc::clone(&begun);
+    store.set(move |kind, key| {
+        if kind == "put" && key.contains("/ltx/9/") {
+            copies.lock().unwrap().push(Instant::now());
+            return Fate::Late(TOOK);
+        }
+        Fate::Done
+    });
+    let files = ship_many(&ground, &store, 40);
+    let begun = begun.lock().unwrap();
+    assert_eq!(begun.len(), files.len());
+    // The ninth waits for the first.
+    assert!(begun.windows(9).all(|nine| nine[8] - nine[0] >= TOOK), "{begun:?}");
 }
 
 /// Needs two gigabytes of disk.
