@@ -12,14 +12,14 @@ pub use files::{Error, Files, find};
 pub use gate::{Gate, Left, Turn};
 pub use log_sync::LogSync;
 
-/// How shipping to one destination goes.
-pub use crate::shipper::DestinationStatus as Destination;
 /// How shipping goes.
 pub use crate::shipper::Status as Shipping;
 /// Whether a commit is in every destination.
 pub use crate::shipper::Stored;
 /// Why a restore point was not made.
 pub use crate::shipper::points::Error as PointError;
+/// How shipping to one destination goes.
+pub use crate::shipper::{DestinationStatus as Destination, Stage};
 
 use crate::replica::Follower;
 use crate::schema::{self, Namespace, Schema};

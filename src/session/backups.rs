@@ -3,7 +3,7 @@
 
 use super::host::{Named, text, time};
 use crate::catalog;
-use crate::database::{Destination, Shipping};
+use crate::database::{Destination, Shipping, Stage};
 use crate::types::Value;
 
 /// One row for each destination, as PostgreSQL has one for each standby. A commit may wait for all of
@@ -13,10 +13,12 @@ pub(super) fn replication_rows(status: &Shipping, started_us: i64) -> Vec<Named>
         let name = destination.name.split_once("://").map_or(&*destination.name, |(kind, _)| kind);
         let stored = text(&catalog::wal_position(destination.stored.0));
         let lag = destination.behind_since_ms.map(seconds_since);
-        let state = match lag {
+        let state = match destination.stage {
             _ if destination.is_fenced => "stopping",
-            Some(_) => "catchup",
-            None => "streaming",
+            Stage::Unreached => "startup",
+            Stage::Copying => "backup",
+            Stage::Following if lag.is_some() => "catchup",
+            Stage::Following => "streaming",
         };
         let mut row = vec![
             ("application_name", text(name)),

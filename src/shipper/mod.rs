@@ -81,7 +81,7 @@ pub use hooks::{Alone, DiskAct, Guard, Hooks};
 pub use ladder::Ladder;
 pub use log::state_directory;
 pub use progress::Stored;
-pub use status::{DestinationStatus, Failure, Status};
+pub use status::{DestinationStatus, Failure, Stage, Status};
 pub use stepped::{Asked, Stepped};
 
 use crate::ltx::{PageEncoding, Txid};

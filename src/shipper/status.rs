@@ -32,11 +32,25 @@ pub struct Status {
     pub destinations: Vec<DestinationStatus>,
 }
 
+/// What a destination is being told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stage {
+    /// It has not said yet what it has.
+    #[default]
+    Unreached,
+    /// A whole copy is on its way to it.
+    Copying,
+    /// What is committed.
+    Following,
+}
+
 /// How shipping to one destination goes.
 #[derive(Clone, Debug, Default)]
 pub struct DestinationStatus {
     /// Its name.
     pub name: String,
+    /// What it is being told.
+    pub stage: Stage,
     /// The newest transaction it has.
     pub stored: Txid,
     /// When that was stored, in milliseconds since 1970; none if it was before this process.

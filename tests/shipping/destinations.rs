@@ -4,7 +4,7 @@ use crate::ground::{Ground, PATIENCE, eventually, options, transfer};
 use crate::meddler::{Fate, Meddler};
 use egret::ltx::{Name, Txid};
 use egret::shipper::restore::list_all;
-use egret::shipper::{Destination, Ladder, Options};
+use egret::shipper::{Destination, Ladder, Options, Stage};
 use egret::store::{Body, FileStore, MemoryStore, Put, Replica, SNAPSHOT_LEVEL, Store, Usage};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -108,6 +108,22 @@ fn a_new_destination_has_the_whole_database_once() {
     let [whole] = snapshots.as_slice() else { panic!("{snapshots:?}") };
     let mut others = files().into_iter().filter(|file| file.level != SNAPSHOT_LEVEL);
     assert!(others.all(|file| file.name.min >= whole.name.max), "{:?}", files());
+}
+
+#[test]
+fn it_is_told_what_a_destination_is_being_told() {
+    let ground = Ground::new().with_accounts(4096);
+    let store = Meddler::over(Arc::new(FileStore::new(&ground.store("store"))));
+    store.set(|_, _| Fate::Failed);
+    let destination = Destination { name: "store".to_owned(), replica: store.replica() };
+    let shipper = ground.start_to(vec![destination], options());
+    let stage = || shipper.status().destinations[0].stage;
+    assert_eq!(stage(), Stage::Unreached);
+    let slow = Fate::Late(Duration::from_millis(500));
+    store.set(move |_, key| if key.starts_with("ltx/9/") { slow } else { Fate::Done });
+    eventually("copying", || stage() == Stage::Copying);
+    ground.assert_stored(&shipper);
+    assert_eq!(stage(), Stage::Following);
 }
 
 /// Nobody says at which number to begin. It is begun all the same, and told how far behind that is.

@@ -12,7 +12,7 @@ use super::failed::Failures;
 use super::log::Log;
 use super::proven::{self, Proven};
 use super::snapshot::Pinned;
-use super::status::{DestinationStatus, Failure, Status};
+use super::status::{DestinationStatus, Failure, Stage, Status};
 use super::usage::Book;
 use super::verify::VerifyError;
 use super::{Destination, Error, Hooks, Options};
@@ -94,6 +94,15 @@ impl DestinationState {
     /// It has what was shipped from here up to this number.
     fn has(&self, txid: Txid) -> bool {
         self.contacted && self.whole_above.is_none() && self.status.stored >= txid
+    }
+
+    fn status(&self) -> DestinationStatus {
+        let stage = match self.whole {
+            Some(_) => Stage::Copying,
+            None if self.contacted => Stage::Following,
+            None => Stage::Unreached,
+        };
+        DestinationStatus { stage, ..self.status.clone() }
     }
 
     /// Up to where local files are of no use to it; `newest` is the newest.
@@ -551,7 +560,7 @@ impl Shared {
 
     pub(super) fn status(&self) -> Status {
         let state = self.lock();
-        let destinations = state.destinations.iter().map(|d| d.status.clone()).collect();
+        let destinations = state.destinations.iter().map(DestinationState::status).collect();
         Status { txid: state.newest, destinations, ..state.status.clone() }
     }
 
