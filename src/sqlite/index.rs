@@ -51,6 +51,13 @@ impl Seen {
         let [_, _, _, _, frames, ..] = self.header;
         frames
     }
+
+    /// The salts of the log's header, which differ each time it is started over.
+    pub(super) fn salts(&self) -> [u32; 2] {
+        let [_, _, _, _, _, _, _, _, first, second, ..] = self.header;
+        // As they stand in the log.
+        [first, second].map(u32::from_be)
+    }
 }
 
 impl Index {

@@ -94,12 +94,15 @@ impl Keeper {
     }
 
     /// Lets a bare lock hold the mark, moved to the newest commit, if the log has as many frames as
-    /// suits, and closes every connection; how far the log was copied then. None if it has not, or
+    /// suits, and the salts, and closes every connection; how far the log was copied then. None if it has not, or
     /// changes.
     ///
     /// # Errors
     /// `SQLITE_BUSY`, `SQLITE_CANTOPEN` ...: everything is as it was.
-    pub fn doze(&mut self, suits: impl Fn(u64) -> bool) -> Result<Option<Checkpointed>, Error> {
+    pub fn doze(
+        &mut self,
+        suits: impl Fn(u64, [u32; 2]) -> bool,
+    ) -> Result<Option<Checkpointed>, Error> {
         let Some((lock, log)) = ReadLock::take(&self.path, suits)? else { return Ok(None) };
         // It is of the same file as long as what is open of that says that it has not moved.
         let has_moved = match &mut self.held {
@@ -354,7 +357,7 @@ mod tests {
         let mut keeper = ground.keeper();
         keeper.mark().unwrap();
         let frames = ground.frames();
-        let log = keeper.doze(|n| n == frames).unwrap().unwrap();
+        let log = keeper.doze(|n, _| n == frames).unwrap().unwrap();
         assert_eq!((log.frames, log.backfilled), (frames.try_into().unwrap(), 0));
         assert!(keeper.connections().next().is_none());
         for _ in 0..3 {
@@ -376,7 +379,7 @@ mod tests {
         let mut keeper = ground.keeper();
         assert!(ground.checkpoint(Checkpoint::Passive).is_complete());
         keeper.mark().unwrap();
-        assert!(keeper.doze(|n| n == ground.frames()).unwrap().unwrap().is_complete());
+        assert!(keeper.doze(|n, _| n == ground.frames()).unwrap().unwrap().is_complete());
         ground.commit();
         let frames = ground.frames();
         for _ in 0..3 {
@@ -397,14 +400,14 @@ mod tests {
         keeper.mark().unwrap();
         let frames = ground.frames();
         ground.commit();
-        assert_eq!(keeper.doze(|n| n == frames).unwrap(), None);
+        assert_eq!(keeper.doze(|n, _| n == frames).unwrap(), None);
         // Nobody else has a mark where the log ends now.
-        assert_eq!(keeper.doze(|n| n == ground.frames()).unwrap(), None);
+        assert_eq!(keeper.doze(|n, _| n == ground.frames()).unwrap(), None);
         assert!(keeper.connections().next().is_some());
         keeper.mark().unwrap();
-        assert!(keeper.doze(|n| n == ground.frames()).unwrap().is_some());
+        assert!(keeper.doze(|n, _| n == ground.frames()).unwrap().is_some());
         keeper.checkpoint(Checkpoint::Noop).unwrap();
-        assert!(keeper.doze(|n| n == ground.frames()).unwrap().is_some(), "asleep again");
+        assert!(keeper.doze(|n, _| n == ground.frames()).unwrap().is_some(), "asleep again");
         assert!(keeper.connections().next().is_none());
     }
 }

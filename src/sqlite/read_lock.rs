@@ -14,17 +14,17 @@ pub(super) struct ReadLock {
 }
 
 impl ReadLock {
-    /// Takes the lock, if the log has as many frames as suits and is not changing; and how far it was
-    /// copied then.
+    /// Takes the lock, if the log has as many frames as suits, and the salts, and is not changing; and how
+    /// far it was copied then.
     ///
     /// # Errors
     /// `SQLITE_CANTOPEN`, `SQLITE_BUSY` ...
     pub(super) fn take(
         path: &Path,
-        suits: impl Fn(u64) -> bool,
+        suits: impl Fn(u64, [u32; 2]) -> bool,
     ) -> Result<Option<(Self, Checkpointed)>, Error> {
         let mut index = Index::open(path)?;
-        let seen = index.look().filter(|seen| suits(seen.frames().into()));
+        let seen = index.look().filter(|seen| suits(seen.frames().into(), seen.salts()));
         let Some(seen) = seen else { return Ok(None) };
         let Some(lock) = lock_of(&seen) else { return Ok(None) };
         index.lock(lock)?;

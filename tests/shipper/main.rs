@@ -41,6 +41,7 @@ const ONCE_FAILED: &[(u64, &str)] = &[
         1523,
         "an answer about the lease was lost, and the next attempt differed: taken for another's",
     ),
+    (2661, "a log that was started over, and as long as the one before, was taken for that"),
     (3984, "a file was replaced before its whole copy was begun, and read without its log"),
     (5975, "a number was taken, and the store could not say whose the lease is: stopped for good"),
     (9638, "a snapshot that arrived late was taken for one of the transactions numbered again"),

@@ -71,8 +71,11 @@ impl Place {
     }
 
     /// A log of so many frames was read to its end; one that was started over has none yet.
-    fn is_at_end(&self, frames: u64) -> bool {
-        frames == self.frames_read().unwrap_or(0) || frames == 0 && self.sealed
+    fn is_at_end(&self, frames: u64, salts: Salts) -> bool {
+        match self.position {
+            Some(position) if position.salts == salts => self.frames_read() == Some(frames),
+            _ => frames == 0 && self.sealed,
+        }
     }
 }
 
@@ -349,9 +352,9 @@ impl Tail {
         // Of a file that rests no log is kept.
         let Some(place) = self.place else { return Ok(true) };
         self.buffer = Vec::new();
-        let Some(log) = self.keeper.doze(|frames| place.is_at_end(frames))? else {
-            return Ok(false);
-        };
+        let is_at_end =
+            |frames, [first, second]: [u32; 2]| place.is_at_end(frames, Salts(first, second));
+        let Some(log) = self.keeper.doze(is_at_end)? else { return Ok(false) };
         self.moved_mark(log);
         self.settled = Some(log);
         Ok(true)

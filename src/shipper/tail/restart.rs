@@ -76,7 +76,10 @@ impl Tail {
             return Ok(());
         };
         let log = self.keeper.checkpoint(Checkpoint::Noop)?;
-        let is_whole = log.is_complete() && place.is_at_end(u64::try_from(log.frames).unwrap_or(0));
+        // Of what was not read nothing is copied under the mark: its length is enough.
+        let frames = u64::try_from(log.frames).unwrap_or(0);
+        let is_read = Some(frames) == place.frames_read() || frames == 0 && place.sealed;
+        let is_whole = log.is_complete() && is_read;
         if is_whole { parting::write(&self.database, self.txid, still) } else { Ok(()) }
     }
 
