@@ -40,9 +40,15 @@ impl Bell {
 
     /// Somebody waits: look at once.
     pub(super) fn ring_urgently(&self) {
-        self.urgent.store(true, Ordering::Release);
-        self.pending.store(true, Ordering::Release);
+        self.ask();
         self.wake();
+    }
+
+    /// Somebody waits for the next look; true if he is the first, for whom the worker is to be woken.
+    pub(super) fn ask(&self) -> bool {
+        let is_first = !self.urgent.swap(true, Ordering::AcqRel);
+        self.pending.store(true, Ordering::Release);
+        is_first
     }
 
     pub(super) fn is_pending(&self) -> bool {
@@ -74,13 +80,29 @@ impl Bell {
         self.worker.notified().await;
     }
 
-    /// Before a look.
+    /// Before a look. In the other order than [`Self::ask`] sets them: whoever asks meanwhile leaves
+    /// both set, or is one of those this look is for.
     pub(super) fn clear(&self) {
-        self.urgent.swap(false, Ordering::AcqRel);
         self.pending.swap(false, Ordering::AcqRel);
+        self.urgent.swap(false, Ordering::AcqRel);
     }
 
     pub(super) fn wake(&self) {
         self.worker.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_asks_first_is_known_until_the_next_look() {
+        let bell = Bell::default();
+        assert_eq!([bell.ask(), bell.ask()], [true, false]);
+        assert!(bell.is_urgent() && bell.is_pending());
+        bell.clear();
+        assert!(!bell.is_urgent() && !bell.is_pending());
+        assert!(bell.ask());
     }
 }

@@ -84,6 +84,11 @@ impl Queue {
         self.gathers_until.filter(|_| self.waiting.len() < self.expected)
     }
 
+    /// All that were waited for are back, and nobody else has come.
+    pub(super) fn is_complete(&self) -> bool {
+        self.waiting.len() == self.expected
+    }
+
     /// So many looks have ended, the last at a number: who is to be woken.
     pub(super) fn take_done(
         &mut self,

@@ -20,8 +20,11 @@ impl Shared {
             self.tell_lost(state);
             return stored;
         }
+        let is_last = state.waiting.is_complete();
         drop(state);
-        self.bell.ring_urgently();
+        if self.bell.ask() || is_last {
+            self.bell.wake();
+        }
         stored
     }
 
