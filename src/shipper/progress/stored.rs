@@ -7,10 +7,14 @@ use std::task::Waker;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Clients that were told of a commit have this part of an upload's time to make the next one, before
-/// the next upload begins without them.
-const GATHER_PART: u32 = 8;
-/// And no more than this.
+/// Clients that were told of a commit come back one after another, with the next one. When none has come
+/// for this part of an upload's time, the next upload begins without those that are missing.
+const QUIET_PART: u32 = 4;
+/// Or for so long.
+const QUIET_MAX: Duration = Duration::from_millis(1);
+/// However they come, nobody waits longer than so many uploads would have taken,
+const GATHER_UPLOADS: u32 = 2;
+/// nor than this.
 const GATHER_MAX: Duration = Duration::from_millis(20);
 
 /// Whether what was committed before this was made is in every destination.
@@ -38,10 +42,36 @@ impl Stored {
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     waiting: Vec<Waiting>,
-    /// How many waited when the last upload served some, those it served among them; and until when
-    /// these are waited for.
+    /// How many waited when the last upload served some, those it served among them.
     expected: usize,
-    gathers_until: Option<Instant>,
+    /// The wait for these.
+    gathering: Option<Gathering>,
+}
+
+/// The wait for those who were served.
+#[derive(Clone, Copy, Debug)]
+struct Gathering {
+    /// When it is over if nobody comes.
+    until: Instant,
+    /// How long it lasts at least after somebody came.
+    quiet: Duration,
+    /// When it is over whoever comes.
+    limit: Instant,
+}
+
+impl Gathering {
+    /// After an upload that took so long.
+    fn after(took: Duration) -> Self {
+        let (now, quiet) = (Instant::now(), (took / QUIET_PART).min(QUIET_MAX));
+        let limit = now + took.saturating_mul(GATHER_UPLOADS).min(GATHER_MAX);
+        // They are to be told first.
+        Self { until: now + 2 * quiet, quiet, limit }
+    }
+
+    /// Somebody came.
+    fn goes_on(&mut self) {
+        self.until = self.limit.min(self.until.max(Instant::now() + self.quiet));
+    }
 }
 
 #[derive(Debug)]
@@ -64,6 +94,7 @@ impl Waiting {
 impl Queue {
     /// Somebody waits for what this look takes.
     pub(super) fn push(&mut self, asked: u64, waker: Waker) -> Stored {
+        self.gathering.iter_mut().for_each(Gathering::goes_on);
         let state = Arc::default();
         self.waiting.push(Waiting { asked, txid: None, state: Arc::clone(&state), waker });
         Stored(state)
@@ -76,12 +107,13 @@ impl Queue {
 
     /// An upload took so long. Those whom it served will soon be back, and shall share the next one.
     pub(super) fn uploaded(&mut self, took: Duration) {
-        self.gathers_until = Some(Instant::now() + (took / GATHER_PART).min(GATHER_MAX));
+        self.gathering = Some(Gathering::after(took));
     }
 
-    /// The next upload need not begin before, unless somebody else comes.
+    /// The next upload need not begin before, unless all are back.
     pub(super) fn gathers_until(&self) -> Option<Instant> {
-        self.gathers_until.filter(|_| self.waiting.len() < self.expected)
+        let is_due = self.waiting.len() >= self.expected;
+        self.gathering.filter(|_| !is_due).map(|gathering| gathering.until)
     }
 
     /// All that were waited for are back, and nobody else has come.
@@ -127,7 +159,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn those_who_were_served_are_waited_for_a_moment() {
-        let took = Duration::from_millis(16);
+        let took = Duration::from_millis(2);
         let (mut queue, waker) = (Queue::default(), Waker::noop());
         let stored: Vec<_> = (1..=3).map(|asked| queue.push(asked, waker.clone())).collect();
         assert_eq!(queue.gathers_until(), None);
@@ -135,15 +167,28 @@ mod tests {
         queue.uploaded(took);
         assert_eq!(queue.take_done(2, Txid(7), |txid| txid <= Txid(7)).len(), 2);
         assert_eq!(stored.iter().map(Stored::is_done).collect::<Vec<_>>(), [true, true, false]);
-        let soon = Instant::now() + took / GATHER_PART;
-        for asked in 4..6 {
-            assert_eq!(queue.gathers_until(), Some(soon));
+        let (served, quiet) = (Instant::now(), took / QUIET_PART);
+        assert_eq!(queue.gathers_until(), Some(served + 2 * quiet));
+        tokio::time::advance(2 * quiet - quiet / 2).await;
+        queue.push(4, waker.clone());
+        assert_eq!(queue.gathers_until(), Some(Instant::now() + quiet));
+        assert!(!queue.is_complete());
+        queue.push(5, waker.clone());
+        assert_eq!((queue.gathers_until(), queue.is_complete()), (None, true), "all are back");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_for_long() {
+        let (mut queue, waker) = (Queue::default(), Waker::noop());
+        (1..=100).for_each(|asked| drop(queue.push(asked, waker.clone())));
+        queue.uploaded(Duration::from_secs(60));
+        assert_eq!(queue.take_done(100, Txid(8), |_| true).len(), 100);
+        let limit = Instant::now() + GATHER_MAX;
+        assert_eq!(queue.gathers_until(), Some(Instant::now() + 2 * QUIET_MAX));
+        for asked in 101..200 {
+            tokio::time::advance(QUIET_MAX / 2).await;
             queue.push(asked, waker.clone());
         }
-        assert_eq!(queue.gathers_until(), None, "all are back");
-        // Nobody waits for long.
-        queue.uploaded(Duration::from_secs(60));
-        assert_eq!(queue.take_done(5, Txid(8), |_| true).len(), 3);
-        assert_eq!(queue.gathers_until(), Some(Instant::now() + GATHER_MAX));
+        assert_eq!(queue.gathers_until(), Some(limit));
     }
 }
