@@ -62,6 +62,12 @@ impl LogSync {
         state.appended
     }
 
+    /// The newest commit that was appended.
+    #[must_use]
+    pub fn newest(&self) -> u64 {
+        self.lock().appended
+    }
+
     /// The commit of a number is durable; `sync` is called if it has to be made so. False if somebody
     /// else is syncing: then `waker` is woken when that is over, which may have been too early.
     ///

@@ -6,10 +6,12 @@
 
 mod files;
 mod gate;
+mod keeper;
 mod log_sync;
 
 pub use files::{Error, Files, find};
 pub use gate::{Gate, Left, Turn};
+use keeper::Keeper;
 pub use log_sync::LogSync;
 
 /// How shipping goes.
@@ -24,7 +26,7 @@ pub use crate::shipper::{DestinationStatus as Destination, Stage};
 use crate::replica::Follower;
 use crate::schema::{self, Namespace, Schema};
 use crate::shipper::{self, Shipper};
-use crate::sqlite::{self, Connection, Hold, IdleConnection, OpenOptions};
+use crate::sqlite::{self, Connection, IdleConnection, OpenOptions};
 use crate::{catalog, statement};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -34,9 +36,6 @@ use std::time::{Duration, Instant};
 
 /// Connections kept open that no session uses.
 const IDLE_CONNECTIONS_MAX: usize = 8;
-
-/// How long a file that is opened may be locked by another process before that is told.
-const OPEN_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How long the shipper waits for a transaction of a client's that writes. Files share the threads on
 /// which they are looked at.
@@ -70,19 +69,12 @@ pub struct Database {
     idle: Mutex<Vec<IdleConnection>>,
     /// How many connections sessions have.
     taken: AtomicUsize,
-    keeper: Mutex<Keeper>,
+    keeper: Arc<Keeper>,
     gate: Arc<Gate>,
-    log_sync: LogSync,
     schema: RwLock<Arc<Schema>>,
     plans: statement::Cache,
     shipper: OnceLock<Arc<Shipper>>,
     follower: OnceLock<Arc<Follower>>,
-}
-
-/// Keeps hold of the file that is served now.
-struct Keeper {
-    hold: Hold,
-    replacements: u32,
 }
 
 impl std::fmt::Debug for Database {
@@ -99,7 +91,7 @@ impl Database {
         relative: &Path,
         options: &Options,
     ) -> Result<Self, sqlite::Error> {
-        let keeper = Keeper::open(path, options, 0)?;
+        let keeper = Keeper::open(path, options)?;
         Ok(Self {
             name: name.to_owned(),
             path: path.to_owned(),
@@ -107,9 +99,8 @@ impl Database {
             options: *options,
             idle: Mutex::default(),
             taken: AtomicUsize::new(0),
-            keeper: Mutex::new(keeper),
+            keeper: Arc::new(keeper),
             gate: Arc::default(),
-            log_sync: LogSync::default(),
             schema: RwLock::new(Arc::new(Schema::new(u64::MAX, Vec::new()))),
             plans: statement::Cache::default(),
             shipper: OnceLock::new(),
@@ -171,35 +162,16 @@ impl Database {
             }
         }
         loop {
-            let replacements = self.lock_keeper().replacements;
-            let connection = open(&self.path, &self.options, replacements)?;
+            let connection = open(&self.path, &self.options, self.keeper.replacements())?;
             // Seen after the opening, so that both are of one file.
-            if !self.was_replaced()? {
+            if !self.keeper.was_replaced()? {
                 return Ok(connection);
             }
         }
     }
 
-    /// Looks whether the file was replaced since a connection was last opened, and serves the new
-    /// one then.
-    fn was_replaced(&self) -> Result<bool, sqlite::Error> {
-        let mut keeper = self.lock_keeper();
-        let moved = keeper.hold.has_moved();
-        if moved {
-            // SQLite finds a log by its name: that of the old file must not be taken for the new one's.
-            keeper.hold.empty_log()?;
-            *keeper = Keeper::open(&self.path, &self.options, keeper.replacements + 1)?;
-            tracing::warn!(file = %self.path.display(), "the file was replaced: serving the new one");
-        }
-        Ok(moved)
-    }
-
     fn idle_one(&self) -> Option<IdleConnection> {
         self.lock_idle().pop()
-    }
-
-    fn lock_keeper(&self) -> MutexGuard<'_, Keeper> {
-        self.keeper.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes a connection back that is in no transaction and belongs to nobody.
@@ -233,7 +205,7 @@ impl Database {
     /// How commits become durable together.
     #[must_use]
     pub fn log_sync(&self) -> &LogSync {
-        &self.log_sync
+        self.keeper.log_sync()
     }
 
     /// The commit of this number, and all before it, are durable; or become so now, with `before`
@@ -247,14 +219,7 @@ impl Database {
         waker: &Waker,
         before: impl FnOnce(),
     ) -> Result<bool, sqlite::Error> {
-        self.log_sync.settle(commit, waker, || {
-            before();
-            let synced = self.lock_keeper().hold.sync_log();
-            synced.inspect_err(|error| {
-                let file = self.path.display();
-                tracing::error!(%file, %error, "no commit is durable: check the disk, then start egret anew");
-            })
-        })
+        self.keeper.make_durable(commit, waker, before)
     }
 
     /// Translations of statements.
@@ -306,7 +271,8 @@ impl Database {
         options: shipper::Options,
         runtime: &tokio::runtime::Handle,
     ) -> Result<(), shipper::Error> {
-        let hooks = Arc::new(HoldWriters(Arc::clone(&self.gate)));
+        let (gate, keeper) = (Arc::clone(&self.gate), Arc::clone(&self.keeper));
+        let hooks = Arc::new(ForShipper { gate, keeper });
         let shipper = Shipper::start(&self.path, destinations, options, hooks, runtime)?;
         // A second one would be a mistake of the caller's: the first stays.
         drop(self.shipper.set(shipper));
@@ -331,17 +297,6 @@ impl Database {
     }
 }
 
-impl Keeper {
-    fn open(path: &Path, options: &Options, replacements: u32) -> Result<Self, sqlite::Error> {
-        let (hold, was_read) = Hold::open(path, options.for_opening(replacements), OPEN_PATIENCE)?;
-        if !was_read {
-            // Nothing else is locked, and sessions wait for locks.
-            tracing::warn!(file = %path.display(), "another process holds the file locked");
-        }
-        Ok(Self { hold, replacements })
-    }
-}
-
 fn open(path: &Path, options: &Options, replacements: u32) -> Result<Connection, sqlite::Error> {
     let connection = Connection::open(path, options.for_opening(replacements))?;
     catalog::register_functions(&connection)?;
@@ -349,12 +304,20 @@ fn open(path: &Path, options: &Options, replacements: u32) -> Result<Connection,
     Ok(connection)
 }
 
-/// Lets the shipper make this process's writers wait.
-struct HoldWriters(Arc<Gate>);
+/// What the shipper may do with a file that is served.
+struct ForShipper {
+    gate: Arc<Gate>,
+    keeper: Arc<Keeper>,
+}
 
-impl shipper::Hooks for HoldWriters {
+impl shipper::Hooks for ForShipper {
     fn hold_writers(&self) -> Option<Box<dyn shipper::Guard + '_>> {
-        let turn = self.0.enter(Some(Instant::now() + SHIPPER_PATIENCE), || false, || {}).ok()?;
+        let turn =
+            self.gate.enter(Some(Instant::now() + SHIPPER_PATIENCE), || false, || {}).ok()?;
         Some(Box::new(turn))
+    }
+
+    fn taken(&self) {
+        self.keeper.sync_log();
     }
 }

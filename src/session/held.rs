@@ -30,7 +30,7 @@ pub(super) struct Held {
     stored: Option<Stored>,
     /// When it is no longer waited for destinations.
     until: Option<Instant>,
-    /// Others are to have their turn before it is looked how far it is.
+    /// Others are to have their turn before it is looked how far the log is.
     new: bool,
 }
 
@@ -77,9 +77,9 @@ impl Session {
         let until = limit.map(|limit| Instant::now() + limit);
         let end = self.reply.len();
         let held = self.held.get_or_insert_with(|| Held::at(end));
-        held.new = true;
         held.logged = logged.or(held.logged);
         held.stored = stored.or(held.stored.take());
+        held.new = held.stored.as_ref().is_none_or(Stored::leads);
         held.until = [held.until, until].into_iter().flatten().min();
         Ok(())
     }
@@ -130,27 +130,19 @@ impl Session {
     }
 
     /// True if nothing is held back any more; otherwise `waker` is woken when that may have changed.
+    /// Of those whose commits are on their way to the stores together only the first syncs the log at
+    /// once: for the others one sync is enough, which the shipper sees to.
     fn may_tell(&mut self, waker: &Waker) -> Result<bool, Failure> {
         let Some(held) = &mut self.held else { return Ok(true) };
         held.new = false;
-        if let Some(number) = held.logged {
-            let (database, seat) = (&self.backend.database, self.backend.seat());
-            let long = database.log_sync().takes_long();
-            let synced = database.make_durable(number, waker, || {
-                if long {
-                    seat.step_aside();
-                }
-            });
-            if !synced.map_err(|_told| Failure::commit_not_durable())? {
-                return Ok(false);
-            }
-            held.logged = None;
-        }
         if held.stored.as_ref().is_some_and(Stored::is_never) {
             return Err(Failure::commit_not_stored());
         }
         let is_stored = held.stored.as_ref().is_none_or(Stored::is_done);
-        if !is_stored && !self.is_given_up() {
+        let leads = held.stored.as_ref().is_some_and(Stored::leads);
+        let is_over = is_stored || self.is_given_up();
+        let is_logged = (is_over || leads) && self.is_logged(waker)?;
+        if !is_over || !is_logged {
             return Ok(false);
         }
         if !is_stored {
@@ -158,6 +150,19 @@ impl Session {
         }
         self.held = None;
         Ok(true)
+    }
+
+    /// The log is synced as far as it has to be, or is now; otherwise as [`Self::may_tell`].
+    fn is_logged(&mut self, waker: &Waker) -> Result<bool, Failure> {
+        let Some(number) = self.held.as_ref().and_then(|held| held.logged) else { return Ok(true) };
+        let (database, seat) = (&self.backend.database, self.backend.seat());
+        let long = database.log_sync().takes_long();
+        let synced = database.make_durable(number, waker, || {
+            if long {
+                seat.step_aside();
+            }
+        });
+        synced.map_err(|_told| Failure::commit_not_durable())
     }
 
     /// It is to be waited no longer for a destination.

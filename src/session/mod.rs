@@ -248,15 +248,23 @@ impl Session {
             self.greet()?;
             self.greeted = true;
         }
-        if let Some(held) = &self.held {
-            let was_again = held.is_new();
-            self.answer_held()?;
-            self.idle_since = Instant::now();
-            if was_again {
-                // The client has hardly spoken since the turn before.
-                return Ok(());
-            }
+        if !self.attend_held()? {
+            self.attend_client()?;
         }
+        if self.backend.is_listening() { Ok(self.deliver_mail()?) } else { Ok(()) }
+    }
+
+    /// Sees to what is held back; true if there was something, and the turn was for that.
+    fn attend_held(&mut self) -> io::Result<bool> {
+        let Some(held) = &self.held else { return Ok(false) };
+        let was_again = held.is_new();
+        self.answer_held()?;
+        self.idle_since = Instant::now();
+        // Who waited for the answer has hardly spoken; if he has, there will be another turn.
+        Ok(was_again || self.held.is_none())
+    }
+
+    fn attend_client(&mut self) -> Result<(), End> {
         self.stream.expect_input();
         if self.converse()? {
             self.idle_since = Instant::now();
@@ -267,7 +275,7 @@ impl Session {
         } else {
             self.idle(self.idle_since.elapsed())?;
         }
-        if self.backend.is_listening() { Ok(self.deliver_mail()?) } else { Ok(()) }
+        Ok(())
     }
 
     fn end(&mut self, end: End) {

@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_asks_first_is_known_until_the_next_look() {
+    fn who_asks_first_leads_until_the_next_look() {
         let bell = Bell::default();
         assert_eq!([bell.ask(), bell.ask()], [true, false]);
         assert!(bell.is_urgent() && bell.is_pending());

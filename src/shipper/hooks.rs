@@ -16,6 +16,10 @@ pub trait Hooks: Send + Sync {
         true
     }
 
+    /// What was committed before the last look is on its way. Who waits for that, waits for SQLite's
+    /// log to be synced as well, which can be done meanwhile.
+    fn taken(&self) {}
+
     /// The time, in milliseconds since 1970.
     fn now_ms(&self) -> i64 {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -271,6 +271,7 @@ impl Worker {
             self.prune()?;
             Ok(wrote)
         });
+        self.shared.hooks.taken();
         self.note_pace(time);
         match looked {
             Ok(wrote) => self.succeeded(wrote, was_rung),

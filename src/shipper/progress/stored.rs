@@ -19,7 +19,10 @@ const GATHER_MAX: Duration = Duration::from_millis(20);
 
 /// Whether what was committed before this was made is in every destination.
 #[derive(Debug)]
-pub struct Stored(Arc<AtomicU8>);
+pub struct Stored {
+    state: Arc<AtomicU8>,
+    pub(super) leads: bool,
+}
 
 const DONE: u8 = 1;
 const NEVER: u8 = 2;
@@ -28,13 +31,19 @@ impl Stored {
     /// It is there.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.0.load(Ordering::Acquire) == DONE
+        self.state.load(Ordering::Acquire) == DONE
     }
 
     /// It never will be: another writer has taken over a destination.
     #[must_use]
     pub fn is_never(&self) -> bool {
-        self.0.load(Ordering::Acquire) == NEVER
+        self.state.load(Ordering::Acquire) == NEVER
+    }
+
+    /// Nobody else waited yet for the look that takes it.
+    #[must_use]
+    pub fn leads(&self) -> bool {
+        self.leads
     }
 }
 
@@ -97,7 +106,7 @@ impl Queue {
         self.gathering.iter_mut().for_each(Gathering::goes_on);
         let state = Arc::default();
         self.waiting.push(Waiting { asked, txid: None, state: Arc::clone(&state), waker });
-        Stored(state)
+        Stored { state, leads: false }
     }
 
     /// Nobody can be served any more: who is to be woken.

@@ -15,14 +15,15 @@ impl Shared {
         let mut state = self.lock();
         state.looks_asked += 1;
         let asked = state.looks_asked;
-        let stored = state.waiting.push(asked, waker);
+        let mut stored = state.waiting.push(asked, waker);
         if state.destinations.iter().any(|d| d.fenced) {
             self.tell_lost(state);
             return stored;
         }
         let is_last = state.waiting.is_complete();
         drop(state);
-        if self.bell.ask() || is_last {
+        stored.leads = self.bell.ask();
+        if stored.leads || is_last {
             self.bell.wake();
         }
         stored
