@@ -22,6 +22,12 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// Statements a connection keeps prepared.
 const CACHED_STATEMENTS_MAX: usize = 64;
 
+/// A commit that makes the log longer copies it into the file, which syncs both, while other writers
+/// wait. More than SQLite's own 1000: a page that was written again meanwhile is copied once. Not more
+/// than one block of the log's index: a reader looks for a page in each block.
+/// <https://www.sqlite.org/walformat.html#the_wal_index_file_format>
+const CHECKPOINT_PAGES: u32 = 4000;
+
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OpenOptions {
@@ -129,6 +135,9 @@ impl Connection {
         if options.checkpoints_elsewhere {
             raw.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
             raw.query_row("PRAGMA wal_autocheckpoint = 0", (), |_| Ok(()))?;
+        } else {
+            let sql = format!("PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}");
+            raw.query_row(&sql, (), |_| Ok(()))?;
         }
         // What sorts and temporary tables need goes to files when it is much: in memory it would have
         // no bound, and one sort of all of it could not be stopped.
