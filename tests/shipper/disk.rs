@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::time::Instant;
 
 /// When the world began, in milliseconds since 1970.
-const BEGIN_MS: i64 = 1_700_000_000_000;
+pub const BEGIN_MS: i64 = 1_700_000_000_000;
 
 /// Whoever always uses the moment would never let a look end.
 const MEDDLES: u64 = 3;

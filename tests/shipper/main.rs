@@ -70,7 +70,7 @@ fn schedules_that_once_failed() {
 fn a_seed_plays_the_same_every_time() {
     let directory = tempfile::tempdir_in(root()).unwrap();
     let restorer = Restorer::new(directory.path());
-    for seed in 0..20 {
+    for seed in (0..40).filter(|&seed| !store::is_sealed(seed)) {
         let (first, second) = (play(seed, &restorer).unwrap(), play(seed, &restorer).unwrap());
         if let Some(step) = first.iter().zip(&second).position(|(first, second)| first != second) {
             panic!("seed {seed}: {}\n{}", first[..=step].join("\n"), second[step]);

@@ -5,6 +5,7 @@
 //! all, and a condition is looked at when the put has its effect.
 
 use crate::dice::Dice;
+use crate::disk::BEGIN_MS;
 use age::secrecy::ExposeSecret as _;
 use bytes::Bytes;
 use egret::store::{
@@ -23,6 +24,8 @@ pub struct BadStore {
     inner: Arc<MemoryStore>,
     keys: Option<Both>,
     began: Instant,
+    /// What its clock said then, in milliseconds since 1970.
+    began_ms: i64,
     state: Mutex<State>,
 }
 
@@ -30,6 +33,31 @@ pub struct BadStore {
 struct Both {
     writers: Keys,
     readers: Keys,
+}
+
+/// Whether a store of a schedule is encrypted: one in three is, half of those for others than the
+/// writer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sealing {
+    None,
+    ForWriter,
+    ForOthers,
+}
+
+impl Sealing {
+    fn of(seed: u64, index: u64) -> Self {
+        match Dice::new((seed, index, "keys")).below(6) {
+            0 => Self::ForWriter,
+            1 => Self::ForOthers,
+            _ => Self::None,
+        }
+    }
+}
+
+/// Something of a schedule is encrypted. It may end otherwise each time: age makes headers of any
+/// length, and whether a file holds all of a small database is told by its length.
+pub fn is_sealed(seed: u64) -> bool {
+    (0..2).any(|index| Sealing::of(seed, index) != Sealing::None)
 }
 
 impl Both {
@@ -95,14 +123,11 @@ impl BadStore {
             changes: 0,
         };
         let inner = Arc::new(MemoryStore::new());
-        // One in three is encrypted, half of those for others than the writer.
-        let keys = match Dice::new((seed, index, "keys")).below(6) {
-            0 => Some(Both::new(true)),
-            1 => Some(Both::new(false)),
-            _ => None,
-        };
-        let (seed, began) = ((seed, index), Instant::now());
-        Arc::new(Self { seed, inner, keys, began, state: Mutex::new(state) })
+        let sealing = Sealing::of(seed, index);
+        let keys = (sealing != Sealing::None).then(|| Both::new(sealing == Sealing::ForWriter));
+        let skew_ms = Dice::new((seed, index, "clock")).pick(&[0, 0, 0, 1000, -40_000, 7_200_000]);
+        let (seed, began, began_ms) = ((seed, index), Instant::now(), BEGIN_MS + skew_ms);
+        Arc::new(Self { seed, inner, keys, began, began_ms, state: Mutex::new(state) })
     }
 
     /// What is really there, for whoever may read it.
@@ -199,8 +224,15 @@ impl BadStore {
         let object = self.inner.head(key).await?;
         let mut state = self.state();
         state.changes += 1;
+        let passed = i64::try_from(self.began.elapsed().as_millis()).unwrap();
+        let object = Object { modified_ms: Some(self.began_ms + passed), ..object };
         state.journal.push((Instant::now(), key.to_owned(), Some(object)));
         Ok(etag)
+    }
+
+    async fn list_now(&self, prefix: &str, after: Option<&str>) -> Result<Vec<Object>, Error> {
+        let objects = self.inner.list(prefix, after).await?;
+        Ok(objects.into_iter().map(|object| self.dated(object)).collect())
     }
 
     async fn delete_now(&self, key: &str) -> Result<(), Error> {
@@ -209,6 +241,13 @@ impl BadStore {
         state.changes += 1;
         state.journal.push((Instant::now(), key.to_owned(), None));
         Ok(())
+    }
+
+    /// An object as it says when it was stored: by the clock of this store.
+    fn dated(&self, object: Object) -> Object {
+        let state = self.state();
+        let last = state.journal.iter().rev().find(|(_, key, _)| *key == object.key);
+        last.and_then(|(_, _, last)| last.clone()).unwrap_or(object)
     }
 
     /// What was there some time ago.
@@ -260,7 +299,8 @@ impl Store for BadStore {
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, (Object, Bytes)> {
         Box::pin(async move {
             self.draw_at_once("get", key)?;
-            self.inner.get(key).await
+            let (object, bytes) = self.inner.get(key).await?;
+            Ok((self.dated(object), bytes))
         })
     }
 
@@ -274,7 +314,7 @@ impl Store for BadStore {
     fn head<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Object> {
         Box::pin(async move {
             self.draw_at_once("head", key)?;
-            self.inner.head(key).await
+            Ok(self.dated(self.inner.head(key).await?))
         })
     }
 
@@ -284,7 +324,7 @@ impl Store for BadStore {
             let listed = match fate {
                 Fate::Failed => Err(unavailable(prefix)),
                 Fate::Stale => Ok(self.list_before(prefix, after, delay)),
-                _ => self.inner.list(prefix, after).await,
+                _ => self.list_now(prefix, after).await,
             };
             tokio::time::sleep(delay).await;
             listed
