@@ -93,13 +93,13 @@ impl Rungs {
         };
         let snapshots = files.iter().filter(|file| file.level == SNAPSHOT_LEVEL);
         let snapshot = snapshots.max_by_key(|file| file.name.max).cloned();
-        // Where there is no ladder yet it begins with what comes after the snapshot.
-        let begin = snapshot.as_ref().map_or(Txid(0), |file| file.name.max);
+        // Where there is no ladder yet it begins with the file that leads on from the snapshot.
+        let before = snapshot.as_ref().map_or(Txid(0), |file| Txid(file.name.max.0 - 1));
         let newest = files.iter().map(|file| file.name.max).max().unwrap_or_default();
         let newest_single = reach(0);
         let waiting = (0..ladder.levels.len()).map(|level| {
             let above = reach(level + 1);
-            let above = if above == Txid(0) && level == 0 { begin } else { above };
+            let above = if above == Txid(0) && level == 0 { before } else { above };
             let mut waiting: Vec<_> = files
                 .iter()
                 .filter(|file| usize::from(file.level) == level && file.name.max > above)
@@ -380,7 +380,7 @@ mod tests {
         assert_eq!(shown(rungs.next(0)), "snapshot");
         files.push(file(SNAPSHOT_LEVEL, 1, 7, 1000, 1000));
         rungs = Rungs::new(&Ladder::default(), 0, &files);
-        assert_eq!(run(&mut rungs, 30_000), ["L1 8-9"]);
+        assert_eq!(run(&mut rungs, 30_000), ["L1 7-9"]);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use super::{Alone, DiskAct, Error, Hooks};
 use crate::ltx::{
-    Decoder, Encoder, HEADER_LEN, Header, Name, PageEncoding, Pgno, TRAILER_LEN, Txid,
+    self, Decoder, Encoder, HEADER_LEN, Header, Name, PageEncoding, Pgno, TRAILER_LEN, Txid,
 };
 use crate::store::{make_directories, sync_directory};
 use std::fs::{self, File};
@@ -151,11 +151,15 @@ impl Log {
         let read = || {
             let mut file = File::open(&path)?;
             let mut trailer = [0; TRAILER_LEN];
-            let start = file.seek(SeekFrom::End(-(TRAILER_LEN as i64)))?;
+            let Some(start) = file.metadata()?.len().checked_sub(TRAILER_LEN as u64) else {
+                return Ok(None);
+            };
+            file.seek(SeekFrom::Start(start))?;
             file.read_exact(&mut trailer)?;
-            Ok((start + TRAILER_LEN as u64, trailer))
+            Ok(Some((start + TRAILER_LEN as u64, trailer)))
         };
-        read().map_err(Error::io(&path))
+        let found = read().map_err(Error::io(&path))?;
+        found.ok_or_else(|| ltx::Error::Io(ErrorKind::UnexpectedEof.into()).into())
     }
 
     /// Deletes a file; it is no error if it is gone.

@@ -72,7 +72,7 @@ pub(super) async fn take_snapshot(site: &Site) -> Result<(), Error> {
     let pinned = site.shared.pin().await?;
     // A number that only a snapshot knows would be used again were the local log lost now.
     let mut polls = 0;
-    while site.shared.stored_at(site.index) < pinned.name().max {
+    while !site.shared.has(site.index, pinned.name().max) {
         polls += 1;
         if polls > CATCH_UP_POLLS {
             return Err(Error::Late);

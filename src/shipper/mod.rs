@@ -141,8 +141,8 @@ pub struct Options {
     pub batch_bytes_max: u64,
     /// How long local files are kept after every destination has them.
     pub local_retention: Duration,
-    /// What local files may take in bytes. Beyond it nothing is kept for the destination that is behind furthest: it goes on with the whole
-    /// database when it answers.
+    /// What local files may take in bytes. Beyond it nothing is kept for the destination that is behind
+    /// furthest: it goes on with the whole database when it answers.
     pub log_bytes_max: u64,
     /// How often local files are looked through.
     pub prune_interval: Duration,
@@ -242,10 +242,16 @@ impl Shipper {
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Txid, points::Error> {
         points::check_name(name)?;
-        let txid = until_cancelled(cancelled, |until| self.wait_logged(Some(until)))?;
-        // Before it is stored, and so before it can be merged with what comes later.
-        self.parts.sites.iter().for_each(|site| site.cut(txid));
-        until_cancelled(cancelled, |until| self.parts.shared.wait_has(&[], txid, Some(until)))?;
+        let txid = loop {
+            let txid = until_cancelled(cancelled, |until| self.wait_logged(Some(until)))?;
+            // Before it is stored, and so before it can be merged with what comes later.
+            self.parts.sites.iter().for_each(|site| site.cut(txid));
+            let shared = &self.parts.shared;
+            until_cancelled(cancelled, |until| shared.wait_has(&[], txid, Some(until)))?;
+            if shared.has_moment(txid) {
+                break txid;
+            }
+        };
         let time_ms = self.parts.shared.hooks.now_ms();
         let point = points::Point { name: name.to_owned(), txid, time_ms };
         let replicas: Vec<_> = self.parts.sites.iter().map(|site| site.replica.clone()).collect();

@@ -6,7 +6,7 @@
 //! | --- | --- |
 //! | snapshots | a later one is older than the window as well |
 //! | levels 1 to 8 | they end no later than the oldest snapshot kept, and that is older than the window |
-//! | level 0 | the same; or they are merged, or copied as a snapshot, and were stored a while ago |
+//! | level 0 | the same; or they are merged, or (Litestream's) hold what a snapshot does, and were stored a while ago |
 //!
 //! So every moment of the window keeps a snapshot before it, and all that leads on from there. The
 //! newest file of each level stays.

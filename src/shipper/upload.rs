@@ -35,7 +35,8 @@ static WHOLE_TURN: Semaphore = Semaphore::const_new(8);
 /// Serves one destination until the task is aborted, or another writer has it.
 pub(super) async fn run(site: Arc<Site>) {
     let mut news = site.shared.news();
-    let mut upload = Upload { site, failures: 0, is_writer: false, proved: false, before: None };
+    let mut upload =
+        Upload { site, failures: 0, is_writer: false, proved: false, before: None, led: None };
     // What is only done now and then takes no room while there is nothing to do.
     Box::pin(upload.contact()).await;
     loop {
@@ -67,6 +68,8 @@ struct Upload {
     proved: bool,
     /// The newest file stored, and how long it makes the database.
     before: Option<(Txid, u32)>,
+    /// The file that leads on from a whole copy that is stored, and is not.
+    led: Option<Name>,
 }
 
 /// How far a destination is.
@@ -92,7 +95,8 @@ impl Upload {
     /// Asks how far the destination is until it answers.
     async fn contact(&mut self) {
         self.site.forget();
-        (self.is_writer, self.proved, self.before) = (false, false, None);
+        (self.is_writer, self.proved) = (false, false);
+        (self.before, self.led) = (None, None);
         while let Err(error) = self.ask().await {
             self.pause(Txid(0), &error).await;
         }
@@ -111,9 +115,9 @@ impl Upload {
         match self.take_lease().await {
             Ok(()) => (self.failures, self.is_writer) = (0, true),
             Err(error @ Error::Fenced { .. }) => {
-                return self.meets_another(job.name().max, error).await;
+                return self.meets_another(job.txid(), error).await;
             }
-            Err(error) => self.pause(job.name().max, &error).await,
+            Err(error) => self.pause(job.txid(), &error).await,
         }
         true
     }
@@ -149,13 +153,14 @@ impl Upload {
         match self.compare(name).await {
             Ok(_) => Ok(true),
             Err(Error::Conflict(_) | Error::Store(store::Error::NotFound { .. })) => Ok(false),
+            Err(error) if error.is_damage() => Ok(false),
             Err(error) => Err(error),
         }
     }
 
     /// Stores a file, or waits a while after a failure; false if this destination is another's.
     async fn carry(&mut self, job: Job) -> bool {
-        let txid = job.name().max;
+        let txid = job.txid();
         match self.store(job).await {
             Ok(txid) => {
                 (self.failures, self.proved) = (0, true);
@@ -168,7 +173,7 @@ impl Upload {
             Err(error) if error.is_damage() => {
                 tracing::error!(file = %self.site.shared.database.display(), %txid, %error, "local file damaged");
                 self.site.shared.upload_failed(self.site.index, txid, &error);
-                self.site.shared.damaged(self.site.index, txid);
+                self.site.shared.damaged(self.site.index, self.led.take().map(|name| name.max));
             }
             Err(error) => self.pause(txid, &error).await,
         }
@@ -227,22 +232,32 @@ impl Upload {
 
     /// Stores a file, or the whole database; the number that the destination has then.
     async fn store(&mut self, job: Job) -> Result<Txid, Error> {
-        let name = match job {
-            Job::Put(name) => name,
-            Job::Whole(_) => self.store_whole().await?,
+        let name = match (job, self.led) {
+            (Job::Put(name), _) => name,
+            // All but its last file is there already.
+            (Job::Whole(_), Some(name)) if self.site.shared.log.path(name).exists() => name,
+            (Job::Whole(above), _) => self.store_whole(above).await?,
         };
         let mode = self.site.ensure_lease().await?;
         let (len, time_ms) = self.store_file(name, mode).await?;
         self.site.note(0, name, len, Some(time_ms));
+        if let Job::Whole(_) = job {
+            self.led = None;
+            let (file, destination) = (
+                self.site.shared.database.display(),
+                self.site.shared.destination_name(self.site.index),
+            );
+            tracing::info!(%file, %destination, txid = %name.max, "shipped the whole database");
+        }
         Ok(name.max)
     }
 
     /// Stores the whole database as it is now; the local file that led to it, which takes its number in
     /// level 0.
-    async fn store_whole(&self) -> Result<Name, Error> {
-        let (site, shared) = (&self.site, &self.site.shared);
+    async fn store_whole(&mut self, above: Txid) -> Result<Name, Error> {
+        let (site, shared) = (Arc::clone(&self.site), &self.site.shared);
         let _turn = WHOLE_TURN.acquire().await;
-        let pinned = shared.pin_whole(site.index).await?;
+        let pinned = shared.pin_whole(site.index, above).await?;
         let name = Name::single(pinned.name().max);
         // It may arrive when this process has long ended, beside whatever has its number then.
         site.reserve(name.max).await?;
@@ -251,8 +266,7 @@ impl Upload {
         let (whole, size) = snapshot::store(pinned, &site.replica, encoding, mode).await?;
         site.note(SNAPSHOT_LEVEL, whole, size, None);
         shared.snapshot_stored(site.index, whole.max);
-        let (file, destination) = (shared.database.display(), shared.destination_name(site.index));
-        tracing::info!(%file, %destination, txid = %whole.max, "shipped the whole database");
+        self.led = Some(name);
         Ok(name)
     }
 
@@ -332,6 +346,8 @@ impl Upload {
         let size = replica.store().head(&replica.ltx_key(0, name)).await?.size;
         let found = match replica.ltx_trailer(0, name, size).await {
             Err(error) if error.is_sealed() => None,
+            // It is shorter than any file.
+            Err(store::Error::Range { .. }) => None,
             found => Some(found?),
         };
         let same = found == Some(local) || self.was_sent(name, local.1).await?;

@@ -353,15 +353,19 @@ impl Worker {
         let (shared, mut wrote) = (&self.shared, false);
         let Some(tail) = &mut self.tail else { return Ok(false) };
         for pin in shared.take_pins() {
-            while !pin.is_closed() {
-                let pinned = tail.pin(&mut |name| {
+            while !pin.sender.is_closed() {
+                let note = &mut |name| {
                     shared.wrote(name, false);
                     wrote = true;
-                })?;
+                };
+                let pinned = match pin.above {
+                    None => tail.pin(note)?,
+                    Some(above) => tail.pin_above(above, note)?,
+                };
                 match pinned {
                     // Whoever waited may have given up.
                     Ok(pinned) => {
-                        drop(pin.send(pinned));
+                        drop(pin.sender.send(pinned));
                         break;
                     }
                     Err(lost) => {
@@ -387,9 +391,6 @@ impl Worker {
             wrote = true;
         }
         wrote |= drain(&shared, tail)?;
-        if shared.wants_number() {
-            wrote |= restate(&shared, tail)?;
-        }
         self.copying = tail.settle()?;
         Ok(wrote)
     }
@@ -440,7 +441,7 @@ impl Worker {
         let long = self.checkpoint_pages().saturating_mul(patience);
         let too_early = self.checkpoint_not_before.is_some_and(|at| Instant::now() < at);
         let frames = self.tail.as_ref().map_or(0, Tail::frames_since_checkpoint);
-        frames >= long && !too_early && !shared.wants_number()
+        frames >= long && !too_early
     }
 
     fn checkpoint_pages(&self) -> u64 {
@@ -503,15 +504,6 @@ fn drain(shared: &Shared, tail: &mut Tail) -> Result<bool, Error> {
         }
         wrote = true;
     }
-}
-
-/// Writes a number more, though there be nothing new; true if that wrote something.
-fn restate(shared: &Shared, tail: &mut Tail) -> Result<bool, Error> {
-    match tail.restate(&mut |name| shared.wrote(name, false))? {
-        None => {}
-        Some(lost) => begin_anew(shared, tail, lost)?,
-    }
-    Ok(true)
 }
 
 fn begin_anew(shared: &Shared, tail: &mut Tail, why: Lost) -> Result<(), Error> {

@@ -316,12 +316,21 @@ impl<'a> Run<'a> {
         self.advance(Duration::from_secs(2), 3);
     }
 
-    /// Anybody may do that at any moment.
+    /// Anybody may do that at any moment. Who goes back to a machine of before has not its newest files.
     fn delete_state(&mut self) {
-        let path = self.world().database();
-        drop(fs::remove_dir_all(state_directory(&path)));
+        let state = state_directory(&self.world().database());
+        if self.dice.one_in(2) {
+            drop(fs::remove_dir_all(state));
+            self.say("local state deleted".into());
+        } else {
+            let entries = fs::read_dir(state.join("ltx/0")).into_iter().flatten();
+            let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+            files.sort();
+            let count = self.dice.pick(&[1, 2, 5]);
+            files.iter().rev().take(count).for_each(|file| fs::remove_file(file).unwrap());
+            self.say(format!("{count} local files deleted"));
+        }
         self.disk.forget();
-        self.say("local state deleted".into());
     }
 
     fn toggle_store(&mut self) {

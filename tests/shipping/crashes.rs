@@ -1,7 +1,7 @@
 //! Restarts, after orderly ends and others, with and without somebody at work meanwhile.
 
 use crate::ground::{Ground, PATIENCE, eventually, options, transfer};
-use egret::ltx::Txid;
+use egret::ltx::{Name, Txid};
 use egret::shipper::plan::moments;
 use egret::shipper::restore::list_all;
 use egret::shipper::{Alone, Destination, DiskAct, Guard, Hooks, Options, Shipper};
@@ -175,6 +175,26 @@ fn a_damaged_local_file_is_bridged() {
     let shipper = ground.start();
     ground.assert_stored(&shipper);
     assert_eq!((shipper.status().beginnings, shipper.status().txid), (1, txid.next().next()));
+}
+
+/// As a file system may leave them that had not written their bytes.
+#[test]
+fn empty_files_are_bridged() {
+    let ground = Ground::new().with_accounts(4096);
+    let connection = ground.connect();
+    for directory in [".app.db-egret/ltx/0", "store/ltx/0"] {
+        let shipper = ground.start();
+        transfer(&connection, 5);
+        ground.assert_stored(&shipper);
+        assert!(shipper.stop(PATIENCE));
+        let txid = shipper.status().txid;
+        let newest = ground.directory.path().join(directory).join(Name::single(txid).to_string());
+        std::fs::write(&newest, "").unwrap();
+        let shipper = ground.start();
+        ground.assert_stored(&shipper);
+        assert_eq!(shipper.status().destinations[0].snapshot_count, 1, "{directory}");
+        assert!(shipper.stop(PATIENCE));
+    }
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Several destinations, absent ones, and others' writers.
 
-use crate::ground::{Ground, PATIENCE, eventually, options, transfer};
+use crate::ground::{Ground, PATIENCE, content, eventually, options, transfer};
 use crate::meddler::{Fate, Meddler};
 use egret::ltx::{Name, Txid};
-use egret::shipper::restore::list_all;
+use egret::shipper::restore::{Target, list_all};
 use egret::shipper::{Destination, Ladder, Options, Stage};
 use egret::store::{Body, FileStore, MemoryStore, Put, Replica, SNAPSHOT_LEVEL, Store, Usage};
 use std::sync::Arc;
@@ -108,6 +108,43 @@ fn a_new_destination_has_the_whole_database_once() {
     let [whole] = snapshots.as_slice() else { panic!("{snapshots:?}") };
     let mut others = files().into_iter().filter(|file| file.level != SNAPSHOT_LEVEL);
     assert!(others.all(|file| file.name.min >= whole.name.max), "{:?}", files());
+}
+
+/// What is known of the file is not lost with its local log: one copy leads on.
+#[test]
+fn a_local_log_that_goes_while_its_store_is_away_costs_one_copy() {
+    let ground = Ground::new().with_accounts(4096);
+    std::fs::write(ground.store("store"), "").unwrap();
+    let shipper = ground.start();
+    transfer(&ground.connect(), 5);
+    shipper.wait_logged(Some(Instant::now() + PATIENCE)).unwrap();
+    std::fs::remove_dir_all(ground.state().join("ltx")).unwrap();
+    std::fs::remove_file(ground.store("store")).unwrap();
+    ground.assert_stored(&shipper);
+    assert_eq!(shipper.status().destinations[0].snapshot_count, 1, "{:?}", shipper.status());
+}
+
+/// A destination that gets a whole copy has no moment before that: a point has one in all of them.
+#[test]
+fn a_restore_point_is_in_a_destination_that_was_away() {
+    let ground = Ground::new().with_accounts(4096);
+    let connection = ground.connect();
+    std::fs::write(ground.store("late"), "").unwrap();
+    let shipper = ground.start_with(&["store", "late"], options());
+    let near = ["store".to_owned()];
+    std::thread::scope(|scope| {
+        let point = scope.spawn(|| shipper.create_point("here", &|| false).unwrap());
+        for _ in 0..20 {
+            transfer(&connection, 1);
+            shipper.wait_stored(&near, Some(Instant::now() + PATIENCE)).unwrap();
+        }
+        assert!(!point.is_finished());
+        std::fs::remove_file(ground.store("late")).unwrap();
+        let txid = point.join().unwrap();
+        assert!(
+            content(&ground.restore("late", Target::Txid(txid))) == content(&ground.database())
+        );
+    });
 }
 
 #[test]

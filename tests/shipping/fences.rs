@@ -3,8 +3,8 @@
 use crate::ground::{Ground, PATIENCE, content, eventually, options, transfer};
 use egret::ltx::Txid;
 use egret::shipper::restore::{Target, list_all};
-use egret::shipper::{Alone, Destination, Options, Shipper};
-use egret::store::{FileStore, Replica, Store};
+use egret::shipper::{Alone, Destination, Ladder, Options, Shipper};
+use egret::store::{FileStore, LtxFile, Replica, Store};
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -104,11 +104,20 @@ fn the_same_number_of_two_writers_is_not_mixed() {
     }
     assert!(second.stop(PATIENCE));
     assert_eq!(second.status().txid, first.status().txid);
-    let first = ship(&one, &one, options());
+    // What is the second's is not merged with what is the first's.
+    let ladder = Ladder { levels: vec![Duration::from_millis(100)], ..Ladder::default() };
+    let first = ship(&one, &one, Options { ladder, ..options() });
     first.wait_stored(&[], patience()).unwrap();
-    let status = first.status();
-    assert_eq!(status.txid, second.status().txid.next());
+    let (status, before) = (first.status(), second.status().txid);
+    assert_eq!(status.txid, before.next().next());
     assert_eq!((status.beginnings, status.destinations[0].snapshot_count), (0, 1), "{status:?}");
+    transfer(&connection, 5);
+    first.wait_stored(&[], patience()).unwrap();
+    let files = || one.runtime.block_on(list_all(&one.replica("store"))).unwrap();
+    eventually("merged", || files().iter().any(|f| f.level == 1 && f.name.max > status.txid));
+    let is_mixed = |f: &LtxFile| f.level < 9 && f.name.min <= before && f.name.max > before;
+    assert!(!files().iter().any(is_mixed), "{:?}", files());
+    assert!(files().iter().all(|f| f.name.max != before.next()), "{:?}", files());
     assert!(content(&one.restore("store", Target::Latest)) == content(&one.database()));
 }
 

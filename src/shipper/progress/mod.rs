@@ -18,11 +18,12 @@ use super::verify::VerifyError;
 use super::{Destination, Error, Hooks, Options};
 use crate::ltx::{Name, Txid};
 use crate::store::Meter;
+use pins::PinWanted;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use stored::Queue;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
 /// How long a file that nothing is known of waits for a destination to say what it has.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(10);
@@ -50,11 +51,9 @@ struct State {
     floor: Option<Txid>,
     /// Where this process's own files begin; none before the first.
     base: Option<Txid>,
-    /// A destination wants a number that it has not.
-    wants_number: bool,
     destinations: Vec<DestinationState>,
     /// Who waits for a read transaction.
-    pins: Vec<oneshot::Sender<Pinned>>,
+    pins: Vec<PinWanted>,
     /// Who waits without a thread until what was committed is stored.
     waiting: Queue,
     looks_asked: u64,
@@ -81,8 +80,10 @@ struct DestinationState {
     fenced: bool,
     /// Since when something is on its way to it.
     busy: Option<tokio::time::Instant>,
-    /// Only a whole copy of a higher number leads it on.
+    /// Only a whole copy leads it on, of a number that does not follow its history, which ends here.
     whole_above: Option<Txid>,
+    /// What the last one led to: of what was before it has not all.
+    led: Txid,
     /// A whole copy of this number, or a higher one, is on its way to it.
     whole: Option<Txid>,
     /// What is asked of its store.
@@ -119,15 +120,17 @@ impl DestinationState {
 pub(super) enum Job {
     /// Store a local file.
     Put(Name),
-    /// Store the whole database as it is now, at least of this number: the destination lacks what came
-    /// before.
-    Whole(Name),
+    /// Store the whole database as it is now: the destination lacks what came before. Its own history
+    /// ends with this number.
+    Whole(Txid),
 }
 
 impl Job {
-    pub(super) fn name(self) -> Name {
+    /// The lowest number it may end with.
+    pub(super) fn txid(self) -> Txid {
         match self {
-            Self::Put(name) | Self::Whole(name) => name,
+            Self::Put(name) => name.max,
+            Self::Whole(above) => above.next().next(),
         }
     }
 }
@@ -241,7 +244,6 @@ impl Shared {
         state.status.batches += 1;
         state.status.log_bytes += bytes;
         state.status.beginnings += u64::from(anew);
-        state.wants_number = false;
         for destination in &mut state.destinations {
             destination.status.behind_since_ms.get_or_insert(now);
         }
@@ -268,11 +270,6 @@ impl Shared {
 
     pub(super) fn checkpointed(&self) {
         self.lock().status.checkpoints += 1;
-    }
-
-    /// A destination can only go on with a number that it has not.
-    pub(super) fn wants_number(&self) -> bool {
-        self.lock().wants_number
     }
 
     /// Up to where nobody needs local files any more.
@@ -366,12 +363,12 @@ impl Shared {
         let (base, local) = (state.base, state.newest);
         let Some(destination) = state.destinations.get_mut(index) else { return };
         let was_cut = std::mem::take(&mut destination.cut);
-        destination.contacted = true;
+        (destination.contacted, destination.whole) = (true, None);
         let own = destination.status.stored_ms.map_or(Txid(0), |_| destination.status.stored);
         destination.status.stored = stored;
         let diverged = was_cut || base.is_some_and(|base| newest > base.max(own));
         if diverged || !is_sound {
-            (destination.whole_above, destination.whole) = (Some(newest), None);
+            destination.whole_above = Some(newest);
         } else if stored == local {
             destination.status.behind_since_ms = None;
         }
@@ -406,15 +403,7 @@ impl Shared {
             Some(above) => above,
         };
         destination.whole_above = Some(above);
-        if newest > above {
-            return Some(Job::Whole(Name::single(newest)));
-        }
-        let is_asked = newest == Txid(0) || std::mem::replace(&mut state.wants_number, true);
-        drop(state);
-        if !is_asked {
-            self.bell.ring_urgently();
-        }
-        None
+        Some(Job::Whole(above)).filter(|_| newest > Txid(0))
     }
 
     /// A destination has a file now.
@@ -424,6 +413,9 @@ impl Shared {
         let (newest, mut took) = (state.newest, None);
         if let Some(destination) = state.destinations.get_mut(index) {
             took = destination.busy.map(|busy| busy.elapsed());
+            if destination.whole.is_some() {
+                destination.led = txid;
+            }
             (destination.whole_above, destination.whole, destination.busy) = (None, None, None);
             let status = &mut destination.status;
             status.stored = txid;
@@ -443,12 +435,10 @@ impl Shared {
     /// An attempt failed.
     pub(super) fn upload_failed(&self, index: usize, txid: Txid, error: &Error) {
         let failure = self.failure(txid, error);
-        if let Some(destination) = self.lock().destinations.get_mut(index) {
-            // A whole copy is begun again with what is there then.
-            destination.whole = None;
-            destination.status.failed_count += 1;
-            destination.status.failure = Some(failure.clone());
-        }
+        self.with_status(index, |status| {
+            status.failed_count += 1;
+            status.failure = Some(failure.clone());
+        });
         self.note_failure(index, &failure);
     }
 
@@ -483,10 +473,11 @@ impl Shared {
         }
     }
 
-    /// A local file cannot be used: what comes after it only as a whole.
-    pub(super) fn damaged(&self, index: usize, txid: Txid) {
+    /// The next local file cannot be used, or the one of this number that was to lead on from a whole
+    /// copy: what comes after it only with another.
+    pub(super) fn damaged(&self, index: usize, led: Option<Txid>) {
         if let Some(destination) = self.lock().destinations.get_mut(index) {
-            (destination.whole_above, destination.whole) = (Some(txid), None);
+            destination.whole_above = Some(led.unwrap_or(destination.status.stored));
         }
     }
 
@@ -502,9 +493,14 @@ impl Shared {
 
     // The side of maintenance.
 
-    /// How far a destination is.
-    pub(super) fn stored_at(&self, index: usize) -> Txid {
-        self.lock().destinations.get(index).map_or(Txid(0), |d| d.status.stored)
+    /// A destination has what was shipped from here up to this number.
+    pub(super) fn has(&self, index: usize, txid: Txid) -> bool {
+        self.lock().destinations.get(index).is_some_and(|d| d.has(txid))
+    }
+
+    /// Every destination has the very moment after a transaction, if it has that.
+    pub(super) fn has_moment(&self, txid: Txid) -> bool {
+        self.lock().destinations.iter().all(|d| d.led <= txid)
     }
 
     pub(super) fn has_lease(&self, index: usize, epoch: u64) {

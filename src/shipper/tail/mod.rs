@@ -200,19 +200,6 @@ impl Tail {
         self.state(end)
     }
 
-    /// Writes what was committed by now, and a file more, which changes nothing.
-    pub(super) fn restate(&mut self, wrote: &mut dyn FnMut(Name)) -> Result<Option<Lost>, Error> {
-        let end = self.with_writers_out(|tail| match tail.drain(wrote)? {
-            None => tail.end().map(Ok),
-            Some(lost) => Ok(Err(lost)),
-        })?;
-        match end {
-            Ok(end) => wrote(self.state(end)?),
-            Err(lost) => return Ok(Some(lost)),
-        }
-        Ok(None)
-    }
-
     /// Takes the mark at the end of the log while writers are out.
     fn end(&mut self) -> Result<End, Error> {
         self.mark()?;
@@ -265,9 +252,48 @@ impl Tail {
             tail.require_same_file()?;
             Ok(lost)
         })?;
-        if let Some(lost) = lost {
-            return Ok(Err(lost));
+        match lost {
+            None => self.pinned(pin, self.hooks.now_ms()).map(Ok),
+            Some(lost) => Ok(Err(lost)),
         }
+    }
+
+    /// The same for a destination that has a history of numbers up to `above`, which need not be this
+    /// file's. What leads on must not follow that history, or it would be merged with it. There is a
+    /// local file of its number and its time: a new one if need be, which changes nothing.
+    pub(super) fn pin_above(
+        &mut self,
+        above: Txid,
+        wrote: &mut dyn FnMut(Name),
+    ) -> Result<Result<Pinned, Lost>, Error> {
+        let pin = Pin::open(&self.database)?;
+        let end = self.with_writers_out(|tail| {
+            if let Some(lost) = tail.drain(wrote)? {
+                return Ok(Err(lost));
+            }
+            let is_apart = tail.txid > above.next() && tail.newest_header()?.is_some();
+            let end = if is_apart { None } else { Some(tail.end()?) };
+            pin.begin()?;
+            tail.require_same_file()?;
+            Ok(Ok(end))
+        })?;
+        match end {
+            Ok(Some(end)) => {
+                self.raise(above.next());
+                wrote(self.state(end)?);
+            }
+            Ok(None) => {}
+            Err(lost) => return Ok(Err(lost)),
+        }
+        let time_ms = self.newest_header()?.map_or(self.hooks.now_ms(), |h| h.timestamp_ms);
+        self.pinned(pin, time_ms).map(Ok)
+    }
+
+    fn newest_header(&self) -> Result<Option<Header>, Error> {
+        self.log.header(Name::single(self.txid))
+    }
+
+    fn pinned(&self, pin: Pin, timestamp_ms: i64) -> Result<Pinned, Error> {
         let (page_size, commit) = pin.size()?;
         let header = Header {
             flags: NO_CHECKSUM,
@@ -275,10 +301,10 @@ impl Tail {
             commit,
             min_txid: self.txid,
             max_txid: self.txid,
-            timestamp_ms: self.hooks.now_ms(),
+            timestamp_ms,
             ..Header::default()
         };
-        Ok(Ok(Pinned::new(pin, header)))
+        Ok(Pinned::new(pin, header))
     }
 
     /// Moves the read mark to where the log was read to, if that is its end: onto its last frame,
