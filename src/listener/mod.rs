@@ -25,7 +25,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -129,9 +129,11 @@ impl Listener {
         for (_, listener) in self.tcp {
             doors.spawn(hall.clone().tcp(listener));
         }
-        if let Some(door) = self.unix {
-            doors.spawn(hall.unix(door));
-        }
+        // A task may outlive this future, and end with the process: its name has to go before.
+        let _removed_at_the_end = self.unix.map(|UnixDoor { listener, file }| {
+            doors.spawn(hall.unix(listener));
+            file
+        });
         while doors.join_next().await.is_some() {}
     }
 }
@@ -173,10 +175,10 @@ impl Hall {
         }
     }
 
-    async fn unix(self, door: UnixDoor) {
+    async fn unix(self, listener: UnixListener) {
         loop {
-            match door.accept().await {
-                Ok(stream) => self.meet(stream, None, Visit::local),
+            match listener.accept().await {
+                Ok((stream, _)) => self.meet(stream, None, Visit::local),
                 Err(error) => accept_failed(&error).await,
             }
         }

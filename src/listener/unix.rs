@@ -6,16 +6,19 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream as StdStream;
 use std::path::{Path, PathBuf};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixListener;
 
 /// As PostgreSQL's: the directory's permissions say who comes near it.
 const MODE: u32 = 0o777;
 
-/// A listening Unix socket, removed when dropped.
+/// A listening Unix socket.
 pub(super) struct UnixDoor {
-    listener: UnixListener,
-    path: PathBuf,
+    pub(super) listener: UnixListener,
+    pub(super) file: SocketFile,
 }
+
+/// Its name, which is removed when this is dropped.
+pub(super) struct SocketFile(PathBuf);
 
 impl UnixDoor {
     pub(super) fn open(directory: &Path, port: u16) -> Result<Self, Error> {
@@ -24,17 +27,13 @@ impl UnixDoor {
             return Err(Error::Taken { path });
         }
         match bind(&path) {
-            Ok(listener) => Ok(Self { listener, path }),
+            Ok(listener) => Ok(Self { listener, file: SocketFile(path) }),
             Err(source) => Err(Error::BindUnix { path, source }),
         }
     }
 
     pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    pub(super) async fn accept(&self) -> io::Result<UnixStream> {
-        Ok(self.listener.accept().await?.0)
+        &self.file.0
     }
 }
 
@@ -48,10 +47,10 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-impl Drop for UnixDoor {
+impl Drop for SocketFile {
     fn drop(&mut self) {
         // Whoever removed it before has done our work.
-        drop(fs::remove_file(&self.path));
+        drop(fs::remove_file(&self.0));
     }
 }
 
