@@ -5,6 +5,7 @@ use egret::ltx::Txid;
 use egret::shipper::restore::{Target, list_all};
 use egret::shipper::{Alone, Destination, Ladder, Options, Shipper};
 use egret::store::{FileStore, LtxFile, Replica, Store};
+use rusqlite::Connection;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -14,6 +15,24 @@ fn ship(ground: &Ground, to: &Ground, options: Options) -> Arc<Shipper> {
     let store: Arc<dyn Store> = Arc::new(FileStore::new(&to.store("store")));
     let destination = Destination { name: "store".to_owned(), replica: Replica::new(store, "") };
     ground.start_to(vec![destination], options)
+}
+
+/// A first writer stores something, and then goes on without its store, which is there again at the end.
+fn goes_on_alone(one: &Ground, connection: &Connection) -> Arc<Shipper> {
+    let first = ship(one, one, options());
+    first.wait_stored(&[], patience()).unwrap();
+    assert!(first.stop(PATIENCE));
+    std::fs::rename(one.store("store"), one.store("hidden")).unwrap();
+    std::fs::write(one.store("store"), "").unwrap();
+    let first = ship(one, one, options());
+    for _ in 0..6 {
+        transfer(connection, 40);
+        first.wait_logged(patience()).unwrap();
+    }
+    assert!(!first.stop(Duration::ZERO));
+    std::fs::remove_file(one.store("store")).unwrap();
+    std::fs::rename(one.store("hidden"), one.store("store")).unwrap();
+    first
 }
 
 fn failure(shipper: &Shipper) -> String {
@@ -82,20 +101,8 @@ fn a_writer_that_was_silent_for_too_long_is_replaced_and_stops() {
 #[test]
 fn the_same_number_of_two_writers_is_not_mixed() {
     let (one, two) = (Ground::new().with_accounts(4096), Ground::new().with_accounts(4096));
-    let first = ship(&one, &one, options());
-    first.wait_stored(&[], patience()).unwrap();
-    assert!(first.stop(PATIENCE));
-    std::fs::rename(one.store("store"), one.store("hidden")).unwrap();
-    std::fs::write(one.store("store"), "").unwrap();
-    let first = ship(&one, &one, options());
     let connection = one.connect();
-    for _ in 0..6 {
-        transfer(&connection, 5);
-        first.wait_logged(patience()).unwrap();
-    }
-    assert!(!first.stop(Duration::ZERO));
-    std::fs::remove_file(one.store("store")).unwrap();
-    std::fs::rename(one.store("hidden"), one.store("store")).unwrap();
+    let first = goes_on_alone(&one, &connection);
     let second = ship(&two, &one, options());
     second.wait_stored(&[], patience()).unwrap();
     while second.status().txid < first.status().txid {
@@ -191,20 +198,7 @@ fn a_lease_that_is_none_is_not_written_over() {
 fn equal_numbers_of_two_writers_are_not_mixed() {
     let (one, two) = (Ground::new().with_accounts(4096), Ground::new().with_accounts(4096));
     let connection = one.connect();
-    let first = ship(&one, &one, options());
-    first.wait_stored(&[], patience()).unwrap();
-    assert!(first.stop(PATIENCE));
-    // The first goes on without its store.
-    std::fs::rename(one.store("store"), one.store("hidden")).unwrap();
-    std::fs::write(one.store("store"), "").unwrap();
-    let first = ship(&one, &one, options());
-    for _ in 0..6 {
-        transfer(&connection, 40);
-        first.wait_logged(patience()).unwrap();
-    }
-    assert!(!first.stop(Duration::ZERO));
-    std::fs::remove_file(one.store("store")).unwrap();
-    std::fs::rename(one.store("hidden"), one.store("store")).unwrap();
+    let first = goes_on_alone(&one, &connection);
     let second = ship(&two, &one, options());
     for _ in 0..2 {
         transfer(&two.connect(), 40);
