@@ -8,8 +8,8 @@
 //! [`SNAPSHOT_LEVEL`] whole databases. Where something was missed the numbers have a gap, over which
 //! a snapshot leads. Litestream has a file of level 0 there that holds the whole database, beside the
 //! snapshot: that is never merged. So no level above carries a copy of the database. What lies before
-//! a gap is merged up to the top at once, so that all levels
-//! have it in the same place: Litestream, should it go on here, merges nothing across a gap.
+//! a gap is merged up to the top at once, so that all levels have it in the same place: Litestream,
+//! should it go on here, merges nothing across a gap.
 //!
 //! Boundaries are those of the wall clock, moved by a little that differs between databases.
 
@@ -94,7 +94,8 @@ impl Rungs {
         let snapshots = files.iter().filter(|file| file.level == SNAPSHOT_LEVEL);
         let snapshot = snapshots.max_by_key(|file| file.name.max).cloned();
         // Where there is no ladder yet it begins with the file that leads on from the snapshot.
-        let before = snapshot.as_ref().map_or(Txid(0), |file| Txid(file.name.max.0 - 1));
+        let before =
+            snapshot.as_ref().map_or(Txid(0), |file| Txid(file.name.max.0.saturating_sub(1)));
         let newest = files.iter().map(|file| file.name.max).max().unwrap_or_default();
         let newest_single = reach(0);
         let waiting = (0..ladder.levels.len()).map(|level| {

@@ -36,7 +36,7 @@ static WHOLE_TURN: Semaphore = Semaphore::const_new(8);
 pub(super) async fn run(site: Arc<Site>) {
     let mut news = site.shared.news();
     let mut upload =
-        Upload { site, failures: 0, is_writer: false, proved: false, before: None, led: None };
+        Upload { site, failures: 0, is_writer: false, proved: false, before: None, leading: None };
     // What is only done now and then takes no room while there is nothing to do.
     Box::pin(upload.contact()).await;
     loop {
@@ -69,7 +69,7 @@ struct Upload {
     /// The newest file stored, and how long it makes the database.
     before: Option<(Txid, u32)>,
     /// The file that leads on from a whole copy that is stored, and is not.
-    led: Option<Name>,
+    leading: Option<Name>,
 }
 
 /// How far a destination is.
@@ -96,7 +96,7 @@ impl Upload {
     async fn contact(&mut self) {
         self.site.forget();
         (self.is_writer, self.proved) = (false, false);
-        (self.before, self.led) = (None, None);
+        (self.before, self.leading) = (None, None);
         while let Err(error) = self.ask().await {
             self.pause(Txid(0), &error).await;
         }
@@ -173,7 +173,7 @@ impl Upload {
             Err(error) if error.is_damage() => {
                 tracing::error!(file = %self.site.shared.database.display(), %txid, %error, "local file damaged");
                 self.site.shared.upload_failed(self.site.index, txid, &error);
-                self.site.shared.damaged(self.site.index, self.led.take().map(|name| name.max));
+                self.site.shared.damaged(self.site.index, self.leading.take().map(|name| name.max));
             }
             Err(error) => self.pause(txid, &error).await,
         }
@@ -232,7 +232,7 @@ impl Upload {
 
     /// Stores a file, or the whole database; the number that the destination has then.
     async fn store(&mut self, job: Job) -> Result<Txid, Error> {
-        let name = match (job, self.led) {
+        let name = match (job, self.leading) {
             (Job::Put(name), _) => name,
             // All but its last file is there already.
             (Job::Whole(_), Some(name)) if self.site.shared.log.path(name).exists() => name,
@@ -242,7 +242,7 @@ impl Upload {
         let (len, time_ms) = self.store_file(name, mode).await?;
         self.site.note(0, name, len, Some(time_ms));
         if let Job::Whole(_) = job {
-            self.led = None;
+            self.leading = None;
             let (file, destination) = (
                 self.site.shared.database.display(),
                 self.site.shared.destination_name(self.site.index),
@@ -252,10 +252,10 @@ impl Upload {
         Ok(name.max)
     }
 
-    /// Stores the whole database as it is now; the local file that led to it, which takes its number in
-    /// level 0.
+    /// Stores the whole database as it is now; the local file that leads on from it, which is to be stored
+    /// next.
     async fn store_whole(&mut self, above: Txid) -> Result<Name, Error> {
-        let (site, shared) = (Arc::clone(&self.site), &self.site.shared);
+        let (site, shared) = (&self.site, &self.site.shared);
         let _turn = WHOLE_TURN.acquire().await;
         let pinned = shared.pin_whole(site.index, above).await?;
         let name = Name::single(pinned.name().max);
@@ -266,7 +266,7 @@ impl Upload {
         let (whole, size) = snapshot::store(pinned, &site.replica, encoding, mode).await?;
         site.note(SNAPSHOT_LEVEL, whole, size, None);
         shared.snapshot_stored(site.index, whole.max);
-        self.led = Some(name);
+        self.leading = Some(name);
         Ok(name)
     }
 

@@ -354,14 +354,10 @@ impl Worker {
         let Some(tail) = &mut self.tail else { return Ok(false) };
         for pin in shared.take_pins() {
             while !pin.sender.is_closed() {
-                let note = &mut |name| {
+                let pinned = tail.pin(pin.above, &mut |name| {
                     shared.wrote(name, false);
                     wrote = true;
-                };
-                let pinned = match pin.above {
-                    None => tail.pin(note)?,
-                    Some(above) => tail.pin_above(above, note)?,
-                };
+                })?;
                 match pinned {
                     // Whoever waited may have given up.
                     Ok(pinned) => {

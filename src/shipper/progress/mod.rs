@@ -82,10 +82,10 @@ struct DestinationState {
     busy: Option<tokio::time::Instant>,
     /// Only a whole copy leads it on, of a number that does not follow its history, which ends here.
     whole_above: Option<Txid>,
-    /// What the last one led to: of what was before it has not all.
-    led: Txid,
     /// A whole copy of this number, or a higher one, is on its way to it.
     whole: Option<Txid>,
+    /// The number of the last whole copy that led it on: the moments before that are not all there.
+    copied: Txid,
     /// What is asked of its store.
     meter: Arc<Meter>,
     status: DestinationStatus,
@@ -414,7 +414,7 @@ impl Shared {
         if let Some(destination) = state.destinations.get_mut(index) {
             took = destination.busy.map(|busy| busy.elapsed());
             if destination.whole.is_some() {
-                destination.led = txid;
+                destination.copied = txid;
             }
             (destination.whole_above, destination.whole, destination.busy) = (None, None, None);
             let status = &mut destination.status;
@@ -500,7 +500,7 @@ impl Shared {
 
     /// Every destination has the very moment after a transaction, if it has that.
     pub(super) fn has_moment(&self, txid: Txid) -> bool {
-        self.lock().destinations.iter().all(|d| d.led <= txid)
+        self.lock().destinations.iter().all(|d| d.copied <= txid)
     }
 
     pub(super) fn has_lease(&self, index: usize, epoch: u64) {

@@ -241,29 +241,13 @@ impl Tail {
 
     /// Begins a read transaction of which it is known what it sees: what the newest local file led
     /// to. Writers wait only until it has begun.
+    ///
+    /// It may be for a destination that has a history of numbers up to `above`, which need not be this
+    /// file's. What leads on must not follow that history, or it would be merged with it; and there is
+    /// a local file of its number and its time: a new one if need be, which changes nothing.
     pub(super) fn pin(
         &mut self,
-        wrote: &mut dyn FnMut(Name),
-    ) -> Result<Result<Pinned, Lost>, Error> {
-        let pin = Pin::open(&self.database)?;
-        let lost = self.with_writers_out(|tail| {
-            let lost = tail.drain(wrote)?;
-            pin.begin()?;
-            tail.require_same_file()?;
-            Ok(lost)
-        })?;
-        match lost {
-            None => self.pinned(pin, self.hooks.now_ms()).map(Ok),
-            Some(lost) => Ok(Err(lost)),
-        }
-    }
-
-    /// The same for a destination that has a history of numbers up to `above`, which need not be this
-    /// file's. What leads on must not follow that history, or it would be merged with it. There is a
-    /// local file of its number and its time: a new one if need be, which changes nothing.
-    pub(super) fn pin_above(
-        &mut self,
-        above: Txid,
+        above: Option<Txid>,
         wrote: &mut dyn FnMut(Name),
     ) -> Result<Result<Pinned, Lost>, Error> {
         let pin = Pin::open(&self.database)?;
@@ -271,40 +255,43 @@ impl Tail {
             if let Some(lost) = tail.drain(wrote)? {
                 return Ok(Err(lost));
             }
-            let is_apart = tail.txid > above.next() && tail.newest_header()?.is_some();
-            let end = if is_apart { None } else { Some(tail.end()?) };
+            let end = match above {
+                Some(above) if !tail.leads_on(above)? => Some((above, tail.end()?)),
+                _ => None,
+            };
             pin.begin()?;
             tail.require_same_file()?;
             Ok(Ok(end))
         })?;
         match end {
-            Ok(Some(end)) => {
+            Ok(Some((above, end))) => {
                 self.raise(above.next());
                 wrote(self.state(end)?);
             }
             Ok(None) => {}
             Err(lost) => return Ok(Err(lost)),
         }
-        let time_ms = self.newest_header()?.map_or(self.hooks.now_ms(), |h| h.timestamp_ms);
-        self.pinned(pin, time_ms).map(Ok)
-    }
-
-    fn newest_header(&self) -> Result<Option<Header>, Error> {
-        self.log.header(Name::single(self.txid))
-    }
-
-    fn pinned(&self, pin: Pin, timestamp_ms: i64) -> Result<Pinned, Error> {
         let (page_size, commit) = pin.size()?;
+        let led = if above.is_some() { self.newest_header()? } else { None };
         let header = Header {
             flags: NO_CHECKSUM,
             page_size,
             commit,
             min_txid: self.txid,
             max_txid: self.txid,
-            timestamp_ms,
+            timestamp_ms: led.map_or(self.hooks.now_ms(), |header| header.timestamp_ms),
             ..Header::default()
         };
-        Ok(Pinned::new(pin, header))
+        Ok(Ok(Pinned::new(pin, header)))
+    }
+
+    /// The newest local file is there, and its number does not follow a history that ends with this one.
+    fn leads_on(&self, above: Txid) -> Result<bool, Error> {
+        Ok(self.txid > above.next() && self.newest_header()?.is_some())
+    }
+
+    fn newest_header(&self) -> Result<Option<Header>, Error> {
+        self.log.header(Name::single(self.txid))
     }
 
     /// Moves the read mark to where the log was read to, if that is its end: onto its last frame,
