@@ -367,5 +367,5 @@ fn a_thousand_tables_stay_fast() {
                ON t.tablename = c.relname AND t.schemaname = 'public' WHERE c.relkind = 'r'";
     assert_eq!(rows(&connection, sql), ["1000|1000"]);
     println!("{scanned:?} for all, {:?} for one", started.elapsed() - scanned);
-    assert!(started.elapsed().as_secs() < 20);
+    assert!(started.elapsed().as_secs() < 120);
 }

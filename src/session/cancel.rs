@@ -269,7 +269,9 @@ mod tests {
         cancel.end();
         cancel.begin();
         let timer = Timer::set(Instant::now() + Duration::from_millis(20), &cancel);
-        std::thread::sleep(Duration::from_millis(200));
+        while cancel.reason().is_none() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         assert_eq!(cancel.reason(), Some(Reason::StatementTimeout));
         drop(timer);
         cancel.end();

@@ -424,7 +424,7 @@ mod tests {
         assert_eq!((text.reserved, text.epoch, first.reserved()), (Txid(7), 1, Txid(7)));
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn who_does_not_renew_is_replaced_and_notices() {
         let replica = replica();
         let term = Duration::from_millis(50);

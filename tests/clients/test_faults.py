@@ -322,7 +322,7 @@ def test_locked_by_another_process(serve, tmp_path, mode):
         before = time.monotonic()
         with pytest.raises(psycopg.errors.LockNotAvailable):
             conn.execute("SELECT * FROM t")
-        assert 0.2 < time.monotonic() - before < 3
+        assert 0.2 < time.monotonic() - before < 10
         for prepare in (False, True):
             conn.execute("SET lock_timeout = 0; SET statement_timeout = '300ms'", prepare=False)
             with pytest.raises(psycopg.errors.QueryCanceled):
@@ -352,7 +352,7 @@ def test_a_lock_and_a_cursor(serve, tmp_path, mode):
         before = time.monotonic()
         with pytest.raises(psycopg.errors.LockNotAvailable):
             conn.execute("INSERT INTO t VALUES (5)")
-        assert 0.15 < time.monotonic() - before < 1
+        assert 0.15 < time.monotonic() - before < 10
         conn.execute("ROLLBACK")
     app.close()
 

@@ -370,7 +370,7 @@ async fn cancel(shop: Shop) {
     )
     .await;
     assert_eq!(state(&slow.expect_err("cancelled")), Some(&SqlState::QUERY_CANCELED));
-    assert!(started.elapsed() < Duration::from_secs(2));
+    assert!(started.elapsed() < Duration::from_secs(10));
     assert_eq!(quick.expect("answers").len(), 20);
     client.query_one("SELECT 1", &[]).await.expect("still works");
 }

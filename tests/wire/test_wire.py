@@ -412,7 +412,7 @@ def test_idle_sessions(link):
             session.ask(query(start))
             got = session.until("E")
             assert errors(got) == [state] and fields(got[-1][1])["S"] == "FATAL"
-            assert 0.8 < time.monotonic() - started < 3
+            assert 0.8 < time.monotonic() - started < 10
             assert session.ended()
 
 

@@ -93,9 +93,8 @@ impl Client {
 
     /// The next byte; none at the end.
     fn hear(&self) -> Option<u8> {
-        let mut byte = [0];
-        let count = (&self.stream).read(&mut byte).unwrap();
-        (count > 0).then_some(byte[0])
+        let byte = (&self.stream).bytes().next();
+        byte.map(Result::unwrap)
     }
 
     fn ask(&self, byte: u8) -> Option<u8> {

@@ -339,9 +339,11 @@ async fn damaged_pieces_are_fetched_again() {
     for path in objects.flat_map(|object| fs::read_dir(object).unwrap()) {
         let path = path.unwrap().path();
         let mut piece = fs::read(&path).unwrap();
-        piece.last_mut().unwrap().clone_from(&0);
-        piece[60] ^= 1;
-        fs::write(&path, piece).unwrap();
+        // One that was on its way when another failed may be torn already.
+        if let Some(byte) = piece.last_mut() {
+            *byte ^= 1;
+            fs::write(&path, piece).unwrap();
+        }
     }
     restore_with(&bench, u64::MAX).await.0.unwrap();
     assert_eq!(fs::read(bench.output()).unwrap(), content);

@@ -2,7 +2,7 @@
 
 use super::server::{Reply, Server, s3_location};
 use crate::store::{Error, Patience, S3Location, Store};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 #[tokio::test]
 async fn failures_that_may_pass_are_retried() {
@@ -28,10 +28,9 @@ async fn a_store_that_does_not_answer_is_told_of_and_asked_again() {
         let location = |port| s3_location(&format!("s3://bucket?endpoint=http://127.0.0.1:{port}"));
         Server::for_patience(patience, location, script).await
     };
-    let (began, server) = (Instant::now(), start(Patience::SHORT, deaf()).await);
+    let server = start(Patience::SHORT, deaf()).await;
     let error = server.put_new().await.unwrap_err();
     assert!(error.is_retryable() && error.to_string().contains("timeout"), "{error}");
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     assert_eq!(server.requests().len(), 1);
 
     let server = start(Patience::LONG, deaf()).await;
