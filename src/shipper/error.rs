@@ -123,6 +123,12 @@ pub enum Error {
         /// The object.
         key: String,
     },
+    /// This writer's lease was deleted, and maybe more with it.
+    #[error("ship: {key} was deleted, and maybe more with it: looking at what is there")]
+    LeaseGone {
+        /// The object.
+        key: String,
+    },
     /// A local file lacks a page that the database grew by, or is another than its name says.
     #[error("ship: local file {name} lacks page {pgno}: the whole database is shipped instead")]
     Unsound {
@@ -145,6 +151,22 @@ pub enum Error {
     Late,
 }
 
+/// What was read is no sound file, whoever reads it.
+pub(super) fn is_damage(error: &ltx::Error) -> bool {
+    match error {
+        ltx::Error::Io(error) => error.kind() == io::ErrorKind::UnexpectedEof,
+        _ => true,
+    }
+}
+
+/// What a store said while a file was read from it.
+pub(super) fn store_error(error: &ltx::Error) -> Option<&store::Error> {
+    match error {
+        ltx::Error::Io(error) => error.get_ref()?.downcast_ref(),
+        _ => None,
+    }
+}
+
 impl Error {
     /// Nothing is wrong: there is nothing to take yet, or somebody is not done yet.
     pub(super) fn is_early(&self) -> bool {
@@ -154,24 +176,30 @@ impl Error {
     /// A local file is damaged, and will be tomorrow.
     pub(super) fn is_damage(&self) -> bool {
         match self {
-            Self::Ltx(ltx::Error::Io(error)) => error.kind() == io::ErrorKind::UnexpectedEof,
-            Self::Ltx(_) | Self::Unsound { .. } => true,
+            Self::Ltx(error) => is_damage(error),
+            Self::Unsound { .. } => true,
             _ => false,
         }
     }
 
+    /// Somebody has deleted something of the destination.
+    pub(super) fn is_loss(&self) -> bool {
+        let is_lost = |error: &store::Error| matches!(error, store::Error::NotFound { .. });
+        matches!(self, Self::LeaseGone { .. }) || self.store_error().is_some_and(is_lost)
+    }
+
     /// What should be read of a store is encrypted for others.
     pub(super) fn is_sealed(&self) -> bool {
-        let is_sealed = |error: &store::Error| {
-            use store::Error::{Encrypted, OtherIdentity};
-            matches!(error, Encrypted { .. } | OtherIdentity { .. })
-        };
+        use store::Error::{Encrypted, OtherIdentity};
+        matches!(self.store_error(), Some(Encrypted { .. } | OtherIdentity { .. }))
+    }
+
+    /// The store's own, also where a file was being read.
+    fn store_error(&self) -> Option<&store::Error> {
         match self {
-            Self::Store(error) => is_sealed(error),
-            Self::Ltx(ltx::Error::Io(error)) => {
-                error.get_ref().and_then(|inner| inner.downcast_ref()).is_some_and(is_sealed)
-            }
-            _ => false,
+            Self::Store(error) => Some(error),
+            Self::Ltx(error) => store_error(error),
+            _ => None,
         }
     }
 

@@ -12,6 +12,7 @@
 //!   was not renewed meanwhile; the epoch counts how often that happened. No two clocks are ever
 //!   compared.
 //! * A writer whose lease was taken over notices before it writes again, and has stopped for good.
+//! * A writer whose lease was deleted looks at what else is gone before it takes it again.
 //! * What a writer has sent may arrive after it has ended. Before it sends a number that does not
 //!   follow the newest stored one, it writes into the lease that all up to it may be taken; whoever
 //!   comes after it begins above.
@@ -79,6 +80,8 @@ enum State {
     /// Another's, and when this version of it was first seen.
     Watched(Etag, Instant),
     Held(Version, Instant),
+    /// Deleted, and not looked for since.
+    Gone,
     Lost(String),
 }
 
@@ -126,14 +129,22 @@ impl Lease {
     /// Makes sure that this writer may write.
     ///
     /// # Errors
-    /// [`Error::Held`] while another may, [`Error::Fenced`] for ever once it was taken over, or
-    /// the store fails.
+    /// [`Error::Held`] while another may, [`Error::Fenced`] for ever once it was taken over,
+    /// [`Error::LeaseGone`] until [`Self::look_again`] once it was deleted, or the store fails.
     pub(super) async fn ensure(&mut self, replica: &Replica) -> Result<(), Error> {
         match &self.state {
             State::Lost(by) => Err(Error::Fenced { by: by.clone() }),
             State::Held(_, renewed) if renewed.elapsed() < self.term.min(RENEWAL) => Ok(()),
             State::Held(..) => self.renew(replica, self.reserved, true).await,
+            State::Gone => Err(Error::LeaseGone { key: replica.key(NAME) }),
             State::Free | State::Watched(..) => self.acquire(replica).await,
+        }
+    }
+
+    /// What is in the destination is about to be looked at: a lease that was deleted may be taken again.
+    pub(super) fn look_again(&mut self) {
+        if matches!(self.state, State::Gone) {
+            self.state = State::Free;
         }
     }
 
@@ -183,12 +194,12 @@ impl Lease {
         }
     }
 
-    /// The object is not the one this writer wrote: another's; or gone, then it is written anew.
+    /// The object is not the one this writer wrote: another's, or gone.
     async fn lose(&mut self, replica: &Replica, ours: &Text) -> Result<(), Error> {
         match read(replica).await? {
             None => {
-                self.state = State::Free;
-                self.acquire(replica).await
+                self.state = State::Gone;
+                Err(Error::LeaseGone { key: replica.key(NAME) })
             }
             // An answer was lost. Nobody else has this epoch.
             Some((etag, found)) if found.epoch == ours.epoch && found.holder == ours.holder => {
@@ -399,6 +410,8 @@ mod tests {
         first.reserve(&replica, Txid(7)).await.unwrap();
         first.reserve(&replica, Txid(5)).await.unwrap();
         replica.bare().delete(&replica.key(NAME)).await.unwrap();
+        first.confirm(&replica).await.unwrap_err();
+        first.look_again();
         first.confirm(&replica).await.unwrap();
         first.release(&replica).await.unwrap();
         let mut second = lease("second", LONG);
@@ -450,6 +463,11 @@ mod tests {
         let mut lease = lease("one", LONG);
         lease.ensure(&replica).await.unwrap();
         replica.bare().delete(&replica.key(NAME)).await.unwrap();
+        for _ in 0..2 {
+            let gone = lease.confirm(&replica).await.unwrap_err();
+            assert!(matches!(gone, Error::LeaseGone { .. }), "{gone}");
+        }
+        lease.look_again();
         lease.confirm(&replica).await.unwrap();
         assert!(read(&replica).await.unwrap().is_some());
     }

@@ -60,6 +60,12 @@ async fn merge_readable(site: &Site, level: Level, files: Vec<LtxFile>) -> Resul
             site.with_rungs(|rungs, _| rungs.left(&files));
             return Ok(());
         }
+        // So they will be tomorrow, and no restore gets past them.
+        Err(error) if error.is_damage() => {
+            site.with_rungs(|rungs, _| rungs.left(&files));
+            site.shared.condemned(site.index);
+            return Err(error);
+        }
         merged => merged?,
     };
     site.shared.merged(site.index);

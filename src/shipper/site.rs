@@ -117,6 +117,12 @@ impl Site {
         Ok(lease.put_mode())
     }
 
+    /// What is there is about to be looked at.
+    pub(super) async fn look_again(&self) {
+        self.lease.lock().await.look_again();
+        self.forget();
+    }
+
     /// Asks the store whether this process may write.
     pub(super) async fn confirm_lease(&self) -> Result<(), Error> {
         self.lease.lock().await.confirm(&self.replica).await
@@ -188,7 +194,7 @@ impl Site {
     }
 
     /// Nothing is known until the levels are listed again.
-    pub(super) fn forget(&self) {
+    fn forget(&self) {
         self.local_from.store(u64::MAX, Ordering::Release);
         *self.known() = Known::Nothing;
     }
@@ -299,6 +305,9 @@ impl Site {
                     tracing::warn!(%file, %error, "backup not tidied, will try again");
                 }
                 self.shared.maintenance_failed(self.index, &error);
+                if error.is_loss() {
+                    self.shared.lost_sight(self.index);
+                }
             }
         }
         memory::give_back_soon();

@@ -37,12 +37,11 @@ pub(super) async fn run(site: Arc<Site>) {
     let mut news = site.shared.news();
     let mut upload =
         Upload { site, failures: 0, is_writer: false, proved: false, before: None, leading: None };
-    // What is only done now and then takes no room while there is nothing to do.
-    Box::pin(upload.contact()).await;
     loop {
         news.borrow_and_update();
         let (shared, index) = (&upload.site.shared, upload.site.index);
-        if shared.is_cut(index) {
+        if !shared.is_contacted(index) {
+            // What is only done now and then takes no room while there is nothing to do.
             Box::pin(upload.contact()).await;
         } else if let Some(job) = shared.next_job(index) {
             let goes_on = match upload.is_writer {
@@ -94,7 +93,7 @@ impl Reach {
 impl Upload {
     /// Asks how far the destination is until it answers.
     async fn contact(&mut self) {
-        self.site.forget();
+        self.site.look_again().await;
         (self.is_writer, self.proved) = (false, false);
         (self.before, self.leading) = (None, None);
         while let Err(error) = self.ask().await {
@@ -206,6 +205,9 @@ impl Upload {
             tracing::warn!(%file, %txid, %error, "not stored, will try again");
         }
         shared.upload_failed(self.site.index, txid, error);
+        if error.is_loss() {
+            shared.lost_sight(self.site.index);
+        }
         tokio::time::sleep(backoff(self.failures)).await;
         self.failures = self.failures.saturating_add(1);
     }

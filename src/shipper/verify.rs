@@ -81,6 +81,18 @@ pub enum VerifyError {
     },
 }
 
+impl VerifyError {
+    /// What is stored will not do, whatever is stored after it. Not that SQLite finds the result
+    /// unsound: so may be the file itself, and then another copy of it is no better.
+    fn condemns(&self) -> bool {
+        match self {
+            Self::Differs { .. } => true,
+            Self::Restore(error) => error.lasts(),
+            _ => false,
+        }
+    }
+}
+
 impl From<sqlite::Error> for VerifyError {
     fn from(error: sqlite::Error) -> Self {
         Self::Live(error.into())
@@ -144,7 +156,12 @@ impl Shipper {
         self.parts.shared.asked_beside(index, replica.meter().usage());
         match &proven {
             Ok(report) => self.parts.shared.proven(index, report.txid),
-            Err(error) => self.parts.shared.proof_failed(index, error),
+            Err(error) => {
+                self.parts.shared.proof_failed(index, error);
+                if error.condemns() {
+                    self.parts.shared.condemned(index);
+                }
+            }
         }
         proven
     }

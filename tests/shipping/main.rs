@@ -10,6 +10,7 @@ mod followers;
 mod ground;
 mod incidents;
 mod levels;
+mod lost;
 mod meddler;
 mod sealed;
 mod sleep;

@@ -93,8 +93,11 @@ impl Client {
 
     /// The next byte; none at the end.
     fn hear(&self) -> Option<u8> {
-        let byte = (&self.stream).bytes().next();
-        byte.map(Result::unwrap)
+        let mut byte = [0];
+        match (&self.stream).read_exact(&mut byte) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => None,
+            read => read.map(|()| Some(byte[0])).unwrap(),
+        }
     }
 
     fn ask(&self, byte: u8) -> Option<u8> {

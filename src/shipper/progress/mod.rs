@@ -19,6 +19,7 @@ use super::{Destination, Error, Hooks, Options};
 use crate::ltx::{Name, Txid};
 use crate::store::Meter;
 use pins::PinWanted;
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -76,6 +77,8 @@ struct DestinationState {
     contacted: bool,
     /// It was away for too long: nothing is kept for it until it answers.
     cut: bool,
+    /// What it has does not restore.
+    condemned: bool,
     /// Another writer has it.
     fenced: bool,
     /// Since when something is on its way to it.
@@ -296,9 +299,27 @@ impl Shared {
         true
     }
 
-    /// Nothing is kept for the destination until it says how far it is.
-    pub(super) fn is_cut(&self, index: usize) -> bool {
-        self.lock().destinations.get(index).is_some_and(|d| d.cut)
+    /// Somebody has deleted something of the destination: it is to say again how far it is.
+    pub(super) fn lost_sight(&self, index: usize) {
+        if let Some(destination) = self.lock().destinations.get_mut(index) {
+            destination.contacted = false;
+        }
+        self.tell();
+    }
+
+    /// What the destination has does not restore: only a whole copy leads it on.
+    pub(super) fn condemned(&self, index: usize) {
+        if let Some(destination) = self.lock().destinations.get_mut(index) {
+            (destination.condemned, destination.contacted) = (true, false);
+            let (file, destination) = (self.database.display(), &destination.status.name);
+            tracing::error!(%file, destination, "what this backup has does not restore: goes on with the whole database");
+        }
+        self.tell();
+    }
+
+    /// The destination has said how far it is.
+    pub(super) fn is_contacted(&self, index: usize) -> bool {
+        self.lock().destinations.get(index).is_some_and(|d| d.contacted)
     }
 
     /// Nothing is kept for any destination.
@@ -362,11 +383,11 @@ impl Shared {
         state.floor = Some(state.floor.unwrap_or_default().max(newest));
         let (base, local) = (state.base, state.newest);
         let Some(destination) = state.destinations.get_mut(index) else { return };
-        let was_cut = std::mem::take(&mut destination.cut);
+        let is_lost = mem::take(&mut destination.cut) | mem::take(&mut destination.condemned);
         (destination.contacted, destination.whole) = (true, None);
         let own = destination.status.stored_ms.map_or(Txid(0), |_| destination.status.stored);
         destination.status.stored = stored;
-        let diverged = was_cut || base.is_some_and(|base| newest > base.max(own));
+        let diverged = is_lost || base.is_some_and(|base| newest > base.max(own));
         if diverged || !is_sound {
             destination.whole_above = Some(newest);
         } else if stored == local {

@@ -17,6 +17,7 @@ mod tests;
 pub use preview::{Preview, preview};
 pub use scratch::directory as scratch_directory;
 
+use super::error::{is_damage, store_error};
 use super::plan::{self, plan, plan_taken};
 use crate::ltx::{self, Txid};
 use crate::sqlite::{self, Integrity};
@@ -297,10 +298,17 @@ impl Error {
         let vanished = |error: &store::Error| matches!(error, store::Error::NotFound { .. });
         match self {
             Self::Store(error) => vanished(error),
-            Self::Ltx(ltx::Error::Io(error)) => {
-                error.get_ref().and_then(|inner| inner.downcast_ref()).is_some_and(vanished)
-            }
+            Self::Ltx(error) => store_error(error).is_some_and(vanished),
             _ => false,
+        }
+    }
+
+    /// The files do not make a database, and never will.
+    pub(super) fn lasts(&self) -> bool {
+        match self {
+            Self::Plan(_) => true,
+            Self::Ltx(error) if is_damage(error) => true,
+            _ => self.is_vanished(),
         }
     }
 }
