@@ -128,6 +128,40 @@ fn the_same_number_of_two_writers_is_not_mixed() {
     assert!(content(&one.restore("store", Target::Latest)) == content(&one.database()));
 }
 
+/// Of another's whole copy the lease tells before it arrives, and level 0 never does: what leads on from
+/// it must not be one's own, however far one has come meanwhile.
+#[test]
+fn what_another_has_sent_is_not_led_on_from() {
+    let (one, two) = (Ground::new().with_accounts(4096), Ground::new().with_accounts(4096));
+    let connection = one.connect();
+    // Its log is there from now on.
+    transfer(&connection, 5);
+    let first = goes_on_alone(&one, &connection);
+    let files = || one.runtime.block_on(list_all(&one.replica("store"))).unwrap();
+    let before = files();
+    let second = ship(&two, &one, options());
+    transfer(&two.connect(), 50);
+    second.wait_stored(&[], patience()).unwrap();
+    assert!(second.stop(PATIENCE));
+    let sent = second.status().txid;
+    assert!(sent < first.status().txid);
+    let is_new = |file: &LtxFile| !before.contains(file);
+    let path =
+        |file: &LtxFile| one.store("store").join(format!("ltx/{}/{}", file.level, file.name));
+    for file in files().iter().filter(|file| is_new(file) && file.level == 0) {
+        std::fs::remove_file(path(file)).unwrap();
+    }
+    let late = files().into_iter().find(is_new).unwrap();
+    let (late, kept) = (path(&late), one.store("late"));
+    std::fs::rename(&late, &kept).unwrap();
+    let first = ship(&one, &one, options());
+    first.wait_stored(&[], patience()).unwrap();
+    std::fs::rename(&kept, &late).unwrap();
+    assert!(content(&one.restore("store", Target::Latest)) == content(&one.database()));
+    let is_led = |file: &LtxFile| file.name.min <= sent.next() && file.name.max > sent;
+    assert!(!files().iter().any(|file| file.level < 9 && is_led(file)), "{:?}", files());
+}
+
 /// What a writer that is gone may have sent can still arrive: nobody uses its numbers.
 #[test]
 fn numbers_that_the_lease_reserves_are_not_given_again() {

@@ -387,7 +387,9 @@ impl Shared {
         (destination.contacted, destination.whole) = (true, None);
         let own = destination.status.stored_ms.map_or(Txid(0), |_| destination.status.stored);
         destination.status.stored = stored;
-        let diverged = is_lost || base.is_some_and(|base| newest > base.max(own));
+        // What is beyond its files of level 0 is another writer's, or may be: a number that is reserved.
+        let diverged =
+            is_lost || newest > stored || base.is_some_and(|base| newest > base.max(own));
         if diverged || !is_sound {
             destination.whole_above = Some(newest);
         } else if stored == local {
