@@ -71,6 +71,10 @@ pub(super) struct Lease {
     reserved: Txid,
     /// The store replaces nothing that it was told not to.
     conditional: bool,
+    /// The lease was this file's on this machine before: that process is gone.
+    alone: bool,
+    /// This writer had it once.
+    held: bool,
 }
 
 #[derive(Debug)]
@@ -104,7 +108,15 @@ pub(super) struct Text {
 
 impl Lease {
     pub(super) fn new(holder: Holder, term: Duration) -> Self {
-        Self { holder, term, state: State::Free, reserved: Txid(0), conditional: true }
+        Self {
+            holder,
+            term,
+            state: State::Free,
+            reserved: Txid(0),
+            conditional: true,
+            alone: false,
+            held: false,
+        }
     }
 
     /// How objects that nobody may replace are put here.
@@ -124,6 +136,11 @@ impl Lease {
     /// have arrived.
     pub(super) fn reserved(&self) -> Txid {
         self.reserved
+    }
+
+    /// Nobody else has written here that may not know yet that this one does.
+    pub(super) fn is_alone(&self) -> bool {
+        self.alone
     }
 
     /// Makes sure that this writer may write.
@@ -215,7 +232,7 @@ impl Lease {
     }
 
     fn hold(&mut self, version: Version, since: Instant) {
-        self.reserved = version.text.reserved;
+        (self.reserved, self.held) = (version.text.reserved, true);
         self.state = State::Held(version, since);
     }
 
@@ -225,6 +242,9 @@ impl Lease {
         let epoch = found.as_ref().map_or(0, |(_, text)| text.epoch);
         // This writer's own, too: its lease may have been deleted.
         let reserved = found.as_ref().map_or(Txid(0), |(_, text)| text.reserved).max(self.reserved);
+        // One that is gone was this writer's, or has yet to be anybody's that anything is known of.
+        let is_own = |(_, text): &(Etag, Text)| text.holder.id == self.holder.id;
+        self.alone = found.as_ref().map_or(self.held, is_own);
         let (mode, before) = match found {
             None => (PutMode::IfAbsent, None),
             Some((etag, text)) if !text.held || text.holder.id == self.holder.id => {

@@ -134,9 +134,10 @@ impl Site {
     }
 
     /// The highest number that this writer or those before it may have sent, other than those that
-    /// follow what is stored.
-    pub(super) async fn reserved(&self) -> Txid {
-        self.lease.lock().await.reserved()
+    /// follow what is stored; and whether all that wrote before are gone.
+    pub(super) async fn predecessors(&self) -> (Txid, bool) {
+        let lease = self.lease.lock().await;
+        (lease.reserved(), lease.is_alone())
     }
 
     /// Lets the next writer in; gives up when the store does not answer in time.

@@ -105,7 +105,8 @@ impl Upload {
     async fn ask(&self) -> Result<(), Error> {
         let reach = self.reach().await?;
         let is_ours = self.is_ours(reach.stored).await?;
-        self.site.shared.contacted(self.site.index, reach.stored, reach.newest, is_ours);
+        // Who wrote to it is asked before anything is.
+        self.site.shared.contacted(self.site.index, reach.stored, reach.newest, is_ours, true);
         Ok(())
     }
 
@@ -138,8 +139,9 @@ impl Upload {
             }
         }
         self.site.listed(&files, clock);
-        let newest = reach.newest.max(self.site.reserved().await);
-        self.site.shared.contacted(self.site.index, reach.stored, newest, is_sound);
+        let (reserved, is_alone) = self.site.predecessors().await;
+        let newest = reach.newest.max(reserved);
+        self.site.shared.contacted(self.site.index, reach.stored, newest, is_sound, is_alone);
         Ok(())
     }
 
@@ -242,6 +244,9 @@ impl Upload {
         };
         let mode = self.site.ensure_lease().await?;
         let (len, time_ms) = self.store_file(name, mode).await?;
+        // It may have taken long, or this process was stopped meanwhile: nobody is told of what was
+        // stored beside another writer's.
+        self.site.ensure_lease().await?;
         self.site.note(0, name, len, Some(time_ms));
         if let Job::Whole(_) = job {
             self.leading = None;

@@ -1,10 +1,12 @@
 //! What the worker, the uploads and those who wait for them tell each other.
 
+mod destination;
 mod notes;
 mod pins;
 mod stored;
 mod waiting;
 
+pub(super) use destination::Job;
 pub use stored::Stored;
 
 use super::bell::Bell;
@@ -12,12 +14,13 @@ use super::failed::Failures;
 use super::log::Log;
 use super::proven::{self, Proven};
 use super::snapshot::Pinned;
-use super::status::{DestinationStatus, Failure, Stage, Status};
+use super::status::{DestinationStatus, Failure, Status};
+use super::tail::end_of_room;
 use super::usage::Book;
 use super::verify::VerifyError;
 use super::{Destination, Error, Hooks, Options};
 use crate::ltx::{Name, Txid};
-use crate::store::Meter;
+use destination::DestinationState;
 use pins::PinWanted;
 use std::mem;
 use std::path::{Path, PathBuf};
@@ -68,73 +71,6 @@ impl State {
     /// All destinations are other writers'.
     fn is_fenced(&self) -> bool {
         !self.destinations.is_empty() && self.destinations.iter().all(|d| d.fenced)
-    }
-}
-
-#[derive(Debug, Default)]
-struct DestinationState {
-    /// It has said how far it is, and files are kept for it.
-    contacted: bool,
-    /// It was away for too long: nothing is kept for it until it answers.
-    cut: bool,
-    /// What it has does not restore.
-    condemned: bool,
-    /// Another writer has it.
-    fenced: bool,
-    /// Since when something is on its way to it.
-    busy: Option<tokio::time::Instant>,
-    /// Only a whole copy leads it on, of a number that does not follow its history, which ends here.
-    whole_above: Option<Txid>,
-    /// A whole copy of this number, or a higher one, is on its way to it.
-    whole: Option<Txid>,
-    /// The number of the last whole copy that led it on: the moments before that are not all there.
-    copied: Txid,
-    /// What is asked of its store.
-    meter: Arc<Meter>,
-    status: DestinationStatus,
-}
-
-impl DestinationState {
-    /// It has what was shipped from here up to this number.
-    fn has(&self, txid: Txid) -> bool {
-        self.contacted && self.whole_above.is_none() && self.status.stored >= txid
-    }
-
-    fn status(&self) -> DestinationStatus {
-        let stage = match self.whole {
-            Some(_) => Stage::Copying,
-            None if self.contacted => Stage::Following,
-            None => Stage::Unreached,
-        };
-        DestinationStatus { stage, ..self.status.clone() }
-    }
-
-    /// Up to where local files are of no use to it; `newest` is the newest.
-    fn needless(&self, newest: Txid) -> Txid {
-        match self.whole_above {
-            None => self.status.stored,
-            Some(_) => self.whole.unwrap_or(newest),
-        }
-    }
-}
-
-/// What an upload does next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Job {
-    /// Store a local file.
-    Put(Name),
-    /// Store the whole database as it is now: the destination lacks what came before. Its own history
-    /// ends with this number.
-    Whole(Txid),
-}
-
-impl Job {
-    /// The lowest number it may end with.
-    pub(super) fn txid(self) -> Txid {
-        match self {
-            Self::Put(name) => name.max,
-            Self::Whole(above) => above.next().next(),
-        }
     }
 }
 
@@ -377,8 +313,16 @@ impl Shared {
     }
 
     /// A destination has said how far it is: by its files of level 0, and by any. It is sound if,
-    /// as far as was looked, what it has is what was shipped from here.
-    pub(super) fn contacted(&self, index: usize, stored: Txid, newest: Txid, is_sound: bool) {
+    /// as far as was looked, what it has is what was shipped from here. If this writer is not alone,
+    /// others may still add to it.
+    pub(super) fn contacted(
+        &self,
+        index: usize,
+        stored: Txid,
+        newest: Txid,
+        is_sound: bool,
+        is_alone: bool,
+    ) {
         let mut state = self.lock();
         state.floor = Some(state.floor.unwrap_or_default().max(newest));
         let (base, local) = (state.base, state.newest);
@@ -391,7 +335,8 @@ impl Shared {
         let diverged =
             is_lost || newest > stored || base.is_some_and(|base| newest > base.max(own));
         if diverged || !is_sound {
-            destination.whole_above = Some(newest);
+            let end = if is_alone { newest } else { end_of_room(newest) };
+            destination.whole_above = Some(end);
         } else if stored == local {
             destination.status.behind_since_ms = None;
         }

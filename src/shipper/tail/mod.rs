@@ -192,11 +192,12 @@ impl Tail {
     }
 
     /// Begins anew at the end of the log, after a gap in the numbers: nothing that comes follows what
-    /// was shipped before.
+    /// was shipped before, nor the file after that, which a process that is gone may have sent.
     pub(super) fn begin_anew(&mut self) -> Result<Name, Error> {
         self.place = None;
         let end = self.with_writers_out(Self::end)?;
-        self.txid = self.txid.next();
+        let sent = if self.txid == Txid(0) { Txid(0) } else { self.txid.next() };
+        self.txid = sent.next();
         self.state(end)
     }
 
@@ -578,6 +579,14 @@ impl Tail {
             ..Header::default()
         }
     }
+}
+
+/// What another writer may still add to a history that ends with this number. It may not know yet that
+/// it has been followed, and what it sends until then must not reach what begins anew: it would be
+/// merged with that.
+pub(super) fn end_of_room(end: Txid) -> Txid {
+    const ROOM: u64 = 0xfffe;
+    if end == Txid(0) { end } else { Txid(end.0.saturating_add(ROOM)) }
 }
 
 #[cfg(test)]
