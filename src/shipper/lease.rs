@@ -21,10 +21,12 @@
 //! the lease is taken, and said once.
 
 use super::Error;
+use super::moment::Moment;
 use crate::ltx::Txid;
 use crate::store::{self, Body, Etag, Object, Put, PutMode, Replica};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
@@ -37,7 +39,8 @@ const RENEWAL: Duration = Duration::from_secs(20);
 const NAME: &str = "egret.lease";
 const TITLE: &str = "egret lease";
 
-/// Whoever may hold a lease: a file on a machine, whatever process serves it.
+/// Whoever may hold a lease: a file on a machine, whatever process serves it. Those who may be another
+/// process at the same time are others: in a container, or on a machine made from the same image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Holder {
     /// The same for all processes that serve this file on this machine.
@@ -52,10 +55,13 @@ impl Holder {
     pub(super) fn of(database: &Path) -> Self {
         let read = |path| std::fs::read_to_string(path).unwrap_or_default();
         let (node, machine) = (read("/proc/sys/kernel/hostname"), read("/etc/machine-id"));
+        let boot = read("/proc/sys/kernel/random/boot_id");
         let node = node.trim();
         let path = std::path::absolute(database).unwrap_or_else(|_| database.to_owned());
+        let place = path.parent().and_then(|place| std::fs::metadata(place).ok());
+        let place = place.map(|place| (place.dev(), place.ino()));
         let mut hasher = DefaultHasher::new();
-        (node, machine.trim(), &path).hash(&mut hasher);
+        (node, machine.trim(), boot.trim(), place, &path).hash(&mut hasher);
         let name = format!("{node}, process {}", std::process::id());
         Self { id: format!("{:016x}", hasher.finish()), name }
     }
@@ -83,7 +89,7 @@ enum State {
     Free,
     /// Another's, and when this version of it was first seen.
     Watched(Etag, Instant),
-    Held(Version, Instant),
+    Held(Version, Moment),
     /// Deleted, and not looked for since.
     Gone,
     Lost(String),
@@ -196,7 +202,7 @@ impl Lease {
         let State::Held(version, _) = &self.state else { return Ok(()) };
         let version = version.clone();
         let text = Text { renewal: version.text.renewal + 1, reserved, held, ..version.text };
-        let began = Instant::now();
+        let began = Moment::now();
         let mode =
             if self.conditional { PutMode::IfMatch(version.etag) } else { PutMode::Overwrite };
         match put(replica, &text, mode).await {
@@ -220,7 +226,7 @@ impl Lease {
             }
             // An answer was lost. Nobody else has this epoch.
             Some((etag, found)) if found.epoch == ours.epoch && found.holder == ours.holder => {
-                self.hold(Version { etag, text: found }, Instant::now());
+                self.hold(Version { etag, text: found }, Moment::now());
                 Ok(())
             }
             Some((_, found)) => {
@@ -231,13 +237,13 @@ impl Lease {
         }
     }
 
-    fn hold(&mut self, version: Version, since: Instant) {
+    fn hold(&mut self, version: Version, since: Moment) {
         (self.reserved, self.held) = (version.text.reserved, true);
         self.state = State::Held(version, since);
     }
 
     async fn acquire(&mut self, replica: &Replica) -> Result<(), Error> {
-        let began = Instant::now();
+        let began = Moment::now();
         let found = read(replica).await?;
         let epoch = found.as_ref().map_or(0, |(_, text)| text.epoch);
         // This writer's own, too: its lease may have been deleted.

@@ -48,6 +48,7 @@ mod log;
 mod maintenance;
 mod memory;
 mod merge;
+mod moment;
 mod outgoing;
 pub mod outside;
 mod pace;

@@ -505,6 +505,9 @@ fn drain(shared: &Shared, tail: &mut Tail) -> Result<bool, Error> {
 fn begin_anew(shared: &Shared, tail: &mut Tail, why: Lost) -> Result<(), Error> {
     let name = tail.begin_anew()?;
     let file = shared.database.display();
+    if why == Lost::Behind {
+        tracing::warn!(%file, txid = %name.max, "the backup has what this file has not: that can be restored by its time, and the newest is this file from now on");
+    }
     tracing::info!(%file, txid = %name.max, %why, "begins anew, with the whole database");
     shared.wrote(name, true);
     Ok(())

@@ -307,8 +307,8 @@ class Losses:
         for client in clients:
             self.acknowledged[client.source] = client.stop()
             site.problems += client.problems[:3]
-        shutil.rmtree(site.file.parent)
-        site.file.parent.mkdir()
+        for path in site.file.parent.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
         # The next one begins with what was restored by the one or the other.
         copy = site.restored(shippers.PROGRAMS[number % 2])
         site.problems += missing(self.acknowledged, entries.read(copy), f"loss {number}")

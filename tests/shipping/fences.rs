@@ -1,6 +1,7 @@
 //! Two writers and one backup: one of them writes, and the other says why it does not.
 
 use crate::ground::*;
+use crate::meddler::{Fate, Meddler};
 use egret::ltx::{Name, Txid};
 use egret::shipper::restore::{Target, list_all};
 use egret::shipper::{Alone, Destination, Ladder, Options, Shipper};
@@ -161,6 +162,30 @@ fn what_arrives_late_is_not_merged() {
     let is_mixed =
         |f: &LtxFile| f.level < 9 && f.name.min <= before.next() && f.name.max > taken_over;
     assert!(!newest().iter().any(is_mixed), "{:?}", newest());
+    assert!(content(&one.restore("store", Target::Latest)) == content(&two.database()));
+}
+
+/// What is stored beside what another has stored meanwhile is not stored for those who wait.
+#[test]
+fn nobody_is_told_of_what_was_stored_after_another_took_over() {
+    let (one, two) = (Ground::new().with_accounts(4096), Ground::new().with_accounts(4096));
+    let brief = Options { lease_term: Duration::from_millis(200), ..options() };
+    let store = Meddler::over(Arc::new(FileStore::new(&one.store("store"))));
+    let destination = Destination { name: "store".to_owned(), replica: store.replica() };
+    let first = one.start_to(vec![destination], brief.clone());
+    first.wait_stored(&[], patience()).unwrap();
+    let is_file = |kind: &str, key: &str| kind == "put" && key.starts_with("ltx/0/");
+    store.set(move |kind, key| match is_file(kind, key) {
+        true => Fate::Late(Duration::from_secs(3)),
+        false => Fate::Done,
+    });
+    transfer(&one.connect(), 5);
+    let stored = first.when_stored(Waker::noop().clone());
+    let second = ship(&two, &one, brief);
+    second.wait_stored(&[], patience()).unwrap();
+    assert!(!stored.is_done() && !stored.is_never());
+    eventually("told", || stored.is_done() || stored.is_never());
+    assert!(stored.is_never());
     assert!(content(&one.restore("store", Target::Latest)) == content(&two.database()));
 }
 
