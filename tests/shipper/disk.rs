@@ -46,9 +46,9 @@ enum Name {
 }
 
 impl Disk {
-    pub fn new(seed: u64, world: &Arc<Mutex<World>>, meddled_one_in: u64) -> Arc<Self> {
+    pub fn new(dice: Dice, world: &Arc<Mutex<World>>, meddled_one_in: u64) -> Arc<Self> {
         let state = State {
-            dice: Dice::new((seed, "disk")),
+            dice,
             meddled_one_in,
             meddles_left: MEDDLES,
             crash_after: None,

@@ -9,8 +9,14 @@
 //! for others than who writes. After each step each store restores to a state that was committed, and
 //! to none before what was said to be stored; once everything is mended, to the last.
 //!
+//! In one schedule of four a second machine begins with what the first one or a store has, goes on
+//! otherwise and writes to the same stores, each of which either of the two may fail to reach. They fall
+//! silent, end, come back and take over from each other. What a machine is told is stored, it has stored;
+//! and until the lease changes hands, its state or a later one of its own is what is restored. At the end
+//! one is left, and has everything stored.
+//!
 //! What it leaves out: when it is time to look, what SQLite itself writes (its commits and
-//! checkpoints are whole), a writer that stays in its transaction, and a second shipper.
+//! checkpoints are whole), a writer that stays in its transaction, and a lease that is given back.
 //!
 //! `EGRET_SIMULATION_SEEDS=10000` plays so many schedules, `EGRET_SIMULATION_SEED=7` that one.
 
@@ -19,8 +25,11 @@
 
 mod dice;
 mod disk;
+mod history;
+mod machine;
 mod restorer;
 mod run;
+mod site;
 mod store;
 mod world;
 
@@ -28,6 +37,7 @@ use restorer::Restorer;
 use std::fs::{self, File};
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
+use std::slice;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -106,12 +116,16 @@ fn play_all(seeds: &[u64]) -> Vec<u64> {
 }
 
 /// So many schedules are played at once in a process: with more their destinations would wait for each
-/// other, since a process bounds its maintenance.
+/// other, since a process bounds its maintenance; two machines are as good as two schedules.
 static TABLES: [Mutex<()>; 2] = [Mutex::new(()), Mutex::new(())];
 
 /// Plays one schedule; what was done.
 fn play(seed: u64, restorer: &Restorer) -> Result<Vec<String>, String> {
-    let _table = TABLES[seed as usize % TABLES.len()].lock();
+    let tables = match run::is_large(seed) {
+        true => &TABLES[..],
+        false => slice::from_ref(&TABLES[seed as usize % TABLES.len()]),
+    };
+    let _taken: Vec<_> = tables.iter().map(Mutex::lock).collect();
     // When maintenance is due depends on the path. Another process may play the same.
     let (directory, lock) = (root().join(seed.to_string()), root().join(format!("{seed}.lock")));
     let lock = File::create(lock).unwrap();

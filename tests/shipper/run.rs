@@ -1,16 +1,15 @@
 //! One schedule: what everybody does, step by step, and what must be true after each.
 
 use crate::dice::Dice;
-use crate::disk::Disk;
+use crate::history::History;
+use crate::machine::{Machine, Trace};
 use crate::restorer::Restorer;
-use crate::store::BadStore;
-use crate::world::World;
-use egret::shipper::{
-    Asked, Destination, Hooks, Ladder, Options, Stepped, restore, state_directory,
-};
+use crate::site::Site;
+use crate::store::{BadStore, MACHINES};
+use egret::shipper::{Ladder, Options, Stepped, restore};
 use std::fs;
-use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
@@ -31,87 +30,87 @@ pub fn run(seed: u64, directory: &Path, restorer: &Restorer) -> Result<Vec<Strin
     let _entered = context.enter();
     let mut run = Run::new(seed, directory, runtime, restorer);
     let done = run.all_steps();
-    let trace = std::mem::take(&mut run.trace);
+    let trace = run.trace.take();
     match done {
         Ok(()) => Ok(trace),
         Err(wrong) => Err(format!("{}\n{wrong}", trace.join("\n"))),
     }
 }
 
+/// What a second machine does in a schedule that has one: in one of four.
+fn rival_of(seed: u64) -> Option<Dice> {
+    let mut dice = Dice::new((seed, "rival"));
+    dice.one_in(4).then_some(dice)
+}
+
+/// How many stores there are where there is a second machine.
+fn stores_of(rival: &mut Dice) -> usize {
+    rival.pick(&[1, 1, 2])
+}
+
+/// Two machines write to two stores.
+pub fn is_large(seed: u64) -> bool {
+    rival_of(seed).is_some_and(|mut rival| stores_of(&mut rival) == 2)
+}
+
 struct Run<'a> {
+    seed: u64,
+    directory: PathBuf,
     dice: Dice,
     /// Whether a quiet file is left asleep.
     drowsy: Dice,
+    rival: Option<Dice>,
     options: Options,
     runtime: Arc<Runtime>,
     restorer: &'a Restorer,
-    world: Arc<Mutex<World>>,
-    disk: Arc<Disk>,
+    history: History,
+    machines: Vec<Machine>,
+    /// The machine on which something happens.
+    at: usize,
     sites: Vec<Site>,
-    shipper: Option<Stepped>,
-    /// How often it has copied the log into the file.
-    checkpoints: u64,
-    /// Somebody commits while time passes.
-    is_lively: bool,
-    /// Who waits for which state.
-    waiting: Vec<(Asked, usize)>,
-    /// How often the file went back to what it was, since the power was lost.
-    setbacks: usize,
-    trace: Vec<String>,
-}
-
-/// A destination, and what is promised of it.
-struct Site {
-    name: String,
-    store: Arc<BadStore>,
-    /// The newest state that was said to be there.
-    acknowledged: Option<usize>,
-    /// What was there when it was last looked at, and the state it restored to.
-    checked: u64,
-    restored: Option<usize>,
+    trace: Trace,
 }
 
 impl<'a> Run<'a> {
     fn new(seed: u64, directory: &Path, runtime: Arc<Runtime>, restorer: &'a Restorer) -> Self {
         let mut dice = Dice::new((seed, "run"));
-        let world = Arc::new(Mutex::new(World::new(directory, seed)));
-        let disk = Disk::new(seed, &world, dice.pick(&[0, 3, 12]));
-        let names = ["one", "two"];
-        let sites = names.iter().take(dice.pick(&[1, 1, 2])).zip(0..).map(|(name, index)| Site {
-            name: (*name).to_owned(),
-            store: BadStore::new(seed, index, dice.pick(&[0, 3, 6, 20])),
-            acknowledged: None,
-            checked: 0,
-            restored: None,
-        });
-        let sites = sites.collect();
+        let (history, trace) = (History::default(), Trace::default());
+        let own = ["world", "disk"].map(|what| Dice::new((seed, what)));
+        let shared = (history.clone(), Trace::clone(&trace));
+        let first = Machine::new(0, directory, own, dice.pick(&[0, 3, 12]), shared);
+        let (stores, mut rival) = (dice.pick(&[1, 1, 2]), rival_of(seed));
+        let stores = rival.as_mut().map_or(stores, stores_of);
+        let sites = ["one", "two"].iter().take(stores).zip(0..);
+        let bad = |(name, index): (&&str, u64)| {
+            Site::new(name, BadStore::new(seed, index, dice.pick(&[0, 3, 6, 20])))
+        };
+        let sites = sites.map(bad).collect();
         let options = options(&mut dice);
-        let (waiting, trace) = (Vec::new(), vec![format!("{options:?}")]);
-        let (shipper, checkpoints) = (None, 0);
+        trace.borrow_mut().push(format!("{options:?}"));
         Self {
+            seed,
+            directory: directory.to_owned(),
             dice,
             drowsy: Dice::new((seed, "drowsy")),
+            rival,
             options,
             runtime,
             restorer,
-            world,
-            disk,
+            history,
+            machines: vec![first],
+            at: 0,
             sites,
-            shipper,
-            checkpoints,
-            is_lively: true,
-            waiting,
-            setbacks: 0,
             trace,
         }
     }
 
     fn all_steps(&mut self) -> Result<(), String> {
         if !self.dice.one_in(4) {
-            self.world().commit();
+            self.here().world().commit();
         }
         self.start();
         for _ in 0..STEPS {
+            self.contend();
             self.step();
             self.doze();
             self.check()?;
@@ -124,13 +123,13 @@ impl<'a> Run<'a> {
     }
 
     fn step(&mut self) {
-        if self.shipper.is_none() && self.dice.one_in(3) {
+        if self.here().shipper.is_none() && self.dice.one_in(3) {
             self.start();
         }
         match self.dice.below(100) {
             0..20 => self.commit(),
             20..34 => self.commit_unseen(),
-            34..59 => self.look(),
+            34..59 => self.here_mut().look(),
             60..72 => {
                 let ms = self.dice.pick(&[50, 400, 3000]);
                 self.advance(Duration::from_millis(ms), 2);
@@ -142,41 +141,44 @@ impl<'a> Run<'a> {
             }
             79..84 => {
                 let mode = self.dice.pick(&["PASSIVE", "FULL", "RESTART", "TRUNCATE"]);
-                let done = self.world().checkpoint(mode);
-                self.say(format!("checkpoint {mode}: {done}"));
+                let done = self.here().world().checkpoint(mode);
+                self.here().say(format!("checkpoint {mode}: {done}"));
             }
             84..86 => {
-                let done = self.world().vacuum();
-                self.say(format!("vacuum: {done}"));
+                let done = self.here().world().vacuum();
+                self.here().say(format!("vacuum: {done}"));
             }
             86..88 => {
-                self.world().read_on();
-                self.say("reader".into());
+                self.here().world().read_on();
+                self.here().say("reader");
             }
             88 => {
-                self.world().close();
-                self.say("everybody closes".into());
+                self.here().world().close();
+                self.here().say("everybody closes");
             }
             89 => {
-                self.world().keep();
-                self.say("keep".into());
+                self.here().world().keep();
+                self.here().say("keep");
             }
             90 => {
-                self.world().replace();
-                self.say("replace".into());
+                self.here().world().replace();
+                self.here().say("replace");
             }
             91..95 => self.crash(),
             95..97 => {
                 let changes = self.dice.below(14);
-                self.disk.crash_after(changes);
-                self.say(format!("crash after {changes}"));
+                self.here().disk.crash_after(changes);
+                self.here().say(format!("crash after {changes}"));
             }
             97 => {
                 let writes = self.dice.below(5) + 1;
-                self.disk.fill_for(writes);
-                self.say(format!("disk full for {writes}"));
+                self.here().disk.fill_for(writes);
+                self.here().say(format!("disk full for {writes}"));
             }
-            98 => self.toggle_store(),
+            98 => {
+                let index = self.dice.below(self.sites.len() as u64) as usize;
+                self.toggle_store(index);
+            }
             59 => self.delete_state(),
             _ => self.deliver(),
         }
@@ -184,113 +186,87 @@ impl<'a> Run<'a> {
 
     fn commit(&mut self) {
         for _ in 0..=self.dice.below(3) {
-            let state = self.world().commit();
-            self.say(format!("commit {state:?}"));
+            let state = self.here().world().commit();
+            self.here().say(format!("commit {state:?}"));
         }
-        let newest = self.world().newest();
-        if let (Some(shipper), Some(newest)) = (&self.shipper, newest)
+        if self.here().shipper.is_some()
+            && self.here().world().newest().is_some()
             && self.dice.one_in(2)
         {
-            self.waiting.push((shipper.ask(), newest));
-            self.world().sync();
+            self.here_mut().ask();
         }
     }
 
     fn commit_unseen(&mut self) {
         for _ in 0..=self.dice.below(3) {
-            let state = self.world().commit_unseen();
-            self.say(format!("commit unseen {state:?}"));
+            let state = self.here().world().commit_unseen();
+            self.here().say(format!("commit unseen {state:?}"));
         }
     }
 
     fn start(&mut self) {
-        let destinations = self
-            .sites
-            .iter()
-            .map(|site| Destination { name: site.name.clone(), replica: site.store.replica() });
-        let hooks = Arc::clone(&self.disk) as Arc<dyn Hooks>;
-        let (path, options) = (self.world().database(), self.options.clone());
-        let runtime = self.runtime.handle();
-        let started = Stepped::open(&path, destinations.collect(), options, hooks, runtime);
-        self.say(format!("start: {:?}", started.as_ref().map(drop).map_err(ToString::to_string)));
-        (self.shipper, self.checkpoints) = (started.ok(), 0);
-        self.end_if_crashed();
-    }
-
-    fn look(&mut self) {
-        let Some(shipper) = &mut self.shipper else { return };
-        self.disk.look_begins();
-        shipper.look();
-        let status = shipper.status();
-        let error = status.error.map(|failure| failure.error);
-        if status.checkpoints != self.checkpoints || error.is_some() {
-            self.checkpoints = status.checkpoints;
-            self.world().sync();
-        }
-        self.say(format!("look: {} {:?}", status.txid.0, error));
-        self.end_if_crashed();
+        self.machines[self.at].start(&self.sites, &self.options, self.runtime.handle());
     }
 
     /// A quiet file is left asleep.
     fn doze(&mut self) {
         if self.drowsy.one_in(3)
-            && let Some(shipper) = &mut self.shipper
+            && let Some(shipper) = &mut self.machines[self.at].shipper
             && shipper.doze()
         {
-            self.say("asleep".into());
+            self.here().say("asleep");
         }
     }
 
-    /// Time passes in so many turns; others go on, and the shipper looks when it is asked to.
+    /// Time passes in so many turns; others go on, and the shippers look when they are asked to.
     fn advance(&mut self, time: Duration, turns: u32) {
+        let at = self.at;
         for _ in 0..turns {
             self.pass(time / turns);
-            if self.is_lively && self.dice.one_in(4) {
-                self.commit_unseen();
-                self.look();
-            }
-            if self.shipper.as_ref().is_some_and(Stepped::is_urgent) && !self.dice.one_in(4) {
-                self.look();
+            for number in 0..self.machines.len() {
+                self.at = number;
+                self.go_on();
             }
         }
-        let stored = self.shipper.as_ref().map(|shipper| {
-            let status = shipper.status();
-            status.destinations.iter().map(|d| (d.stored.0, d.merged_count)).collect::<Vec<_>>()
-        });
-        self.say(format!("{time:?} later: {stored:?}"));
+        for machine in &self.machines {
+            let stored = machine.shipper.as_ref().map(|shipper| {
+                let status = shipper.status();
+                status.destinations.iter().map(|d| (d.stored.0, d.merged_count)).collect::<Vec<_>>()
+            });
+            machine.say(format!("{time:?} later: {stored:?}"));
+        }
+        self.at = at;
+    }
+
+    fn go_on(&mut self) {
+        if self.here().is_lively && self.dice.one_in(4) {
+            self.commit_unseen();
+            self.here_mut().look();
+        }
+        let is_urgent = self.here().shipper.as_ref().is_some_and(Stepped::is_urgent);
+        if is_urgent && !self.dice.one_in(4) {
+            self.here_mut().look();
+        }
     }
 
     fn pass(&mut self, time: Duration) {
         self.runtime.block_on(tokio::time::sleep(time));
     }
 
-    fn end_if_crashed(&mut self) {
-        if self.disk.take_crash() {
-            self.shipper = None;
-            self.waiting.clear();
-            self.say("crashed".into());
-        }
-    }
-
     fn crash(&mut self) {
         if self.dice.one_in(2) {
             // With something under way.
             self.commit();
-            self.look();
+            self.here_mut().look();
             let ms = self.dice.pick(&[10, 60, 200]);
             self.pass(Duration::from_millis(ms));
         }
-        self.shipper = None;
-        self.waiting.clear();
-        self.say("crash".into());
+        self.here_mut().stop("crash");
         match self.dice.below(5) {
             0 | 1 => {
                 // Nobody has anything open on a machine that ends: what was aborted still has.
                 self.pass(Duration::from_millis(1));
-                self.disk.lose_power();
-                self.world().lose_power();
-                self.setbacks += 1;
-                self.say("power lost".into());
+                self.here_mut().lose_power();
             }
             2 | 3 => {
                 self.delete_state();
@@ -312,105 +288,152 @@ impl<'a> Run<'a> {
         }
         self.pass(Duration::from_millis(400));
         self.commit();
-        self.look();
+        self.here_mut().look();
         self.advance(Duration::from_secs(2), 3);
     }
 
-    /// Anybody may do that at any moment. Who goes back to a machine of before has not its newest files.
     fn delete_state(&mut self) {
-        let state = state_directory(&self.world().database());
-        if self.dice.one_in(2) {
-            drop(fs::remove_dir_all(state));
-            self.say("local state deleted".into());
-        } else {
-            let entries = fs::read_dir(state.join("ltx/0")).into_iter().flatten();
-            let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
-            files.sort();
-            let count = self.dice.pick(&[1, 2, 5]);
-            files.iter().rev().take(count).for_each(|file| fs::remove_file(file).unwrap());
-            self.say(format!("{count} local files deleted"));
-        }
-        self.disk.forget();
+        self.machines[self.at].delete_state(&mut self.dice);
     }
 
-    fn toggle_store(&mut self) {
-        let index = self.dice.below(self.sites.len() as u64) as usize;
-        let store = &self.sites[index].store;
-        store.set_down(!store.is_down());
-        let text = format!("store {index} down: {}", store.is_down());
-        self.say(text);
+    fn toggle_store(&self, index: usize) {
+        let is_down = self.sites[index].store.toggle(self.at);
+        self.here().say(format!("store {index} down: {is_down}"));
     }
 
-    fn deliver(&mut self) {
+    fn deliver(&self) {
         for site in &self.sites {
             self.runtime.block_on(site.store.deliver());
         }
-        self.say("what was late has arrived".into());
+        self.here().say("what was late has arrived");
+    }
+
+    // The second machine.
+
+    /// Where there is a second machine, it is drawn on which something happens; now and then they
+    /// contend for the lease.
+    fn contend(&mut self) {
+        let Some(dice) = &mut self.rival else { return };
+        if self.machines.len() < MACHINES {
+            if dice.one_in(6) {
+                self.begin_rival();
+            }
+            return;
+        }
+        self.at = dice.below(2) as usize;
+        let what = dice.below(24);
+        let is_over = self.here().is_fenced();
+        match what {
+            0..3 => self.fall_silent(what == 0),
+            3 => (0..self.sites.len()).for_each(|index| self.toggle_store(index)),
+            4 => self.deliver(),
+            5..12 if is_over => {
+                self.here_mut().stop("gives up");
+                self.start();
+            }
+            _ => {}
+        }
+    }
+
+    /// One does not write any more, so that the other may take over.
+    fn fall_silent(&mut self, ends: bool) {
+        if ends {
+            self.here_mut().stop("ends");
+        }
+        self.here_mut().is_lively = false;
+        self.here().say("silent");
+        self.advance(Duration::from_secs(100), 20);
+        self.here_mut().is_lively = true;
+    }
+
+    /// A second machine begins with what the first one has, or a store, and goes on otherwise.
+    fn begin_rival(&mut self) {
+        let Some(dice) = &mut self.rival else { return };
+        let directory = self.directory.join("rival");
+        fs::create_dir(&directory).unwrap();
+        let (number, how) = (self.machines.len(), dice.below(3));
+        let (meddled_one_in, first) = (dice.pick(&[0, 3, 12]), &mut self.machines[0]);
+        match how {
+            0 => first.copy_to(&directory),
+            1 => first.world().copy_to(&directory.join("app.db")),
+            _ => {
+                let truth = self.sites[0].store.truth();
+                if let Ok(path) = self.restorer.restore(&truth, restore::Target::Latest) {
+                    fs::copy(path, directory.join("app.db")).unwrap();
+                }
+            }
+        }
+        let common = first.common;
+        let own = ["world", "disk"].map(|what| Dice::new((self.seed, what, number)));
+        let shared = (self.history.clone(), Trace::clone(&self.trace));
+        let mut rival = Machine::new(number, &directory, own, meddled_one_in, shared);
+        rival.common = common;
+        let state = rival.world().commit().unwrap();
+        rival.world().sync();
+        rival.say(format!(
+            "begins with {}, commit {state}",
+            ["all", "a copy", "a restore"][how as usize]
+        ));
+        self.machines.push(rival);
+        self.at = number;
+        self.start();
     }
 
     // What must be true.
 
-    /// Every destination restores to a state that was committed, and that is none before what was
-    /// said to be there.
     fn check(&mut self) -> Result<(), String> {
-        self.take_acknowledgements();
         for site in &mut self.sites {
-            let changes = site.store.changes();
-            if changes != site.checked {
-                let world = self.world.lock().unwrap();
-                let restored = self.restorer.restore(&site.store.truth(), restore::Target::Latest);
-                site.restored = match restored {
-                    Ok(path) => world.state_of(&path).map_err(|e| format!("{}: {e}", site.name))?,
-                    Err(restore::Error::Plan(_)) if site.restored.is_none() => None,
-                    Err(error) => return Err(format!("{}: {error}", site.name)),
-                };
-                site.checked = changes;
+            for machine in &self.machines {
+                site.take_acknowledgements(machine)?;
             }
-            if site.restored < site.acknowledged {
-                let (restored, said) = (site.restored, site.acknowledged);
-                return Err(format!("{}: restored {restored:?}, said {said:?}", site.name));
-            }
+            site.check(self.restorer, &self.history)?;
         }
         Ok(())
     }
 
-    fn take_acknowledgements(&mut self) {
-        let Some(shipper) = &self.shipper else { return };
-        for site in &mut self.sites {
-            let names = [site.name.clone()];
-            for (asked, state) in &self.waiting {
-                if shipper.stored(*asked, &names).is_some() {
-                    site.acknowledged = site.acknowledged.max(Some(*state));
-                }
+    /// Once nothing goes wrong any more, and one machine is left, all is stored.
+    fn heal(&mut self) -> Result<(), String> {
+        if let Some(dice) = &mut self.rival {
+            self.at = dice.below(self.machines.len() as u64) as usize;
+        }
+        self.here().say("heal");
+        for machine in &mut self.machines {
+            machine.is_lively = false;
+            machine.disk.heal();
+            if machine.number != self.at {
+                machine.stop("ends");
             }
         }
-    }
-
-    /// Once nothing goes wrong any more all is stored.
-    fn heal(&mut self) -> Result<(), String> {
-        self.say("heal".into());
-        self.is_lively = false;
-        self.disk.heal();
         self.sites.iter().for_each(|site| site.store.heal());
-        self.world().close();
-        self.world().commit();
-        if self.shipper.is_none() {
+        self.here().world().close();
+        self.here().world().commit();
+        if self.here().shipper.is_none() {
             self.start();
         }
-        let asked = self.shipper.as_ref().map(Stepped::ask).ok_or("did not start")?;
+        let mut asked = self.here().shipper.as_ref().map(Stepped::ask).ok_or("did not start")?;
         for _ in 0..HEALING_TURNS {
-            if self.shipper.as_ref().is_some_and(|shipper| shipper.stored(asked, &[]).is_some()) {
+            if self.here().is_fenced() {
+                self.here_mut().stop("gives up");
+                self.start();
+                asked = self.here().shipper.as_ref().map(Stepped::ask).ok_or("did not start")?;
+            }
+            if self
+                .here()
+                .shipper
+                .as_ref()
+                .is_some_and(|shipper| shipper.stored(asked, &[]).is_some())
+            {
                 self.check()?;
                 return self.assert_newest();
             }
-            self.look();
+            self.here_mut().look();
             self.pass(Duration::from_secs(2));
         }
-        Err(format!("never stored: {:?}", self.shipper.as_ref().map(Stepped::status)))
+        Err(format!("never stored: {:?}", self.here().shipper.as_ref().map(Stepped::status)))
     }
 
     fn assert_newest(&self) -> Result<(), String> {
-        let newest = self.world().newest();
+        let newest = self.here().world().newest();
         match self.sites.iter().find(|site| site.restored != newest) {
             Some(site) => Err(format!("{}: restored {:?} of {newest:?}", site.name, site.restored)),
             None => Ok(()),
@@ -419,34 +442,42 @@ impl<'a> Run<'a> {
 
     /// What can be restored of the past is what was, in the order in which it was. What was stored
     /// may be more than the disk had when the power was lost: then the file was an earlier one again.
+    /// States of two machines alternate as often as the lease has changed hands.
     fn check_moments(&mut self) -> Result<(), String> {
         for index in 0..self.sites.len() {
-            let replica = self.sites[index].store.truth();
-            let (mut before, mut setbacks) = (None, self.setbacks);
+            let store = &self.sites[index].store;
+            let (replica, mut changes) = (store.truth(), store.hands().changes);
+            let mut setbacks: Vec<_> = self.machines.iter().map(|m| m.setbacks).collect();
+            let (mut before, mut last) = ([None; MACHINES], None);
             for txid in self.restorer.moments(&replica) {
                 if !self.dice.one_in(6) {
                     continue;
                 }
                 let restored = self.restorer.restore(&replica, restore::Target::Txid(txid));
                 let path = restored.map_err(|error| format!("transaction {txid}: {error}"))?;
-                let state = self.world().state_of(&path).map_err(|e| format!("{txid}: {e}"))?;
-                if state < before && setbacks > 0 {
-                    setbacks -= 1;
-                } else if state < before {
-                    return Err(format!("transaction {txid}: {state:?} after {before:?}"));
+                let state = self.history.state_of(&path).map_err(|e| format!("{txid}: {e}"))?;
+                let machine = state.map_or(0, |state| self.history.machine_of(state));
+                if last.replace(machine) != Some(machine) {
+                    changes = changes.checked_sub(1).ok_or(format!("{txid}: another's"))?;
                 }
-                before = state;
+                if state < before[machine] {
+                    let left = setbacks[machine].checked_sub(1);
+                    let before = before[machine];
+                    setbacks[machine] = left
+                        .ok_or_else(|| format!("transaction {txid}: {state:?} after {before:?}"))?;
+                }
+                before[machine] = state;
             }
         }
         Ok(())
     }
 
-    fn world(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap()
+    fn here(&self) -> &Machine {
+        &self.machines[self.at]
     }
 
-    fn say(&mut self, what: String) {
-        self.trace.push(what);
+    fn here_mut(&mut self) -> &mut Machine {
+        &mut self.machines[self.at]
     }
 }
 

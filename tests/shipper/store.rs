@@ -8,6 +8,7 @@ use crate::dice::Dice;
 use crate::disk::BEGIN_MS;
 use age::secrecy::ExposeSecret as _;
 use bytes::Bytes;
+use egret::ltx::{Name, Txid};
 use egret::store::{
     AgeKeys, Body, BoxFuture, Error, Etag, Keys, Layout, MemoryStore, Object, Put, Replica, Store,
 };
@@ -18,6 +19,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// So many machines may write, and to so many stores.
+pub const MACHINES: usize = 2;
+const STORES: usize = 2;
+const LEASE: &str = "egret.lease";
+const LEVEL_0: &str = "ltx/0/";
+
 /// Requests of a store that fails, delays, repeats, forgets to answer and lists what was.
 pub struct BadStore {
     seed: (u64, u64),
@@ -27,6 +34,13 @@ pub struct BadStore {
     /// What its clock said then, in milliseconds since 1970.
     began_ms: i64,
     state: Mutex<State>,
+}
+
+/// The way of one machine to a store.
+#[derive(Debug)]
+struct Door {
+    store: Arc<BadStore>,
+    machine: usize,
 }
 
 /// The keys of who writes, and of who reads.
@@ -78,18 +92,31 @@ impl Both {
 struct State {
     /// One request in so many goes wrong; none if 0.
     one_in: u64,
-    is_down: bool,
-    counts: HashMap<(&'static str, String), u64>,
+    /// Which machines cannot reach it.
+    is_down: [bool; MACHINES],
+    counts: HashMap<(usize, &'static str, String), u64>,
     /// What became of each object, and when.
     journal: Vec<(Instant, String, Option<Object>)>,
     /// What is under way to the store, whoever still waits for it, and a number for each.
     late: Vec<(u64, Late)>,
     sent: u64,
     changes: u64,
+    hands: Hands,
+    /// Which machine stored a transaction first, and how often the lease had changed hands then.
+    numbers: BTreeMap<Txid, (usize, u64)>,
 }
 
+/// Who has the lease, as it stands in the store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hands {
+    pub holder: Option<usize>,
+    /// How often that has changed.
+    pub changes: u64,
+}
+
+/// A change of some machine's that is under way.
 enum Late {
-    Put(String, Bytes, Put),
+    Put(usize, String, Bytes, Put),
     Delete(String),
 }
 
@@ -115,12 +142,14 @@ impl BadStore {
     pub fn new(seed: u64, index: u64, one_in: u64) -> Arc<Self> {
         let state = State {
             one_in,
-            is_down: false,
+            is_down: [false; MACHINES],
             counts: HashMap::new(),
             journal: Vec::new(),
             late: Vec::new(),
             sent: 0,
             changes: 0,
+            hands: Hands::default(),
+            numbers: BTreeMap::new(),
         };
         let inner = Arc::new(MemoryStore::new());
         let sealing = Sealing::of(seed, index);
@@ -137,11 +166,25 @@ impl BadStore {
         Replica::with_keys(inner, "", keys.unwrap_or_default())
     }
 
-    /// As the shipper has it.
-    pub fn replica(self: &Arc<Self>) -> Replica {
+    /// As the shipper of a machine has it.
+    pub fn replica(self: &Arc<Self>, machine: usize) -> Replica {
         let keys = self.keys.as_ref().map(|keys| keys.writers.clone());
-        let store = Arc::clone(self) as Arc<dyn Store>;
+        let store = Arc::new(Door { store: Arc::clone(self), machine });
         Replica::with_keys(store, "", keys.unwrap_or_default())
+    }
+
+    /// Who has the lease.
+    pub fn hands(&self) -> Hands {
+        self.state().hands
+    }
+
+    /// A machine has stored a transaction or a later one of its own, of which those up to `common` are
+    /// everybody's: how often the lease had changed hands when it stored the last.
+    pub fn has_of(&self, machine: usize, txid: Txid, common: Txid) -> Option<u64> {
+        let state = self.state();
+        let is_its = |txid, by| by == machine || txid <= common;
+        let mut from = state.numbers.range(txid..).rev();
+        from.find(|(txid, (by, _))| is_its(**txid, *by)).map(|(_, (_, changes))| *changes)
     }
 
     /// A number that differs whenever something else is there.
@@ -149,18 +192,17 @@ impl BadStore {
         self.state().changes
     }
 
-    pub fn set_down(&self, is_down: bool) {
-        self.state().is_down = is_down;
-    }
-
-    pub fn is_down(&self) -> bool {
-        self.state().is_down
+    /// A machine cannot reach it any more, or can again: whether it is away.
+    pub fn toggle(&self, machine: usize) -> bool {
+        let is_down = &mut self.state().is_down[machine];
+        *is_down = !*is_down;
+        *is_down
     }
 
     /// Nothing goes wrong from now on.
     pub fn heal(&self) {
         let mut state = self.state();
-        (state.one_in, state.is_down) = (0, false);
+        (state.one_in, state.is_down) = (0, [false; MACHINES]);
     }
 
     /// What was under way arrives.
@@ -169,7 +211,9 @@ impl BadStore {
         for (_, late) in late {
             // Its condition may be true no longer.
             drop(match late {
-                Late::Put(key, bytes, put) => self.put_now(&key, bytes, put).await.map(drop),
+                Late::Put(machine, key, bytes, put) => {
+                    self.put_now(machine, &key, bytes, put).await.map(drop)
+                }
                 Late::Delete(key) => self.delete_now(&key).await,
             });
         }
@@ -193,12 +237,18 @@ impl BadStore {
     }
 
     /// What becomes of a request, and how long that takes.
-    fn draw(&self, what: &'static str, key: &str, fates: &[Fate]) -> (Fate, Duration) {
+    fn draw(
+        &self,
+        machine: usize,
+        what: &'static str,
+        key: &str,
+        fates: &[Fate],
+    ) -> (Fate, Duration) {
         let mut state = self.state();
-        let count = state.counts.entry((what, key.to_owned())).or_default();
+        let count = state.counts.entry((machine, what, key.to_owned())).or_default();
         *count += 1;
-        let mut dice = Dice::new((self.seed, what, key, *count));
-        if state.is_down {
+        let mut dice = Dice::new((self.seed_of(machine), what, key, *count));
+        if state.is_down[machine] {
             return (Fate::Failed, Duration::from_millis(10));
         }
         if state.one_in == 0 || !dice.one_in(state.one_in) {
@@ -210,20 +260,32 @@ impl BadStore {
     /// Whether a reading request fails. It takes no time, since a thread waits for the answer. What it
     /// does depends on when it is made, not on how often: one that is made ahead may be given up before
     /// it was made.
-    fn draw_at_once(&self, what: &'static str, key: &str) -> Result<(), Error> {
+    fn draw_at_once(&self, machine: usize, what: &'static str, key: &str) -> Result<(), Error> {
         let state = self.state();
-        let mut dice = Dice::new((self.seed, what, key, self.began.elapsed()));
-        match state.is_down || state.one_in > 0 && dice.one_in(state.one_in) {
+        let mut dice = Dice::new((self.seed_of(machine), what, key, self.began.elapsed()));
+        match state.is_down[machine] || state.one_in > 0 && dice.one_in(state.one_in) {
             true => Err(unavailable(key)),
             false => Ok(()),
         }
     }
 
-    async fn put_now(&self, key: &str, bytes: Bytes, put: Put) -> Result<Etag, Error> {
+    /// What is drawn for one machine does not depend on what others ask for.
+    fn seed_of(&self, machine: usize) -> (u64, u64) {
+        (self.seed.0, self.seed.1 + (STORES * machine) as u64)
+    }
+
+    async fn put_now(
+        &self,
+        machine: usize,
+        key: &str,
+        bytes: Bytes,
+        put: Put,
+    ) -> Result<Etag, Error> {
         let etag = self.inner.put(key, Body::Bytes(bytes), put).await?;
         let object = self.inner.head(key).await?;
         let mut state = self.state();
         state.changes += 1;
+        state.note(machine, key);
         let passed = i64::try_from(self.began.elapsed().as_millis()).unwrap();
         let object = Object { modified_ms: Some(self.began_ms + passed), ..object };
         state.journal.push((Instant::now(), key.to_owned(), Some(object)));
@@ -265,11 +327,29 @@ impl BadStore {
     }
 }
 
-impl Store for BadStore {
+impl State {
+    /// Something of a machine was stored.
+    fn note(&mut self, machine: usize, key: &str) {
+        if key == LEASE && self.hands.holder != Some(machine) {
+            self.hands = Hands { holder: Some(machine), changes: self.hands.changes + 1 };
+        }
+        let name = key.strip_prefix(LEVEL_0).and_then(|name| name.parse::<Name>().ok());
+        if let Some(name) = name {
+            self.numbers.entry(name.max).or_insert((machine, self.hands.changes));
+        }
+    }
+}
+
+impl Store for Door {
     fn put<'a>(&'a self, key: &'a str, body: Body, put: Put) -> BoxFuture<'a, Etag> {
         use Fate::{Failed, Late, Repeated, Torn, Unanswered};
         Box::pin(async move {
-            let (fate, delay) = self.draw("put", key, &[Failed, Unanswered, Late, Repeated, Torn]);
+            let (fate, delay) = self.store.draw(
+                self.machine,
+                "put",
+                key,
+                &[Failed, Unanswered, Late, Repeated, Torn],
+            );
             let bytes = match body {
                 Body::Bytes(bytes) => bytes,
                 Body::File(path) => std::fs::read(path).unwrap().into(),
@@ -279,18 +359,18 @@ impl Store for BadStore {
                 }
                 Body::Stream(mut stream) => stream.read(usize::MAX).await?,
             };
-            let late = || self::Late::Put(key.to_owned(), bytes.clone(), put.clone());
-            let number = self.send(late());
+            let late = || self::Late::Put(self.machine, key.to_owned(), bytes.clone(), put.clone());
+            let number = self.store.send(late());
             tokio::time::sleep(delay).await;
             match fate {
                 Late => return Err(unavailable(key)),
                 Repeated => {}
-                _ => self.arrived(number),
+                _ => self.store.arrived(number),
             }
             if matches!(fate, Failed | Torn | Fate::Stale) {
                 return Err(unavailable(key));
             }
-            let etag = self.put_now(key, bytes, put).await;
+            let etag = self.store.put_now(self.machine, key, bytes, put).await;
             tokio::time::sleep(delay).await;
             if fate == Unanswered { Err(unavailable(key)) } else { etag }
         })
@@ -298,33 +378,34 @@ impl Store for BadStore {
 
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, (Object, Bytes)> {
         Box::pin(async move {
-            self.draw_at_once("get", key)?;
-            let (object, bytes) = self.inner.get(key).await?;
-            Ok((self.dated(object), bytes))
+            self.store.draw_at_once(self.machine, "get", key)?;
+            let (object, bytes) = self.store.inner.get(key).await?;
+            Ok((self.store.dated(object), bytes))
         })
     }
 
     fn get_range<'a>(&'a self, key: &'a str, range: Range<u64>) -> BoxFuture<'a, Bytes> {
         Box::pin(async move {
-            self.draw_at_once("get", key)?;
-            self.inner.get_range(key, range).await
+            self.store.draw_at_once(self.machine, "get", key)?;
+            self.store.inner.get_range(key, range).await
         })
     }
 
     fn head<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Object> {
         Box::pin(async move {
-            self.draw_at_once("head", key)?;
-            Ok(self.dated(self.inner.head(key).await?))
+            self.store.draw_at_once(self.machine, "head", key)?;
+            Ok(self.store.dated(self.store.inner.head(key).await?))
         })
     }
 
     fn list<'a>(&'a self, prefix: &'a str, after: Option<&'a str>) -> BoxFuture<'a, Vec<Object>> {
         Box::pin(async move {
-            let (fate, delay) = self.draw("list", prefix, &[Fate::Failed, Fate::Stale]);
+            let (fate, delay) =
+                self.store.draw(self.machine, "list", prefix, &[Fate::Failed, Fate::Stale]);
             let listed = match fate {
                 Fate::Failed => Err(unavailable(prefix)),
-                Fate::Stale => Ok(self.list_before(prefix, after, delay)),
-                _ => self.list_now(prefix, after).await,
+                Fate::Stale => Ok(self.store.list_before(prefix, after, delay)),
+                _ => self.store.list_now(prefix, after).await,
             };
             tokio::time::sleep(delay).await;
             listed
@@ -334,17 +415,17 @@ impl Store for BadStore {
     fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             let fates = [Fate::Failed, Fate::Unanswered, Fate::Late];
-            let (fate, delay) = self.draw("delete", key, &fates);
+            let (fate, delay) = self.store.draw(self.machine, "delete", key, &fates);
             tokio::time::sleep(delay).await;
             match fate {
-                Fate::Done => self.delete_now(key).await,
+                Fate::Done => self.store.delete_now(key).await,
                 Fate::Unanswered => {
-                    self.delete_now(key).await?;
+                    self.store.delete_now(key).await?;
                     Err(unavailable(key))
                 }
                 Fate::Late => {
                     // It says it is gone, and it is there.
-                    self.send(Late::Delete(key.to_owned()));
+                    self.store.send(Late::Delete(key.to_owned()));
                     Ok(())
                 }
                 _ => Err(unavailable(key)),

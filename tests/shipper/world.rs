@@ -1,15 +1,16 @@
-//! The file, those who write it, and every state that was ever committed to it.
+//! The file on one machine, and those who write it there.
 
 use crate::dice::Dice;
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OpenFlags};
+use crate::history::{History, read};
+use rusqlite::Connection;
 use std::fs;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// A file and its history.
+/// A file, and what is done to it.
 pub struct World {
+    /// Which machine it is on.
+    machine: usize,
     directory: PathBuf,
     dice: Dice,
     /// The application that tells the shipper of its commits, one that does not, and one that reads.
@@ -17,8 +18,9 @@ pub struct World {
     other: Option<Connection>,
     other_checkpoints: bool,
     reader: Option<Connection>,
-    /// What was in the file after each commit. Each says in the file which one it is.
-    history: Vec<u64>,
+    /// What was in the file after each commit, on whatever machine.
+    history: History,
+    newest: Option<usize>,
     /// The file and its log when they were last on the disk.
     synced: Option<[Vec<u8>; 2]>,
     page_size: u32,
@@ -26,9 +28,9 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(directory: &Path, seed: u64) -> Self {
-        let mut dice = Dice::new((seed, "world"));
+    pub fn new(machine: usize, directory: &Path, mut dice: Dice, history: History) -> Self {
         Self {
+            machine,
             directory: directory.to_owned(),
             page_size: dice.pick(&[512, 1024, 4096]),
             auto_vacuum: dice.one_in(4),
@@ -37,7 +39,8 @@ impl World {
             other: None,
             other_checkpoints: false,
             reader: None,
-            history: Vec::new(),
+            history,
+            newest: None,
             synced: None,
         }
     }
@@ -46,27 +49,9 @@ impl World {
         self.directory.join("app.db")
     }
 
-    /// The number of the newest state; none before the first.
+    /// The number of the newest state made here; none before the first.
     pub fn newest(&self) -> Option<usize> {
-        self.history.len().checked_sub(1)
-    }
-
-    /// The number of the state that a file is in, which must be one that was committed; none if it is
-    /// empty, as it is before the first.
-    pub fn state_of(&self, path: &Path) -> Result<Option<usize>, String> {
-        let url = format!("file:{}?immutable=1", path.display());
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-        let connection = Connection::open_with_flags(url, flags).map_err(|e| e.to_string())?;
-        let tables = "SELECT count(*) FROM sqlite_schema";
-        if connection.query_row(tables, (), |row| row.get(0)) == Ok(0) {
-            return Ok(None);
-        }
-        let (state, found) = read(&connection).map_err(|e| e.to_string())?;
-        match self.history.get(state) {
-            Some(known) if *known == found => Ok(Some(state)),
-            Some(_) => Err(format!("not what was in the file after commit {state}")),
-            None => Err(format!("commit {state} was never made")),
-        }
+        self.newest
     }
 
     /// A transaction of the application; the number of its state unless somebody is in the way.
@@ -187,7 +172,8 @@ impl World {
         }
     }
 
-    fn copy_to(&mut self, path: &Path) {
+    /// What is in the file, as another file.
+    pub fn copy_to(&mut self, path: &Path) {
         let sql = format!("VACUUM INTO '{}'", path.display());
         self.with_other(|_, connection| connection.execute_batch(&sql));
     }
@@ -230,8 +216,8 @@ impl World {
         }
         let (read_back, content) = read(connection).unwrap();
         assert_eq!(read_back, state);
-        self.history.push(content);
-        Some(state)
+        self.newest = Some(self.history.push(self.machine, content));
+        self.newest
     }
 
     fn change(&mut self, connection: &Connection, state: usize) {
@@ -268,29 +254,4 @@ impl World {
         done.unwrap();
         connection.execute("DELETE FROM note WHERE id = 1000", ()).unwrap();
     }
-}
-
-/// Which state a database says it is in, and a digest of all that is in it.
-fn read(connection: &Connection) -> rusqlite::Result<(usize, u64)> {
-    let mut hasher = DefaultHasher::new();
-    for sql in [
-        "SELECT name, sql FROM sqlite_schema ORDER BY name",
-        "SELECT n, NULL FROM state",
-        "SELECT id, body FROM note ORDER BY id",
-        "SELECT body, NULL FROM note ORDER BY body",
-    ] {
-        let mut statement = connection.prepare_cached(sql)?;
-        let mut rows = statement.query(())?;
-        while let Some(row) = rows.next()? {
-            for value in [row.get_ref(0)?, row.get_ref(1)?] {
-                match value {
-                    ValueRef::Blob(bytes) | ValueRef::Text(bytes) => bytes.hash(&mut hasher),
-                    ValueRef::Integer(number) => number.hash(&mut hasher),
-                    other => other.data_type().to_string().hash(&mut hasher),
-                }
-            }
-        }
-    }
-    let state: i64 = connection.query_row("SELECT n FROM state", (), |row| row.get(0))?;
-    Ok((state as usize, hasher.finish()))
 }
