@@ -15,6 +15,8 @@ use std::time::Duration;
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long an apply waits for a foreign writer or checkpoint.
 const APPLY_BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// What `PRAGMA auto_vacuum` says of a file whose free pages go at the end of each transaction.
+const AUTO_VACUUM_FULL: u32 = 1;
 
 /// One read transaction on a file, from which its pages are read while others write.
 pub struct Pin {
@@ -175,6 +177,7 @@ impl Applier {
             // SQLite looks at the first page while it works on the others.
             if pgno == 1 {
                 first = Some(page.clone());
+                self.keep_free_pages()?;
             } else {
                 insert.execute((pgno, &page)).map_err(Error::from)?;
             }
@@ -196,6 +199,18 @@ impl Applier {
             rest.raw_bind_parameter(2, cut).map_err(Error::from)?;
         }
         rest.raw_execute().map_err(Error::from)?;
+        Ok(())
+    }
+
+    /// Whether SQLite moves and cuts off pages at the end of this transaction (`auto_vacuum = FULL`) is
+    /// decided by the first page of before, and the new one may not be of a file that does so. What this
+    /// writes into the first page is written over.
+    fn keep_free_pages(&self) -> Result<(), Error> {
+        let sql = "PRAGMA main.auto_vacuum";
+        let mode: u32 = self.connection.query_row(sql, (), |row| row.get(0))?;
+        if mode == AUTO_VACUUM_FULL {
+            self.connection.execute_batch("PRAGMA main.auto_vacuum = INCREMENTAL")?;
+        }
         Ok(())
     }
 }

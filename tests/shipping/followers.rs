@@ -202,6 +202,39 @@ fn a_restart_of_an_untouched_file_fetches_nothing_again() {
     assert_eq!(std::fs::metadata(&path).unwrap().modified().unwrap(), before);
 }
 
+/// What the file did with free pages before is not done with those that come.
+#[test]
+fn free_pages_stay_as_they_are() {
+    let count = |connection: &Connection, what: &str| -> u32 {
+        connection.query_row(&format!("PRAGMA {what}"), (), |row| row.get(0)).unwrap()
+    };
+    for mode in ["NONE; VACUUM", "INCREMENTAL"] {
+        let ground = Ground::new().with_accounts(512);
+        let connection = ground.connect();
+        transfer(&connection, 200);
+        connection.execute_batch("PRAGMA auto_vacuum = FULL; VACUUM").unwrap();
+        // A file is written when it is waited for, and at no other time.
+        let shipper =
+            ground.start_with(&["store"], Options { sync_interval: PATIENCE, ..options() });
+        let deadline = || Some(Instant::now() + PATIENCE);
+        let first = shipper.wait_stored(&[], deadline()).unwrap();
+        let (follower, path) = follow(&ground);
+        assert_follows(&ground, &follower, &path, first);
+        let sql = format!("PRAGMA auto_vacuum = {mode}; DELETE FROM entries WHERE id < 150");
+        connection.execute_batch(&sql).unwrap();
+        assert!(count(&connection, "freelist_count") > 0);
+        for _ in 0..2 {
+            let txid = shipper.wait_stored(&[], deadline()).unwrap();
+            assert_follows(&ground, &follower, &path, txid);
+            let followed = Connection::open(&path).unwrap();
+            for what in ["page_count", "freelist_count", "auto_vacuum"] {
+                assert_eq!(count(&followed, what), count(&connection, what), "{what}");
+            }
+            transfer(&connection, 10);
+        }
+    }
+}
+
 #[test]
 fn tables_come_and_go() {
     let ground = Ground::new().with_accounts(512);
