@@ -16,7 +16,10 @@
 mod apply;
 mod landmark;
 mod position;
+mod stepped;
 mod worker;
+
+pub use stepped::Stepped;
 
 use crate::ltx::{self, Txid};
 use crate::shipper::{plan, restore};
@@ -173,16 +176,7 @@ impl Follower {
         options: Options,
         runtime: &Handle,
     ) -> Result<Arc<Self>, Error> {
-        let shared = Arc::new(Shared {
-            source,
-            path: path.to_owned(),
-            options,
-            runtime: runtime.clone(),
-            stop: watch::Sender::new(false),
-            status: Mutex::default(),
-            refusal: Mutex::default(),
-            changed: Condvar::new(),
-        });
+        let shared = Arc::new(Shared::new(source, path, options, runtime));
         let followed = Arc::clone(&shared);
         let worker = std::thread::Builder::new()
             .name("follower".to_owned())
@@ -196,8 +190,8 @@ impl Follower {
     /// # Errors
     /// There will never be one.
     pub fn is_ready(&self) -> Result<bool, Error> {
-        let refusal = self.shared.refusal.lock().unwrap_or_else(PoisonError::into_inner).take();
-        refusal.map_or_else(|| Ok(self.status().txid > Txid(0)), Err)
+        self.shared.take_refusal()?;
+        Ok(self.status().txid > Txid(0))
     }
 
     /// How it goes.
@@ -241,6 +235,19 @@ impl Drop for Follower {
 }
 
 impl Shared {
+    fn new(source: Source, path: &Path, options: Options, runtime: &Handle) -> Self {
+        Self {
+            source,
+            path: path.to_owned(),
+            options,
+            runtime: runtime.clone(),
+            stop: watch::Sender::new(false),
+            status: Mutex::default(),
+            refusal: Mutex::default(),
+            changed: Condvar::new(),
+        }
+    }
+
     fn is_stopped(&self) -> bool {
         *self.stop.borrow()
     }
@@ -262,6 +269,12 @@ impl Shared {
     /// Gives up.
     fn refuse(&self, error: Error) {
         *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    }
+
+    /// Why it was given up, unless somebody has asked before.
+    fn take_refusal(&self) -> Result<(), Error> {
+        let refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner).take();
+        refusal.map_or(Ok(()), Err)
     }
 
     fn lock(&self) -> MutexGuard<'_, Status> {

@@ -11,23 +11,15 @@ use crate::shipper::plan::{chain, plan};
 use crate::shipper::restore::{self, list_all, restore};
 use crate::store::{self, LtxFile};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::time::Instant;
 
 /// The longest wait after failures.
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
 
 /// Follows until told to stop.
 pub(super) fn run(shared: &Arc<Shared>) {
-    let now = Instant::now();
-    let mut worker = Worker {
-        shared,
-        target: None,
-        position: Position::default(),
-        stale: None,
-        failures: 0,
-        listed: now,
-        proven: now,
-    };
+    let mut worker = Worker::new(Arc::clone(shared));
     while !shared.is_stopped() {
         let Some(wait) = worker.round() else { return };
         let until = Instant::now() + wait;
@@ -49,8 +41,9 @@ enum Stale {
     OtherHistory,
 }
 
-struct Worker<'a> {
-    shared: &'a Arc<Shared>,
+/// Follows into one file.
+pub(super) struct Worker {
+    shared: Arc<Shared>,
     target: Option<Target>,
     position: Position,
     /// The file is to be made anew before anything else.
@@ -61,9 +54,22 @@ struct Worker<'a> {
     proven: Instant,
 }
 
-impl Worker<'_> {
+impl Worker {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        let now = Instant::now();
+        Self {
+            shared,
+            target: None,
+            position: Position::default(),
+            stale: None,
+            failures: 0,
+            listed: now,
+            proven: now,
+        }
+    }
+
     /// Comes as far as the store is; how long to wait then, or none if that is in vain.
-    fn round(&mut self) -> Option<Duration> {
+    pub(super) fn round(&mut self) -> Option<Duration> {
         let interval = self.shared.options.interval;
         match self.catch_up() {
             Ok(()) => {
@@ -182,7 +188,7 @@ impl Worker<'_> {
         self.keep()?;
         let options = restore::Options::default();
         let progress: restore::ProgressFn = Arc::new(|_| ());
-        let shared = self.shared;
+        let shared = Arc::clone(&self.shared);
         let restoring = restore(&shared.source.replica, &shared.path, &options, progress);
         let restored = shared.run(restoring)?;
         tracing::info!(file = %shared.path.display(), txid = %restored.txid, "restored");
@@ -266,7 +272,7 @@ impl Worker<'_> {
     }
 
     fn apply(&mut self, files: &[LtxFile]) -> Result<(), Error> {
-        let shared = self.shared;
+        let shared = Arc::clone(&self.shared);
         let (Some(target), Some(last)) = (&mut self.target, files.last()) else { return Ok(()) };
         let replica = &shared.source.replica;
         let landmark = shared.run(Landmark::read(replica, last))?;
@@ -283,7 +289,7 @@ impl Worker<'_> {
     }
 
     fn keep(&self) -> Result<(), Error> {
-        let shared = self.shared;
+        let shared = &self.shared;
         position::write(&shared.state(), &shared.path, &shared.source.name, &self.position)
     }
 
