@@ -36,7 +36,15 @@ impl History {
     /// The number of the state that a file is in, which must be one that was committed; none if it is
     /// empty, as it is before the first.
     pub fn state_of(&self, path: &Path) -> Result<Option<usize>, String> {
-        let url = format!("file:{}?immutable=1", path.display());
+        self.seen_by(&format!("file:{}?immutable=1", path.display()))
+    }
+
+    /// The same of a file that is in use.
+    pub fn seen(&self, path: &Path) -> Result<Option<usize>, String> {
+        self.seen_by(&format!("file:{}", path.display()))
+    }
+
+    fn seen_by(&self, url: &str) -> Result<Option<usize>, String> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
         let connection = Connection::open_with_flags(url, flags).map_err(|e| e.to_string())?;
         let tables = "SELECT count(*) FROM sqlite_schema";

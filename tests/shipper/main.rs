@@ -11,12 +11,18 @@
 //!
 //! In one schedule of four a second machine begins with what the first one or a store has, goes on
 //! otherwise and writes to the same stores, each of which either of the two may fail to reach. They fall
-//! silent, end, come back and take over from each other. What a machine is told is stored, it has stored;
-//! and until the lease changes hands, its state or a later one of its own is what is restored. At the end
-//! one is left, and has everything stored.
+//! silent, end, are cut off just after they took over, come back and take over from each other. What a
+//! machine is told is stored, it has stored; and until the lease changes hands, its state or a later one
+//! of its own is what is restored. At the end one is left, and has everything stored.
+//!
+//! In one schedule of three a file follows the first store, through failures and old listings of its own,
+//! by a process that ends now and then ([`Stepped`](egret::replica::Stepped)). What can be seen in it is a
+//! state that was committed, and of each machine none before what was seen; once everything is mended, the
+//! last.
 //!
 //! What it leaves out: when it is time to look, what SQLite itself writes (its commits and
-//! checkpoints are whole), a writer that stays in its transaction, and a lease that is given back.
+//! checkpoints are whole), a writer that stays in its transaction, a lease that is given back, and a
+//! follower that ends in the midst of a transaction.
 //!
 //! `EGRET_SIMULATION_SEEDS=10000` plays so many schedules, `EGRET_SIMULATION_SEED=7` that one.
 
@@ -25,12 +31,14 @@
 
 mod dice;
 mod disk;
+mod followed;
 mod history;
 mod machine;
 mod restorer;
 mod run;
 mod site;
 mod store;
+mod window;
 mod world;
 
 use restorer::Restorer;

@@ -6,7 +6,7 @@ use egret::shipper::restore::{self, Error, Options, Target, list_all};
 use egret::store::Replica;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 
 /// Outside of the world: what is under way there stands still meanwhile.
 pub struct Restorer {
@@ -16,8 +16,14 @@ pub struct Restorer {
 
 impl Restorer {
     pub fn new(directory: &Path) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        let runtime = builder.worker_threads(1).enable_all().build().unwrap();
         Self { runtime, output: directory.join("restored.db") }
+    }
+
+    /// Where others who stand outside of the world do what they do.
+    pub fn runtime(&self) -> &Handle {
+        self.runtime.handle()
     }
 
     /// Restores a moment; the file, whose structure was checked.

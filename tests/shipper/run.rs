@@ -1,6 +1,7 @@
 //! One schedule: what everybody does, step by step, and what must be true after each.
 
 use crate::dice::Dice;
+use crate::followed::Followed;
 use crate::history::History;
 use crate::machine::{Machine, Trace};
 use crate::restorer::Restorer;
@@ -17,6 +18,8 @@ use tokio::runtime::Runtime;
 const STEPS: u64 = 45;
 /// How many turns it may take until everything is stored then.
 const HEALING_TURNS: usize = 300;
+/// And until what follows is there.
+const FOLLOWING_TURNS: usize = 3;
 
 /// Runs a schedule; what was done, or what was done and what was wrong then.
 pub fn run(seed: u64, directory: &Path, restorer: &Restorer) -> Result<Vec<String>, String> {
@@ -68,6 +71,7 @@ struct Run<'a> {
     /// The machine on which something happens.
     at: usize,
     sites: Vec<Site>,
+    followed: Option<Followed>,
     trace: Trace,
 }
 
@@ -84,7 +88,9 @@ impl<'a> Run<'a> {
         let bad = |(name, index): (&&str, u64)| {
             Site::new(name, BadStore::new(seed, index, dice.pick(&[0, 3, 6, 20])))
         };
-        let sites = sites.map(bad).collect();
+        let sites: Vec<_> = sites.map(bad).collect();
+        let handle = restorer.runtime();
+        let followed = Followed::of(seed, directory, &sites[0].store, handle, &trace);
         let options = options(&mut dice);
         trace.borrow_mut().push(format!("{options:?}"));
         Self {
@@ -100,6 +106,7 @@ impl<'a> Run<'a> {
             machines: vec![first],
             at: 0,
             sites,
+            followed,
             trace,
         }
     }
@@ -114,11 +121,15 @@ impl<'a> Run<'a> {
             self.step();
             self.doze();
             self.check()?;
+            if let Some(followed) = &mut self.followed {
+                followed.step(&self.history, &self.machines)?;
+            }
         }
         self.heal()?;
         self.advance(Duration::from_secs(3 * 3600), 40);
         self.check()?;
         self.assert_newest()?;
+        self.assert_followed()?;
         self.check_moments()
     }
 
@@ -368,6 +379,10 @@ impl<'a> Run<'a> {
         let shared = (self.history.clone(), Trace::clone(&self.trace));
         let mut rival = Machine::new(number, &directory, own, meddled_one_in, shared);
         rival.common = common;
+        if self.followed.is_some() {
+            // What follows cannot follow that.
+            rival.world().imitate(&self.machines[0].world());
+        }
         let state = rival.world().commit().unwrap();
         rival.world().sync();
         rival.say(format!(
@@ -437,6 +452,22 @@ impl<'a> Run<'a> {
         match self.sites.iter().find(|site| site.restored != newest) {
             Some(site) => Err(format!("{}: restored {:?} of {newest:?}", site.name, site.restored)),
             None => Ok(()),
+        }
+    }
+
+    /// Once nothing goes wrong any more what follows is where all is.
+    fn assert_followed(&mut self) -> Result<(), String> {
+        let newest = self.here().world().newest();
+        let Some(followed) = &mut self.followed else { return Ok(()) };
+        followed.heal();
+        let mut state = None;
+        for _ in 0..FOLLOWING_TURNS {
+            self.runtime.block_on(tokio::time::sleep(Duration::from_secs(11)));
+            state = followed.ask(&self.history, &self.machines)?;
+        }
+        match state == newest {
+            true => Ok(()),
+            false => Err(format!("follower: {state:?} of {newest:?}")),
         }
     }
 

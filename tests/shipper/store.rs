@@ -6,6 +6,7 @@
 
 use crate::dice::Dice;
 use crate::disk::BEGIN_MS;
+use crate::window::Window;
 use age::secrecy::ExposeSecret as _;
 use bytes::Bytes;
 use egret::ltx::{Name, Txid};
@@ -28,7 +29,7 @@ const LEVEL_0: &str = "ltx/0/";
 /// Requests of a store that fails, delays, repeats, forgets to answer and lists what was.
 pub struct BadStore {
     seed: (u64, u64),
-    inner: Arc<MemoryStore>,
+    pub inner: Arc<MemoryStore>,
     keys: Option<Both>,
     began: Instant,
     /// What its clock said then, in milliseconds since 1970.
@@ -94,6 +95,9 @@ struct State {
     one_in: u64,
     /// Which machines cannot reach it.
     is_down: [bool; MACHINES],
+    /// Who is about to be cut off, after so many puts, and who is, until then.
+    cut_after: [Option<u64>; MACHINES],
+    cut_until: [Option<Instant>; MACHINES],
     counts: HashMap<(usize, &'static str, String), u64>,
     /// What became of each object, and when.
     journal: Vec<(Instant, String, Option<Object>)>,
@@ -143,6 +147,8 @@ impl BadStore {
         let state = State {
             one_in,
             is_down: [false; MACHINES],
+            cut_after: [None; MACHINES],
+            cut_until: [None; MACHINES],
             counts: HashMap::new(),
             journal: Vec::new(),
             late: Vec::new(),
@@ -171,6 +177,18 @@ impl BadStore {
         let keys = self.keys.as_ref().map(|keys| keys.writers.clone());
         let store = Arc::new(Door { store: Arc::clone(self), machine });
         Replica::with_keys(store, "", keys.unwrap_or_default())
+    }
+
+    /// As who follows it has it.
+    pub fn seen_through(&self, window: &Arc<Window>) -> Replica {
+        let keys = self.keys.as_ref().map(|keys| keys.readers.clone());
+        let store = Arc::clone(window) as Arc<dyn Store>;
+        Replica::with_keys(store, "", keys.unwrap_or_default())
+    }
+
+    /// How old it is at some moment.
+    pub fn age_at(&self, now: Instant) -> Duration {
+        now.duration_since(self.began)
     }
 
     /// Who has the lease.
@@ -203,6 +221,7 @@ impl BadStore {
     pub fn heal(&self) {
         let mut state = self.state();
         (state.one_in, state.is_down) = (0, [false; MACHINES]);
+        (state.cut_after, state.cut_until) = ([None; MACHINES], [None; MACHINES]);
     }
 
     /// What was under way arrives.
@@ -248,8 +267,11 @@ impl BadStore {
         let count = state.counts.entry((machine, what, key.to_owned())).or_default();
         *count += 1;
         let mut dice = Dice::new((self.seed_of(machine), what, key, *count));
-        if state.is_down[machine] {
+        if state.is_away(machine) {
             return (Fate::Failed, Duration::from_millis(10));
+        }
+        if what == "put" && state.is_cut_now(machine, &mut dice) {
+            return (Fate::Late, Duration::ZERO);
         }
         if state.one_in == 0 || !dice.one_in(state.one_in) {
             return (Fate::Done, Duration::from_millis(dice.below(30)));
@@ -263,7 +285,7 @@ impl BadStore {
     fn draw_at_once(&self, machine: usize, what: &'static str, key: &str) -> Result<(), Error> {
         let state = self.state();
         let mut dice = Dice::new((self.seed_of(machine), what, key, self.began.elapsed()));
-        match state.is_down[machine] || state.one_in > 0 && dice.one_in(state.one_in) {
+        match state.is_away(machine) || state.one_in > 0 && dice.one_in(state.one_in) {
             true => Err(unavailable(key)),
             false => Ok(()),
         }
@@ -285,14 +307,14 @@ impl BadStore {
         let object = self.inner.head(key).await?;
         let mut state = self.state();
         state.changes += 1;
-        state.note(machine, key);
+        state.note(machine, key, self.seed);
         let passed = i64::try_from(self.began.elapsed().as_millis()).unwrap();
         let object = Object { modified_ms: Some(self.began_ms + passed), ..object };
         state.journal.push((Instant::now(), key.to_owned(), Some(object)));
         Ok(etag)
     }
 
-    async fn list_now(&self, prefix: &str, after: Option<&str>) -> Result<Vec<Object>, Error> {
+    pub async fn list_now(&self, prefix: &str, after: Option<&str>) -> Result<Vec<Object>, Error> {
         let objects = self.inner.list(prefix, after).await?;
         Ok(objects.into_iter().map(|object| self.dated(object)).collect())
     }
@@ -306,17 +328,26 @@ impl BadStore {
     }
 
     /// An object as it says when it was stored: by the clock of this store.
-    fn dated(&self, object: Object) -> Object {
+    pub fn dated(&self, object: Object) -> Object {
         let state = self.state();
         let last = state.journal.iter().rev().find(|(_, key, _)| *key == object.key);
         last.and_then(|(_, _, last)| last.clone()).unwrap_or(object)
     }
 
-    /// What was there some time ago.
-    fn list_before(&self, prefix: &str, after: Option<&str>, age: Duration) -> Vec<Object> {
+    /// What was there some time before `now`.
+    pub fn list_before(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        now: Instant,
+        age: Duration,
+    ) -> Vec<Object> {
         let mut objects = BTreeMap::new();
         for (at, key, object) in &self.state().journal {
-            if at.elapsed() >= age && key.starts_with(prefix) && after.is_none_or(|a| &**key > a) {
+            if now.duration_since(*at) >= age
+                && key.starts_with(prefix)
+                && after.is_none_or(|a| &**key > a)
+            {
                 match object {
                     Some(object) => objects.insert(key.clone(), object.clone()),
                     None => objects.remove(key),
@@ -328,10 +359,30 @@ impl BadStore {
 }
 
 impl State {
-    /// Something of a machine was stored.
-    fn note(&mut self, machine: usize, key: &str) {
+    /// A machine cannot reach the store.
+    fn is_away(&self, machine: usize) -> bool {
+        let is_cut = self.cut_until[machine].is_some_and(|until| Instant::now() < until);
+        self.is_down[machine] || is_cut
+    }
+
+    /// A machine is cut off for a while, and what it puts is under way.
+    fn is_cut_now(&mut self, machine: usize, dice: &mut Dice) -> bool {
+        let Some(left) = self.cut_after[machine] else { return false };
+        self.cut_after[machine] = left.checked_sub(1);
+        if left == 0 {
+            let seconds = dice.pick(&[10, 100, 1000]);
+            self.cut_until[machine] = Some(Instant::now() + Duration::from_secs(seconds));
+        }
+        left == 0
+    }
+
+    /// Something of a machine was stored. Who takes over may be cut off in the midst of that.
+    fn note(&mut self, machine: usize, key: &str, seed: (u64, u64)) {
         if key == LEASE && self.hands.holder != Some(machine) {
             self.hands = Hands { holder: Some(machine), changes: self.hands.changes + 1 };
+            let mut dice = Dice::new((seed, "cut", self.hands.changes));
+            let is_cut = self.one_in > 0 && self.hands.changes > 1 && dice.one_in(3);
+            self.cut_after[machine] = is_cut.then(|| dice.below(8));
         }
         let name = key.strip_prefix(LEVEL_0).and_then(|name| name.parse::<Name>().ok());
         if let Some(name) = name {
@@ -404,7 +455,7 @@ impl Store for Door {
                 self.store.draw(self.machine, "list", prefix, &[Fate::Failed, Fate::Stale]);
             let listed = match fate {
                 Fate::Failed => Err(unavailable(prefix)),
-                Fate::Stale => Ok(self.store.list_before(prefix, after, delay)),
+                Fate::Stale => Ok(self.store.list_before(prefix, after, Instant::now(), delay)),
                 _ => self.store.list_now(prefix, after).await,
             };
             tokio::time::sleep(delay).await;
@@ -444,6 +495,6 @@ impl fmt::Debug for BadStore {
     }
 }
 
-fn unavailable(key: &str) -> Error {
+pub fn unavailable(key: &str) -> Error {
     Error::Unavailable { key: key.to_owned(), source: "as drawn".into() }
 }

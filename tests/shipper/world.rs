@@ -49,6 +49,11 @@ impl World {
         self.directory.join("app.db")
     }
 
+    /// Makes pages as long as those of another.
+    pub fn imitate(&mut self, other: &Self) {
+        self.page_size = other.page_size;
+    }
+
     /// The number of the newest state made here; none before the first.
     pub fn newest(&self) -> Option<usize> {
         self.newest
