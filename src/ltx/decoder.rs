@@ -5,7 +5,7 @@ use super::header::check_post_apply;
 use super::index::Expected;
 use super::page::{FLAG_BLOCK, PAGE_HEADER_LEN, SIZE_LEN, block_len_max, frame_len_max};
 use super::sequence::Sequence;
-use super::{Error, HEADER_LEN, Header, Pgno, Rolling, TRAILER_LEN, Trailer, page_checksum};
+use super::{Error, HEADER_LEN, Header, Name, Pgno, Rolling, TRAILER_LEN, Trailer, page_checksum};
 use lz4_flex::block::decompress_into;
 use lz4_flex::frame::FrameDecoder;
 use std::io::{self, BufRead, BufReader, Read};
@@ -22,6 +22,8 @@ pub struct Decoder<R> {
     rolling: Option<Rolling>,
     ended: bool,
     block: Vec<u8>,
+    /// What it is called where something is wrong with it.
+    key: Option<String>,
 }
 
 impl<R: Read> Decoder<R> {
@@ -40,8 +42,22 @@ impl<R: Read> Decoder<R> {
             rolling: (header.is_snapshot() && header.has_checksums()).then(Rolling::default),
             ended: false,
             block: Vec::new(),
+            key: None,
             header,
         })
+    }
+
+    /// The same of a file that has a key, and a name that is to be its header's: errors tell which
+    /// file is damaged.
+    ///
+    /// # Errors
+    /// If it cannot be read, breaks a rule, or has another name.
+    pub fn of(reader: R, key: String, name: Name) -> Result<Self, Error> {
+        let decoder = Self::new(reader).and_then(|decoder| {
+            decoder.header.require(name)?;
+            Ok(decoder)
+        });
+        Ok(Self { key: Some(key.clone()), ..decoder.map_err(|error| error.of(&key))? })
     }
 
     /// What the file says about itself.
@@ -54,6 +70,11 @@ impl<R: Read> Decoder<R> {
     /// # Errors
     /// If the page cannot be read or breaks a rule.
     pub fn next_page(&mut self, page: &mut Vec<u8>) -> Result<Option<Pgno>, Error> {
+        let read = self.read_page(page);
+        read.map_err(|error| self.told(error))
+    }
+
+    fn read_page(&mut self, page: &mut Vec<u8>) -> Result<Option<Pgno>, Error> {
         if self.ended {
             return Ok(None);
         }
@@ -87,14 +108,26 @@ impl<R: Read> Decoder<R> {
     pub fn finish(mut self) -> Result<Trailer, Error> {
         let mut page = Vec::new();
         while self.next_page(&mut page)?.is_some() {}
+        let read = self.read_end();
+        read.map_err(|error| self.told(error))
+    }
+
+    fn read_end(&mut self) -> Result<Trailer, Error> {
         self.read_index()?;
         let trailer = self.source.read_trailer()?;
         check_post_apply(&self.header, trailer.post_apply)?;
-        match self.rolling {
+        match &self.rolling {
             Some(rolling) if rolling.value() != trailer.post_apply => {
                 Err(Error::PostApply { value: trailer.post_apply })
             }
             _ => Ok(trailer),
+        }
+    }
+
+    fn told(&self, error: Error) -> Error {
+        match &self.key {
+            Some(key) => error.of(key),
+            None => error,
         }
     }
 

@@ -1,4 +1,4 @@
-use super::{Pgno, Txid};
+use super::{Name, Pgno, Txid};
 use std::io;
 
 /// What can be wrong with an LTX file, or with what is put into one.
@@ -7,6 +7,20 @@ pub enum Error {
     /// The reader or the writer failed.
     #[error("read or write ltx: {0}")]
     Io(#[source] io::Error),
+    /// Something is wrong with the file that has this key.
+    #[error("{key}: {fault}")]
+    File {
+        /// The key.
+        key: String,
+        /// What is wrong.
+        fault: Box<Self>,
+    },
+    /// The header tells of other transactions than the file's name.
+    #[error("ltx file is {found} by its header, and has another name")]
+    Misnamed {
+        /// The name it should have.
+        found: Name,
+    },
     /// The bytes end before the file does.
     #[error("ltx file is truncated")]
     Truncated,
@@ -119,6 +133,17 @@ pub enum Error {
 }
 
 impl Error {
+    /// Tells of a damaged file which it is. A reader that failed has told so itself.
+    #[must_use]
+    pub fn of(self, key: &str) -> Self {
+        match self {
+            error if error.is_corruption() => {
+                Self::File { key: key.to_owned(), fault: Box::new(error) }
+            }
+            error => error,
+        }
+    }
+
     /// The bytes are wrong, rather than the reading or writing of them.
     #[must_use]
     pub fn is_corruption(&self) -> bool {

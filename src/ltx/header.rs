@@ -63,6 +63,15 @@ impl Header {
         Name { min: self.min_txid, max: self.max_txid }
     }
 
+    /// Refuses a file of another name.
+    ///
+    /// # Errors
+    /// [`Error::Misnamed`]
+    pub fn require(&self, name: Name) -> Result<(), Error> {
+        let found = self.name();
+        if found == name { Ok(()) } else { Err(Error::Misnamed { found }) }
+    }
+
     /// The file holds the whole database.
     #[must_use]
     pub fn is_snapshot(&self) -> bool {

@@ -96,7 +96,7 @@ impl Live {
     ) -> Result<Option<Found>, store::Error> {
         let header = match replica.ltx_header(file).await {
             Err(store::Error::NotFound { .. }) => None,
-            header => header?,
+            header => header?.ok(),
         };
         let (Some(header), Some((salts, end))) = (header, self.end) else { return Ok(None) };
         let stored_end = header.wal_offset.saturating_add(header.wal_size);

@@ -55,7 +55,7 @@ pub(super) fn local_run(site: &Site, files: Vec<LtxFile>) -> (Vec<LtxFile>, Vec<
 
 /// Where a file is read from.
 enum Source {
-    Local(File),
+    Local(Name, File),
     Stored(LtxFile),
 }
 
@@ -68,7 +68,7 @@ fn sources(site: &Site, files: &[LtxFile]) -> Vec<Source> {
         match local(site, file.name).filter(|_| count <= left) {
             Some(files) => {
                 left -= count;
-                sources.extend(files.into_iter().map(Source::Local));
+                sources.extend(files.into_iter().map(|(name, file)| Source::Local(name, file)));
             }
             None => sources.push(Source::Stored(file.clone())),
         }
@@ -77,13 +77,16 @@ fn sources(site: &Site, files: &[LtxFile]) -> Vec<Source> {
 }
 
 /// Opened: what is open is there until it is read, whoever removes it.
-fn local(site: &Site, name: Name) -> Option<Vec<File>> {
+fn local(site: &Site, name: Name) -> Option<Vec<(Name, File)>> {
     const FILES_MAX: u64 = super::ladder::INPUTS_MAX as u64;
     if !site.is_local(name.min) || name.max.0 - name.min.0 > FILES_MAX {
         return None;
     }
-    let path = |txid| site.shared.log.path(Name::single(Txid(txid)));
-    (name.min.0..=name.max.0).map(path).map(File::open).collect::<io::Result<_>>().ok()
+    let open = |txid| {
+        let name = Name::single(Txid(txid));
+        Ok((name, File::open(site.shared.log.path(name))?))
+    };
+    (name.min.0..=name.max.0).map(open).collect::<io::Result<_>>().ok()
 }
 
 fn open(replica: &Replica, sources: Vec<Source>) -> Result<Merge<Input>, Error> {
@@ -94,16 +97,20 @@ fn open(replica: &Replica, sources: Vec<Source>) -> Result<Merge<Input>, Error> 
         pieces_ahead: PIECES_AHEAD,
         requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
     };
-    let open = |source| -> Input {
+    let open = |source| -> (Input, String, Name) {
         match source {
-            Source::Local(file) => Box::new(file),
-            Source::Stored(file) => Box::new(replica.open_ltx(&file, options.clone())),
+            Source::Local(name, file) => (Box::new(file), format!("local file {name}"), name),
+            Source::Stored(file) => {
+                let key = replica.ltx_key(file.level, file.name);
+                (Box::new(replica.open_ltx(&file, options.clone())), key, file.name)
+            }
         }
     };
     // All requests are on their way before the first reply is waited for.
     let mut inputs = Vec::with_capacity(sources.len());
     inputs.extend(sources.into_iter().map(open));
-    let decoders = inputs.into_iter().map(Decoder::new).collect::<Result<_, _>>()?;
+    let decode = |(input, key, name)| Decoder::of(input, key, name);
+    let decoders = inputs.into_iter().map(decode).collect::<Result<_, _>>()?;
     Ok(Merge::new(decoders)?)
 }
 
@@ -113,4 +120,38 @@ pub(super) async fn blocking<T: Send + 'static, E: From<store::Error> + Send + '
 ) -> Result<T, E> {
     let stopped = |_| Err(store::Error::Stopped.into());
     tokio::task::spawn_blocking(work).await.unwrap_or_else(stopped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ltx::{Encoder, Header, NO_CHECKSUM, PageEncoding};
+    use crate::store::{MemoryStore, Put};
+
+    #[tokio::test]
+    async fn what_has_another_name_is_not_merged() {
+        let replica = Replica::new(Arc::new(MemoryStore::new()), "p");
+        let (min_txid, max_txid, page_size) = (Txid(7), Txid(8), 512);
+        let header = Header { flags: NO_CHECKSUM, commit: 1, ..Header::default() };
+        let header = Header { page_size, min_txid, max_txid, ..header };
+        let mut encoder = Encoder::new(Vec::new(), header, PageEncoding::Block).unwrap();
+        encoder.page(1, &[1; 512]).unwrap();
+        let bytes = encoder.finish().unwrap().0;
+        for (max, is_merged) in [(max_txid, true), (Txid(9), false)] {
+            let (level, name, size) = (1, Name { min: min_txid, max }, bytes.len() as u64);
+            replica.put_ltx(level, name, bytes.clone().into(), Put::default()).await.unwrap();
+            let file = LtxFile { level, name, size, modified_ms: None, timestamp_ms: None };
+            let (replica, sources) = (replica.clone(), vec![Source::Stored(file)]);
+            match blocking(move || open(&replica, sources)).await {
+                Ok(_) => assert!(is_merged),
+                Err(error) => {
+                    assert!(!is_merged && error.is_damage(), "{error}");
+                    let said = error.to_string();
+                    assert!(
+                        said.starts_with("ship: p/ltx/1/0000000000000007-0000000000000009.ltx: ")
+                    );
+                }
+            }
+        }
+    }
 }

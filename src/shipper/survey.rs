@@ -4,7 +4,7 @@
 use super::points::{self, Point};
 use super::restore::{self, list_all};
 use super::{plan, plan::moments};
-use crate::ltx::{self, Txid};
+use crate::ltx::Txid;
 use crate::store::{self, Level, LtxFile, Replica};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -162,7 +162,7 @@ async fn time_ms(replica: &Replica, file: &LtxFile) -> Result<i64, restore::Erro
         Err(error) if is_unread(&error, replica) => {
             Ok(file.timestamp_ms.or(file.modified_ms).unwrap_or_default())
         }
-        header => Ok(header?.ok_or(ltx::Error::Truncated)?.timestamp_ms),
+        header => Ok(header??.timestamp_ms),
     }
 }
 

@@ -9,7 +9,7 @@ use super::age::{Keys, Sealed, Tail, TailFn, untold};
 use super::metered::{Meter, Metered};
 use super::{Body, Error, Layout, Location, Object, Place, Put, Reader, ReaderOptions};
 use super::{Patience, Store, open};
-use crate::ltx::{HEADER_LEN, Header, Name, TRAILER_LEN, Txid};
+use crate::ltx::{self, HEADER_LEN, Header, Name, TRAILER_LEN, Txid};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -230,15 +230,19 @@ impl Replica {
         Reader::new(Arc::clone(&self.store), key, file.size, options)
     }
 
-    /// Reads the header of an LTX file; `None` if it is damaged.
+    /// Reads the header of an LTX file; or what is wrong with it.
     ///
     /// # Errors
     /// If there is none, or the store fails.
-    pub async fn ltx_header(&self, file: &LtxFile) -> Result<Option<Header>, Error> {
+    pub async fn ltx_header(&self, file: &LtxFile) -> Result<Result<Header, ltx::Error>, Error> {
         let key = self.ltx_key(file.level, file.name);
-        self.store.length(&key, file.size).await?;
-        let bytes = self.store.get_range(&key, 0..HEADER_LEN as u64).await?;
-        Ok(Header::decode(&bytes).ok())
+        let length = self.store.length(&key, file.size).await?;
+        let bytes = self.store.get_range(&key, 0..length.min(HEADER_LEN as u64)).await?;
+        let header = Header::decode(&bytes).and_then(|header| {
+            header.require(file.name)?;
+            Ok(header)
+        });
+        Ok(header.map_err(|error| error.of(&key)))
     }
 
     /// Removes an LTX file.

@@ -1,7 +1,7 @@
 //! Planned files, opened to be merged.
 
 use super::{Error, REQUESTS_MAX};
-use crate::ltx::{Decoder, Merge, PageEncoding};
+use crate::ltx::{Decoder, Merge, Name, PageEncoding};
 use crate::store::{LtxFile, Reader, ReaderOptions, Replica};
 use std::io::{BufWriter, Read, Seek};
 use std::path::Path;
@@ -45,14 +45,21 @@ pub(super) fn open_inputs(
     Ok(inputs)
 }
 
+/// A file that is on its way, its key and its name.
+type Begun = (Reader, String, Name);
+
 /// Sends the first requests of all files; none is waited for.
-fn begin(replica: &Replica, files: &[LtxFile], options: &ReaderOptions) -> Vec<Reader> {
-    files.iter().map(|file| replica.open_ltx(file, options.clone())).collect()
+fn begin(replica: &Replica, files: &[LtxFile], options: &ReaderOptions) -> Vec<Begun> {
+    let begin = |file: &LtxFile| {
+        let key = replica.ltx_key(file.level, file.name);
+        (replica.open_ltx(file, options.clone()), key, file.name)
+    };
+    files.iter().map(begin).collect()
 }
 
-fn open(readers: Vec<Reader>) -> Result<Vec<Decoder<Input>>, Error> {
-    let open = |reader| Ok(Decoder::new(Box::new(reader) as Input)?);
-    readers.into_iter().map(open).collect()
+fn open(files: Vec<Begun>) -> Result<Vec<Decoder<Input>>, Error> {
+    let open = |(reader, key, name)| Ok(Decoder::of(Box::new(reader) as Input, key, name)?);
+    files.into_iter().map(open).collect()
 }
 
 fn merge_aside(group: Vec<Decoder<Input>>, directory: &Path) -> Result<Decoder<Input>, Error> {

@@ -1,7 +1,7 @@
 //! A replica and a moment asked for in, what a restore would read and make out.
 
 use super::{Error, Target, plan_restore};
-use crate::ltx::{self, Txid};
+use crate::ltx::Txid;
 use crate::shipper::plan;
 use crate::store::{LtxFile, Replica};
 
@@ -41,7 +41,7 @@ impl Preview {
 pub async fn preview(replica: &Replica, target: Target) -> Result<Preview, Error> {
     let files = plan_restore(replica, target).await?;
     let last = files.last().ok_or(plan::Error::Empty)?;
-    let header = replica.ltx_header(last).await?.ok_or(ltx::Error::Truncated)?;
+    let header = replica.ltx_header(last).await??;
     Ok(Preview {
         txid: header.max_txid,
         timestamp_ms: header.timestamp_ms,

@@ -6,7 +6,6 @@
 //! last one not after it: one of them is found.
 
 use super::Error;
-use crate::ltx;
 use crate::store::{self, Level, LtxFile, Replica};
 use std::collections::BTreeMap;
 use tokio::task::JoinSet;
@@ -66,7 +65,7 @@ impl Search {
     /// When a file was taken; none if it is gone since it was listed.
     async fn time_ms_of(&self, file: &LtxFile) -> Result<Option<i64>, Error> {
         match self.replica.ltx_header(file).await {
-            Ok(header) => Ok(Some(header.ok_or(ltx::Error::Truncated)?.timestamp_ms)),
+            Ok(header) => Ok(Some(header?.timestamp_ms)),
             Err(store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(error.into()),
         }

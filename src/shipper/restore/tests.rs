@@ -203,6 +203,39 @@ async fn damage_leaves_the_output_as_it_was() {
     bench.left(&["out.db"]);
 }
 
+/// Stores what one file holds under the name of another.
+async fn misname(bench: &Bench, level: u8, from: Name, to: Name) {
+    let bytes = bench.replica.get_ltx(level, from).await.unwrap();
+    bench.replica.put_ltx(level, to, bytes.to_vec().into(), Put::default()).await.unwrap();
+}
+
+/// The newest moment is not restored, for this reason.
+async fn refused(bench: &Bench, why: &str) {
+    let refused = bench.restore(Target::Latest, Integrity::None).await.unwrap_err();
+    assert!(refused.is_corruption() && refused.lasts(), "{refused:?}");
+    assert!(refused.to_string().starts_with(why), "{refused}");
+    bench.left(&[]);
+}
+
+#[tokio::test]
+async fn a_name_is_not_trusted() {
+    let bench = Bench::new();
+    bench.ship(9, (1, 2), 1, &pages(&[A])).await;
+    bench.ship(0, (3, 3), 1, &[(1, &B)]).await;
+    misname(&bench, 0, Name::single(Txid(3)), Name::single(Txid(4))).await;
+    bench.ship(0, (5, 5), 1, &[(1, &C)]).await;
+    refused(&bench, "ltx/0/0000000000000004-0000000000000004.ltx: ltx file is 0000000000000003-")
+        .await;
+    let (whole, wrong) =
+        (Name { min: Txid(1), max: Txid(2) }, Name { min: Txid(1), max: Txid(255) });
+    misname(&bench, 9, whole, wrong).await;
+    refused(&bench, "ltx/9/0000000000000001-00000000000000ff.ltx: ltx file is 0000000000000001-")
+        .await;
+    let refused = preview(&bench.replica, Target::Latest).await.unwrap_err();
+    assert!(refused.to_string().contains("ltx file is 0000000000000001-"), "{refused}");
+    bench.restore(Target::Txid(Txid(3)), Integrity::None).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_file_that_vanishes_is_planned_around() {
     let bench = Bench::new();
