@@ -111,16 +111,27 @@ async fn restore(args: &Args) -> Result<(), Error> {
     if !args.dry_run {
         restore::refuse_in_the_way(args.output(), args.force).map_err(Error::Output)?;
     }
-    let found = args.moment.find(&args.urls).await?;
-    if args.dry_run {
-        return args.print_plan(&found);
+    let mut urls = args.urls.clone();
+    loop {
+        let found = args.moment.find(&urls).await?;
+        if args.dry_run {
+            return args.print_plan(&found);
+        }
+        let options = args.options(&found);
+        let (bar, progress) = progress();
+        let restored = restore::restore(&found.replica, args.output(), &options, progress).await;
+        bar.finish_and_clear();
+        match restored {
+            Ok(restored) => return args.print_result(&found, &restored),
+            Err(source) => {
+                urls.retain(|url| *url != found.url);
+                if urls.is_empty() || !source.is_corruption() {
+                    return Err(Error::Restore { url: found.url, source });
+                }
+                writeln!(io::stderr(), "left out: {}: {source}", found.url)?;
+            }
+        }
     }
-    let options = args.options(&found);
-    let (bar, progress) = progress();
-    let restored = restore::restore(&found.replica, args.output(), &options, progress).await;
-    bar.finish_and_clear();
-    let restored = restored.map_err(|source| Error::Restore { url: found.url.clone(), source })?;
-    args.print_result(&found, &restored)
 }
 
 impl Args {

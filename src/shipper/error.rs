@@ -154,7 +154,10 @@ pub enum Error {
 /// What was read is no sound file, whoever reads it.
 pub(super) fn is_damage(error: &ltx::Error) -> bool {
     match error {
-        ltx::Error::Io(error) => error.kind() == io::ErrorKind::UnexpectedEof,
+        ltx::Error::Io(source) => {
+            let is_sealed = matches!(store_error(error), Some(store::Error::Sealed { .. }));
+            source.kind() == io::ErrorKind::UnexpectedEof || is_sealed
+        }
         _ => true,
     }
 }

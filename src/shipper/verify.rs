@@ -243,7 +243,14 @@ async fn examine(
     std::fs::create_dir_all(scratch).map_err(io_error(scratch))?;
     let output = scratch.join("restored.db");
     let integrity = Integrity::Full;
-    let options = restore::Options { target, force: true, integrity, resumable_bytes: u64::MAX };
+    // What others make up for is damaged all the same.
+    let options = restore::Options {
+        target,
+        force: true,
+        integrity,
+        resumable_bytes: u64::MAX,
+        around_damage: false,
+    };
     let restored = restore(replica, &output, &options, progress).await?;
     let path = output.clone();
     let read = spawn_blocking(move || {

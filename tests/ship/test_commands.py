@@ -347,6 +347,30 @@ def test_damaged_objects(tmp_path):
     assert items(copy) == items(file)
 
 
+def test_a_damaged_backup_is_made_up_for(tmp_path):
+    """By its other files where they make the same moment, else by another backup; both are told of."""
+    file, backup, copy = make_database(tmp_path / "app.db", 300), tmp_path / "a", tmp_path / "copy.db"
+    url = stored(file, backup)
+    shutil.copytree(backup, tmp_path / "b")
+    objects = sorted(backup.rglob("*.ltx"), key=lambda path: path.parent.name, reverse=True)
+    assert len(objects) == 2, "the first transaction is in level 9 and in level 0"
+    names = [str(path.relative_to(backup)) for path in objects]
+    for done, object_ in enumerate(objects):
+        whole = object_.read_bytes()
+        object_.write_bytes(whole[:150] + bytes([whole[150] ^ 1]) + whole[151:])
+        if not done:
+            alone = servers.egret("restore", url, "-o", copy)
+            assert alone.returncode == 0 and f"{names[0]}: ltx" in alone.stderr, alone.stderr
+            assert items(copy) == items(file)
+            assert f"{names[0]}: ltx" in fail("verify", url)
+            copy.unlink()
+    assert f"restore {url}: {names[0]}: ltx" in fail("restore", url, "-o", copy)
+    done = servers.egret("restore", url, f"file://{tmp_path}/b", "-o", copy)
+    assert done.returncode == 0 and f"left out: {url}: {names[0]}: ltx" in done.stderr, done.stderr
+    assert f"from file://{tmp_path}/b" in done.stdout and items(copy) == items(file)
+    assert not list(tmp_path.glob("*.restore"))
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="a small file system is mounted by root only")
 def test_not_enough_disk(tmp_path):
     """It is said before anything is downloaded, with what is needed and what there is."""

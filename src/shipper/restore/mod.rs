@@ -8,6 +8,7 @@
 mod inputs;
 mod job;
 mod pieces;
+mod plans;
 mod preview;
 mod scratch;
 mod taken;
@@ -23,6 +24,7 @@ use crate::ltx::{self, Txid};
 use crate::sqlite::{self, Integrity};
 use crate::store::{self, LtxFile, Replica, SNAPSHOT_LEVEL};
 use job::Job;
+use plans::Plans;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -39,6 +41,8 @@ pub struct Options {
     pub integrity: Integrity,
     /// What is fetched is kept for the next attempt if it is so much.
     pub resumable_bytes: u64,
+    /// Restore from other files what a damaged one holds, where there are such.
+    pub around_damage: bool,
 }
 
 impl Default for Options {
@@ -48,6 +52,7 @@ impl Default for Options {
             force: false,
             integrity: Integrity::default(),
             resumable_bytes: 32 << 20,
+            around_damage: true,
         }
     }
 }
@@ -194,27 +199,31 @@ pub async fn restore(
     progress: ProgressFn,
 ) -> Result<Restored, Error> {
     refuse_in_the_way(output, options.force)?;
-    for _ in 1..PLANS_MAX {
-        match restore_planned(replica, output, options, &progress).await {
-            Err(error) if error.is_vanished() => tracing::info!(%error, "plan restore again"),
+    let mut plans = Plans::new(replica, options.target);
+    loop {
+        let files = plans.next().await.map_err(Error::bare)?;
+        let last = files.last().ok_or(plan::Error::Empty)?.clone();
+        match restore_planned(replica, files, output, options, &progress).await {
+            Err(error) if error.is_vanished() || options.around_damage => {
+                plans.failed(error, &last).map_err(Error::bare)?;
+            }
             result => return result.map_err(Error::bare),
         }
     }
-    restore_planned(replica, output, options, &progress).await.map_err(Error::bare)
 }
 
-/// The files that make the moment asked for.
-///
-/// # Errors
-/// If the store fails, or they do not make it.
-pub async fn plan_restore(replica: &Replica, target: Target) -> Result<Vec<LtxFile>, Error> {
-    let files = list_all(replica).await?;
+/// Those of a replica's files that make the moment asked for.
+async fn plan_of(
+    replica: &Replica,
+    files: &[LtxFile],
+    target: Target,
+) -> Result<Vec<LtxFile>, Error> {
     match target {
-        Target::Latest => Ok(plan(&files, None)?),
-        Target::Txid(txid) => Ok(plan(&files, Some(txid))?),
+        Target::Latest => Ok(plan(files, None)?),
+        Target::Txid(txid) => Ok(plan(files, Some(txid))?),
         Target::Timestamp(time_ms) => {
-            let taken = taken::taken_by(replica, &files, time_ms).await?;
-            let planned = plan_taken(&files, &taken)?;
+            let taken = taken::taken_by(replica, files, time_ms).await?;
+            let planned = plan_taken(files, &taken)?;
             match planned.is_empty() {
                 true if files.is_empty() => Err(plan::Error::Empty.into()),
                 true => Err(Error::NothingThen),
@@ -239,11 +248,11 @@ pub async fn list_all(replica: &Replica) -> Result<Vec<LtxFile>, store::Error> {
 
 async fn restore_planned(
     replica: &Replica,
+    files: Vec<LtxFile>,
     output: &Path,
     options: &Options,
     progress: &ProgressFn,
 ) -> Result<Restored, Error> {
-    let files = plan_restore(replica, options.target).await?;
     let wanted = Arc::new(());
     let job = Job {
         replica: replica.clone(),
@@ -258,18 +267,31 @@ async fn restore_planned(
     restored.unwrap_or(Err(Error::Stopped))
 }
 
-/// How often to plan when retention removes planned files under our hands.
-const PLANS_MAX: u32 = 3;
 /// Requests at once.
 const REQUESTS_MAX: usize = 16;
+
 impl Error {
     /// Something is not what was written.
     #[must_use]
     pub fn is_corruption(&self) -> bool {
         match self {
-            Self::Ltx(error) => error.is_corruption(),
+            Self::Ltx(error) if error.is_corruption() => true,
             Self::Unreadable(_) | Self::Damaged { .. } => true,
-            _ => false,
+            _ => self.damaged_key().is_some(),
+        }
+    }
+
+    /// The key of an object that is not what was written, where it is known which one it is.
+    fn damaged_key(&self) -> Option<&str> {
+        let error = match self {
+            Self::Ltx(ltx::Error::File { key, .. }) => return Some(key),
+            Self::Ltx(error) => store_error(error)?,
+            Self::Store(error) => error,
+            _ => return None,
+        };
+        match error {
+            store::Error::Sealed { key, .. } => Some(key),
+            _ => None,
         }
     }
 
@@ -308,7 +330,7 @@ impl Error {
         match self {
             Self::Plan(_) => true,
             Self::Ltx(error) if is_damage(error) => true,
-            _ => self.is_vanished(),
+            _ => self.is_vanished() || self.damaged_key().is_some(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A replica and a moment asked for in, what a restore would read and make out.
 
-use super::{Error, Target, plan_restore};
+use super::plans::Plans;
+use super::{Error, Target};
 use crate::ltx::Txid;
 use crate::shipper::plan;
 use crate::store::{LtxFile, Replica};
@@ -39,14 +40,25 @@ impl Preview {
 /// # Errors
 /// If the store fails, or the replica does not have the moment.
 pub async fn preview(replica: &Replica, target: Target) -> Result<Preview, Error> {
-    let files = plan_restore(replica, target).await?;
-    let last = files.last().ok_or(plan::Error::Empty)?;
-    let header = replica.ltx_header(last).await??;
-    Ok(Preview {
-        txid: header.max_txid,
-        timestamp_ms: header.timestamp_ms,
-        pages: header.commit,
-        page_size: header.page_size,
-        files,
-    })
+    let mut plans = Plans::new(replica, target);
+    loop {
+        let files = plans.next().await?;
+        let last = files.last().ok_or(plan::Error::Empty)?;
+        let header = match replica.ltx_header(last).await {
+            Ok(header) => header.map_err(Error::from),
+            Err(error) => Err(error.into()),
+        };
+        match header {
+            Ok(header) => {
+                return Ok(Preview {
+                    txid: header.max_txid,
+                    timestamp_ms: header.timestamp_ms,
+                    pages: header.commit,
+                    page_size: header.page_size,
+                    files,
+                });
+            }
+            Err(error) => plans.failed(error, last)?,
+        }
+    }
 }

@@ -73,6 +73,10 @@ impl Bench {
     }
 }
 
+async fn planned(replica: &Replica, target: Target) -> Result<Vec<LtxFile>, Error> {
+    Plans::new(replica, target).next().await
+}
+
 fn pages(fills: &[[u8; 512]]) -> Vec<(Pgno, &[u8])> {
     (1..).zip(fills.iter().map(<[u8; 512]>::as_slice)).collect()
 }
@@ -118,12 +122,12 @@ async fn a_time_is_searched_for() {
         [(1000, 1), (437_999, 437), (438_000, 438), (990_000, 990), (i64::MAX, 1000)]
     {
         let before = bench.replica.meter().usage().gets;
-        let planned = plan_restore(&bench.replica, Target::Timestamp(time_ms)).await.unwrap();
+        let planned = planned(&bench.replica, Target::Timestamp(time_ms)).await.unwrap();
         assert_eq!(planned.last().unwrap().name.max, Txid(txid), "{time_ms}");
         let gets = bench.replica.meter().usage().gets - before;
         assert!(gets <= 20, "{gets} requests");
     }
-    let early = plan_restore(&bench.replica, Target::Timestamp(999)).await;
+    let early = planned(&bench.replica, Target::Timestamp(999)).await;
     assert!(matches!(early, Err(Error::NothingThen)));
 }
 
@@ -137,7 +141,7 @@ async fn what_follows_a_time_is_later_though_a_clock_was_set_back() {
     }
     for asked in 1..=70 {
         let target = Target::Timestamp(asked as i64 * 1000 + 500);
-        let planned = plan_restore(&bench.replica, target).await.unwrap();
+        let planned = planned(&bench.replica, target).await.unwrap();
         let found = planned.last().unwrap().name.max.0;
         assert!(second(found) == asked && planned.len() as u64 == found, "{asked}: {found}");
     }
@@ -193,10 +197,7 @@ async fn damage_leaves_the_output_as_it_was() {
     let page_missing = bench.restore(Target::Latest, Integrity::None).await;
     assert!(matches!(page_missing, Err(Error::Ltx(ltx::Error::PageMissing { pgno: 2 }))));
 
-    let name = Name::single(Txid(1));
-    let mut bytes = bench.replica.get_ltx(9, name).await.unwrap().to_vec();
-    bytes[120] ^= 1;
-    bench.replica.put_ltx(9, name, bytes.into(), Put::default()).await.unwrap();
+    damage(&bench, 9, Name::single(Txid(1))).await;
     let flipped = bench.restore(Target::Latest, Integrity::None).await;
     assert!(matches!(&flipped, Err(Error::Ltx(error)) if error.is_corruption()), "{flipped:?}");
     assert_eq!(fs::read(bench.output()).unwrap(), b"precious");
@@ -234,6 +235,53 @@ async fn a_name_is_not_trusted() {
     let refused = preview(&bench.replica, Target::Latest).await.unwrap_err();
     assert!(refused.to_string().contains("ltx file is 0000000000000001-"), "{refused}");
     bench.restore(Target::Txid(Txid(3)), Integrity::None).await.unwrap();
+}
+
+/// Turns a bit of a stored file.
+async fn damage(bench: &Bench, level: u8, name: Name) {
+    let mut bytes = bench.replica.get_ltx(level, name).await.unwrap().to_vec();
+    bytes[120] ^= 1;
+    bench.replica.put_ltx(level, name, bytes.into(), Put::default()).await.unwrap();
+}
+
+#[tokio::test]
+async fn other_files_make_up_for_a_damaged_one() {
+    let bench = Bench::new();
+    bench.ship(9, (1, 1), 1, &pages(&[A])).await;
+    bench.ship(0, (2, 2), 1, &[(1, &B)]).await;
+    bench.ship(0, (3, 3), 1, &[(1, &C)]).await;
+    bench.ship(1, (2, 3), 1, &[(1, &C)]).await;
+    bench.ship(9, (1, 3), 1, &pages(&[C])).await;
+    for (level, min) in [(9, 1), (1, 2)] {
+        damage(&bench, level, Name { min: Txid(min), max: Txid(3) }).await;
+        for target in [Target::Latest, Target::Txid(Txid(3)), Target::Timestamp(3000)] {
+            let restored = bench.restore(target, Integrity::None).await.unwrap();
+            assert_eq!(restored.txid, Txid(3), "{target:?}");
+            assert_eq!(fs::read(bench.output()).unwrap(), C);
+            bench.left(&["out.db"]);
+        }
+    }
+    // A proof says what a restore gets past.
+    let strict = Options { force: true, around_damage: false, ..Options::default() };
+    let refused = restore(&bench.replica, &bench.output(), &strict, Arc::new(|_| ())).await;
+    let said = refused.unwrap_err().to_string();
+    assert!(said.starts_with("ltx/9/0000000000000001-0000000000000003.ltx: "), "{said}");
+    // What nothing makes up for is no other moment instead.
+    damage(&bench, 0, Name::single(Txid(3))).await;
+    let refused = bench.restore(Target::Latest, Integrity::None).await.unwrap_err();
+    assert!(refused.to_string().starts_with("ltx/9/0000000000000001-"), "{refused}");
+    assert_eq!(fs::read(bench.output()).unwrap(), C);
+}
+
+#[tokio::test]
+async fn a_preview_gets_past_a_damaged_header() {
+    let bench = Bench::new();
+    bench.ship(9, (1, 1), 1, &pages(&[A])).await;
+    bench.ship(0, (2, 2), 1, &[(1, &B)]).await;
+    let junk = Name { min: Txid(1), max: Txid(2) };
+    bench.replica.put_ltx(9, junk, Vec::new().into(), Put::default()).await.unwrap();
+    let found = preview(&bench.replica, Target::Latest).await.unwrap();
+    assert_eq!((found.txid, found.files.len()), (Txid(2), 2));
 }
 
 #[tokio::test]
