@@ -41,7 +41,7 @@ impl Job {
             done = self.run_in(&scratch, 0);
         }
         let goes_on = done.as_ref().is_err_and(Error::is_interruption);
-        scratch.keep_pieces(goes_on && self.is_resumable());
+        scratch.keep_pieces(goes_on && scratch.pieces().is_dir());
         done
     }
 
@@ -58,12 +58,7 @@ impl Job {
         let last = self.files.last().ok_or(plan::Error::Empty)?.clone();
         let io_error = |source| Error::Io { path: self.output.clone(), source };
         let file = create_aside(scratch.path()).map_err(io_error)?;
-        let inputs = self.open_inputs(scratch)?;
-        let merge = Merge::new(inputs)?;
-        let header = merge.header();
-        let keepable = if self.is_resumable() { pieces::keepable(&self.files) } else { 0 };
-        let pieces = keepable.saturating_sub(kept);
-        scratch.require(u64::from(header.commit) * u64::from(header.page_size) + pieces)?;
+        let merge = self.open_in_room(scratch, kept)?;
         let header = self.write_pages(merge, file.as_file())?;
         file.as_file().sync_all().map_err(io_error)?;
         (self.progress)(Progress::Checking);
@@ -86,10 +81,29 @@ impl Job {
         })
     }
 
-    fn open_inputs(&self, scratch: &Scratch) -> Result<Vec<Decoder<Input>>, Error> {
-        if !self.is_resumable() {
-            return open_inputs(&self.replica, &self.files, scratch.path());
+    /// Opens the files; keeps pieces of them if that is worth it and there is room beside the database.
+    fn open_in_room(&self, scratch: &Scratch, kept: u64) -> Result<Merge<Input>, Error> {
+        let len = |merge: &Merge<Input>| {
+            u64::from(merge.header().commit) * u64::from(merge.header().page_size)
+        };
+        if self.is_resumable() {
+            let merge = Merge::new(self.open_keeping(scratch)?)?;
+            let pieces = pieces::keepable(&self.files).saturating_sub(kept);
+            if scratch.require(len(&merge).saturating_add(pieces)).is_ok() {
+                return Ok(merge);
+            }
+            // What is here already makes room for the database, if that is enough.
+            scratch.require(len(&merge).saturating_sub(kept))?;
+            drop(merge);
+            tracing::info!("no room for what an interrupted restore would go on with");
+            scratch.remove_pieces();
         }
+        let merge = Merge::new(open_inputs(&self.replica, &self.files, scratch.path())?)?;
+        scratch.require(len(&merge))?;
+        Ok(merge)
+    }
+
+    fn open_keeping(&self, scratch: &Scratch) -> Result<Vec<Decoder<Input>>, Error> {
         let path = scratch.pieces();
         let pieces = Pieces::open(&self.replica, &self.files, &path)
             .map_err(|source| Error::Io { path, source })?;

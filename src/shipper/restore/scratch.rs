@@ -49,6 +49,12 @@ impl Scratch {
         self.directory.join(PIECES)
     }
 
+    /// Removes pieces as far as they can be: what cannot is in nobody's way but the next restore's,
+    /// which tries again.
+    pub(super) fn remove_pieces(&self) {
+        drop(fs::remove_dir_all(self.pieces()));
+    }
+
     /// Whether pieces are left for the next attempt.
     pub(super) fn keep_pieces(&mut self, keeps: bool) {
         self.keeps_pieces = keeps;
@@ -84,9 +90,8 @@ impl Drop for Scratch {
         if self.keeps_pieces {
             return;
         }
-        // What cannot be removed is in nobody's way but the next restore's, which tries again; and
-        // what somebody else has put there stays.
-        drop(fs::remove_dir_all(self.pieces()));
+        self.remove_pieces();
+        // What somebody else has put there stays.
         drop(fs::remove_file(self.directory.join(LOCK)));
         drop(fs::remove_dir(&self.directory));
     }

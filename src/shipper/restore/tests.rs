@@ -431,6 +431,68 @@ async fn damaged_pieces_are_fetched_again() {
     bench.left(&["out.db"]);
 }
 
+/// A store whose objects are said to be longer than any disk.
+#[derive(Debug)]
+struct Vast(Arc<MemoryStore>);
+
+impl Store for Vast {
+    fn list<'a>(&'a self, prefix: &'a str, after: Option<&'a str>) -> BoxFuture<'a, Vec<Object>> {
+        Box::pin(async move {
+            let mut objects = self.0.list(prefix, after).await?;
+            objects.iter_mut().for_each(|object| object.size = 1 << 60);
+            Ok(objects)
+        })
+    }
+
+    fn length<'a>(&'a self, key: &'a str, _listed: u64) -> BoxFuture<'a, u64> {
+        Box::pin(async move { Ok(self.0.head(key).await?.size) })
+    }
+
+    fn get_range<'a>(&'a self, key: &'a str, range: Range<u64>) -> BoxFuture<'a, Bytes> {
+        self.0.get_range(key, range)
+    }
+
+    fn put<'a>(&'a self, key: &'a str, body: Body, put: Put) -> BoxFuture<'a, Etag> {
+        self.0.put(key, body, put)
+    }
+
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, (Object, Bytes)> {
+        self.0.get(key)
+    }
+
+    fn head<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Object> {
+        self.0.head(key)
+    }
+
+    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, ()> {
+        self.0.delete(key)
+    }
+
+    fn layout(&self) -> Layout {
+        self.0.layout()
+    }
+}
+
+#[tokio::test]
+async fn pieces_that_find_no_room_are_not_kept() {
+    let bench = Bench::new();
+    let content = ship_noise(&bench).await;
+    let replica = bench.replica.through(Arc::new(Vast(Arc::clone(&bench.store))));
+    let pieces = scratch_directory(&bench.output()).join("pieces");
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let sink = Arc::clone(&seen);
+    let progress: ProgressFn = Arc::new(move |progress| {
+        if progress == Progress::Checking {
+            sink.lock().unwrap().push(pieces.exists());
+        }
+    });
+    let options = Options { integrity: Integrity::None, ..Options::default() };
+    restore(&replica, &bench.output(), &options, progress).await.unwrap();
+    assert_eq!(fs::read(bench.output()).unwrap(), content);
+    assert_eq!(*seen.lock().unwrap(), [false]);
+    bench.left(&["out.db"]);
+}
+
 #[tokio::test]
 async fn one_restore_at_a_time() {
     let bench = Bench::new();
