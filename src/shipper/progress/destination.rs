@@ -2,6 +2,7 @@
 
 use crate::ltx::{Name, Txid};
 use crate::shipper::status::{DestinationStatus, Stage};
+use crate::shipper::tail::gap_after;
 use crate::store::Meter;
 use std::sync::Arc;
 
@@ -69,7 +70,7 @@ impl Job {
     pub(in crate::shipper) fn txid(self) -> Txid {
         match self {
             Self::Put(name) => name.max,
-            Self::Whole(above) => above.next().next(),
+            Self::Whole(above) => gap_after(above).next(),
         }
     }
 }

@@ -196,8 +196,7 @@ impl Tail {
     pub(super) fn begin_anew(&mut self) -> Result<Name, Error> {
         self.place = None;
         let end = self.with_writers_out(Self::end)?;
-        let sent = if self.txid == Txid(0) { Txid(0) } else { self.txid.next() };
-        self.txid = sent.next();
+        self.txid = gap_after(self.txid);
         self.state(end)
     }
 
@@ -266,7 +265,7 @@ impl Tail {
         })?;
         match end {
             Ok(Some((above, end))) => {
-                self.raise(above.next());
+                self.raise(gap_after(above));
                 wrote(self.state(end)?);
             }
             Ok(None) => {}
@@ -288,7 +287,7 @@ impl Tail {
 
     /// The newest local file is there, and its number does not follow a history that ends with this one.
     fn leads_on(&self, above: Txid) -> Result<bool, Error> {
-        Ok(self.txid > above.next() && self.newest_header()?.is_some())
+        Ok(self.txid > gap_after(above) && self.newest_header()?.is_some())
     }
 
     fn newest_header(&self) -> Result<Option<Header>, Error> {
@@ -579,6 +578,13 @@ impl Tail {
             ..Header::default()
         }
     }
+}
+
+/// The last number that is left out after a history that ends with this one, so that nothing follows it.
+/// The one that follows may have been sent by a process that is gone, and arrive yet; the one after that
+/// may not. Nobody ever begins with the first.
+pub(super) fn gap_after(txid: Txid) -> Txid {
+    if txid == Txid(0) { txid.next() } else { txid.next().next() }
 }
 
 /// What another writer may still add to a history that ends with this number. It may not know yet that
