@@ -53,6 +53,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// it: most have a test of their own, too, in `tests/shipping` or beside the code.
 const ONCE_FAILED: &[(u64, &str)] = &[
     (44, "numbers were given again after the local log was deleted and a look failed"),
+    (
+        49,
+        "what another had sent last arrived late, and led a follower on to what did not follow it",
+    ),
     (160, "the same: what was committed then was never stored"),
     (874, "what was sent encrypted was forgotten while something else failed again and again"),
     (
