@@ -52,12 +52,12 @@ pub enum Error {
 pub async fn run(args: Args) -> Result<(), Error> {
     let failed = |source| Error::Survey { url: args.url.clone(), source };
     let replica = Replica::open(&args.url).await.map_err(|error| failed(error.into()))?;
-    let found = survey(&replica).await.map_err(failed)?;
-    if found.levels.is_empty() {
+    let mut found = survey(&replica).await.map_err(failed)?;
+    if found.levels.is_empty() && found.damaged.is_empty() {
         return Err(failed(restore::Error::Plan(crate::shipper::plan::Error::Empty)));
     }
     let moments = match args.moments {
-        true => Some(times(&replica, &found.moments).await.map_err(failed)?),
+        true => Some(times(&replica, &mut found).await.map_err(failed)?),
         false => None,
     };
     if args.json {
@@ -104,6 +104,7 @@ impl Args {
             "oldest": found.oldest.as_ref().map(json_moment),
             "newest": found.newest.as_ref().map(json_moment),
             "fault": found.fault.as_ref().map(ToString::to_string),
+            "damaged": found.damaged.iter().map(ToString::to_string).collect::<Value>(),
             "readable": found.is_readable,
             "moment_count": found.moments.len(),
             "granularity": found.grains.iter().map(json_grain).collect::<Value>(),
@@ -145,7 +146,13 @@ fn print_window(found: &Survey, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "  {}", grain_text(grain))?;
     }
     if let Some(fault) = &found.fault {
-        writeln!(out, "  damaged: {fault}; what comes later cannot be restored")?;
+        match found.newest {
+            Some(_) => writeln!(out, "  damaged: {fault}; what comes later cannot be restored")?,
+            None => writeln!(out, "  nothing can be restored: {fault}")?,
+        }
+    }
+    for error in &found.damaged {
+        writeln!(out, "  damaged, and left out: {error}")?;
     }
     Ok(())
 }

@@ -184,7 +184,9 @@ impl FileStatus {
 
 impl BackupStatus {
     fn is_well(&self, outside: &Outside) -> bool {
-        let is_whole = |found: &Survey| found.newest.is_some() && found.fault.is_none();
+        let is_whole = |found: &Survey| {
+            found.newest.is_some() && found.fault.is_none() && found.damaged.is_empty()
+        };
         self.found.as_ref().is_ok_and(is_whole) && self.is_fenced(outside) != Some(true)
     }
 
@@ -294,8 +296,14 @@ impl BackupStatus {
         outside: &Outside,
         out: &mut impl Write,
     ) -> io::Result<()> {
+        for error in &found.damaged {
+            writeln!(out, "    damaged, and left out: {error}")?;
+        }
         let (Some(oldest), Some(newest)) = (&found.oldest, &found.newest) else {
-            return writeln!(out, "    there is no backup here");
+            return match &found.fault {
+                Some(fault) => writeln!(out, "    nothing can be restored: {fault}"),
+                None => writeln!(out, "    there is no backup here"),
+            };
         };
         let mut behind = match self.behind(outside) {
             None | Some(0) => String::new(),
@@ -331,6 +339,9 @@ impl BackupStatus {
             "url": self.url.to_string(),
             "error": self.found.as_ref().err().map(ToString::to_string),
             "fault": found.and_then(|found| found.fault.as_ref()).map(ToString::to_string),
+            "damaged": found.map(|found| -> Value {
+                found.damaged.iter().map(ToString::to_string).collect()
+            }),
             "oldest": found.and_then(|found| found.oldest.as_ref()).map(moment),
             "newest": found.and_then(|found| found.newest.as_ref()).map(moment),
             "behind": self.behind(outside),
@@ -386,7 +397,8 @@ async fn look(
         Err(error) => return (Err(error.into()), None),
     };
     let found = survey(&replica).await;
-    // A store that does not answer is not waited for twice.
-    let writer = if found.is_ok() { outside::writer(&replica, file).await.ok() } else { None };
+    // A store that does not answer is not waited for twice; the lease is never encrypted.
+    let is_lost = matches!(&found, Err(restore::Error::Store(error)) if !error.is_sealed());
+    let writer = if is_lost { None } else { outside::writer(&replica, file).await.ok() };
     (found, writer)
 }

@@ -14,8 +14,11 @@ use tokio::task::JoinSet;
 /// Requests at once.
 const REQUESTS_MAX: usize = 16;
 
+/// So many damaged files are told of.
+const DAMAGED_MAX: usize = 16;
+
 /// What a replica holds.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Survey {
     /// The oldest moment that can be restored; none if there is no backup.
     pub oldest: Option<Moment>,
@@ -25,6 +28,8 @@ pub struct Survey {
     pub moments: BTreeMap<Txid, LtxFile>,
     /// Why the newest files cannot be restored.
     pub fault: Option<plan::Error>,
+    /// What is wrong with files that are none but by their names; nothing else tells of them.
+    pub damaged: Vec<restore::Error>,
     /// How closely moments lie, the finest first.
     pub grains: Vec<Grain>,
     /// Every restore point, and whether it can still be restored; none if they cannot be read.
@@ -73,15 +78,27 @@ pub struct Grain {
 }
 
 /// Looks through a replica: one listing of each level, the headers of its first and its last moment
-/// there, and every restore point.
+/// there, and every restore point. Files whose header is damaged are left out.
 ///
 /// # Errors
-/// If the store fails, or a header is damaged.
+/// If the store fails, or many headers are damaged.
 pub async fn survey(replica: &Replica) -> Result<Survey, restore::Error> {
-    let files = list_all(replica).await?;
-    let moments = moments(&files);
-    let oldest = moment(replica, moments.values().next()).await?;
-    let newest = moment(replica, moments.values().next_back()).await?;
+    let (mut files, mut damaged) = (list_all(replica).await?, Vec::new());
+    let (moments, ends, grains) = loop {
+        let moments = moments(&files);
+        let error = match headers(replica, &moments).await {
+            Ok((ends, grains)) => break (moments, ends, grains),
+            Err(error) => error,
+        };
+        match error.damaged_key() {
+            Some(key) if damaged.len() < DAMAGED_MAX => {
+                files.retain(|file| replica.ltx_key(file.level, file.name) != key);
+            }
+            _ => return Err(error),
+        }
+        damaged.push(error);
+    };
+    let [oldest, newest] = ends;
     let is_readable = replica.is_readable();
     let points = if is_readable { points::list(replica).await? } else { Vec::new() };
     let points = points.into_iter();
@@ -92,7 +109,8 @@ pub async fn survey(replica: &Replica) -> Result<Survey, restore::Error> {
     Ok(Survey {
         oldest,
         newest,
-        grains: grains(replica, &moments).await?,
+        grains,
+        damaged,
         points: points.collect(),
         is_readable,
         fault: plan::plan(&files, None).err().filter(|_| !files.is_empty()),
@@ -110,24 +128,44 @@ impl Survey {
 }
 
 /// When each moment was taken, in milliseconds since 1970: what a restore to a time goes by. The
-/// header of each file is read; of what cannot be read it is the time of the listing.
+/// header of each file is read; of what cannot be read it is the time of the listing. Those that turn
+/// out to be damaged are left out.
 ///
 /// # Errors
 /// If the store fails.
 pub async fn times(
     replica: &Replica,
-    moments: &BTreeMap<Txid, LtxFile>,
+    found: &mut Survey,
 ) -> Result<BTreeMap<Txid, i64>, restore::Error> {
     let (requests, mut reads) = (Arc::new(Semaphore::new(REQUESTS_MAX)), JoinSet::new());
-    for (&txid, file) in moments {
+    for (&txid, file) in &found.moments {
         let (replica, file, requests) = (replica.clone(), file.clone(), Arc::clone(&requests));
         reads.spawn(async move {
             let _permit = requests.acquire().await;
-            Ok((txid, time_ms(&replica, &file).await?))
+            (txid, time_ms(&replica, &file).await)
         });
     }
-    let read = reads.join_all().await;
-    read.into_iter().collect()
+    let mut times = BTreeMap::new();
+    for (txid, time_ms) in reads.join_all().await {
+        match time_ms {
+            Err(error) if error.damaged_key().is_some() => {
+                found.moments.remove(&txid);
+                found.damaged.push(error);
+            }
+            time_ms => drop(times.insert(txid, time_ms?)),
+        }
+    }
+    Ok(times)
+}
+
+/// What headers tell: the first and the last moment, and how closely they lie.
+async fn headers(
+    replica: &Replica,
+    moments: &BTreeMap<Txid, LtxFile>,
+) -> Result<([Option<Moment>; 2], Vec<Grain>), restore::Error> {
+    let oldest = moment(replica, moments.values().next()).await?;
+    let newest = moment(replica, moments.values().next_back()).await?;
+    Ok(([oldest, newest], grains(replica, moments).await?))
 }
 
 async fn grains(

@@ -348,27 +348,23 @@ def test_damaged_objects(tmp_path):
 
 
 def test_a_damaged_backup_is_made_up_for(tmp_path):
-    """By its other files where they make the same moment, else by another backup; both are told of."""
+    """By another one; what is damaged is named."""
     file, backup, copy = make_database(tmp_path / "app.db", 300), tmp_path / "a", tmp_path / "copy.db"
     url = stored(file, backup)
     shutil.copytree(backup, tmp_path / "b")
-    objects = sorted(backup.rglob("*.ltx"), key=lambda path: path.parent.name, reverse=True)
-    assert len(objects) == 2, "the first transaction is in level 9 and in level 0"
-    names = [str(path.relative_to(backup)) for path in objects]
-    for done, object_ in enumerate(objects):
-        whole = object_.read_bytes()
-        object_.write_bytes(whole[:150] + bytes([whole[150] ^ 1]) + whole[151:])
-        if not done:
-            alone = servers.egret("restore", url, "-o", copy)
-            assert alone.returncode == 0 and f"{names[0]}: ltx" in alone.stderr, alone.stderr
-            assert items(copy) == items(file)
-            assert f"{names[0]}: ltx" in fail("verify", url)
-            copy.unlink()
-    assert f"restore {url}: {names[0]}: ltx" in fail("restore", url, "-o", copy)
+    (object_,) = backup.glob("ltx/9/*.ltx")
+    whole, name = object_.read_bytes(), str(object_.relative_to(backup))
+    object_.write_bytes(whole[:150] + bytes([whole[150] ^ 1]) + whole[151:])
+    assert f"verify {url}: {name}: ltx" in fail("verify", url)
+    assert f"restore {url}: {name}: ltx" in fail("restore", url, "-o", copy)
     done = servers.egret("restore", url, f"file://{tmp_path}/b", "-o", copy)
-    assert done.returncode == 0 and f"left out: {url}: {names[0]}: ltx" in done.stderr, done.stderr
+    assert done.returncode == 0 and f"left out: {url}: {name}: ltx" in done.stderr, done.stderr
     assert f"from file://{tmp_path}/b" in done.stdout and items(copy) == items(file)
     assert not list(tmp_path.glob("*.restore"))
+    object_.write_bytes(whole)
+    shutil.copy(object_, object_.with_name("0000000000000001-00000000000000ff.ltx"))
+    said = fail("restore", url, "-o", copy, "-f")
+    assert "00ff.ltx: ltx file is 0000000000000001-" in said, said
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a small file system is mounted by root only")
@@ -574,12 +570,38 @@ def test_status(store, tmp_path):
     assert done.returncode == 1 and "cannot be read" in done.stdout
 
 
-def status_of(code, *arguments):
+def status_of(code, *arguments, **options):
     """The only backup of the only file: what is said of both, and as text."""
-    done = servers.egret("status", *arguments, "--json")
+    done = servers.egret("status", *arguments, "--json", **options)
     assert done.returncode == code, done.stdout + done.stderr
     (file,) = json.loads(done.stdout)
-    return file, file["backups"][0], servers.egret("status", *arguments).stdout
+    return file, file["backups"][0], servers.egret("status", *arguments, **options).stdout
+
+
+def test_what_makes_no_database_is_told(tmp_path):
+    """Files that are damaged, and those that nothing leads to."""
+    file, backup = make_database(tmp_path / "app.db"), tmp_path / "backup"
+    url = stored(file, backup)
+    moments = run_json("list", url)["moment_count"]
+    junk = [backup / "ltx/9/0000000000000001-00000000000000ff.ltx",
+            backup / "ltx/0/0000000000000003-0000000000000003.ltx"]
+    for path, content in zip(junk, (b"", b"no ltx file" * 20), strict=True):
+        path.write_bytes(content)
+    found = run_json("list", url, "--moments")
+    assert (found["moment_count"], found["fault"], len(found["damaged"])) == (moments, None, 2)
+    assert len(found["moments"]) == moments
+    text = run("list", url)
+    for path, why in zip(junk, ("ltx file is truncated", "not an ltx file"), strict=True):
+        assert f"damaged, and left out: {path.relative_to(backup)}: {why}" in text, text
+    its, text = status_of(1, file, "--backup", url)[1:]
+    assert len(its["damaged"]) == 2 and its["error"] is None and its["writer"]["here"]
+    assert text.count("damaged, and left out: ltx/") == 2, text
+    shutil.rmtree(backup / "ltx/9")
+    junk[1].unlink()
+    gap = "nothing can be restored: the backup has a gap: transactions after 0000000000000000 and"
+    assert gap in run("list", url)
+    its, text = status_of(1, file, "--backup", url)[1:]
+    assert gap in text and "no backup here" not in text and "gap" in its["fault"]
 
 
 def test_status_tells_who_ships(tmp_path):
@@ -851,6 +873,8 @@ def test_encrypted(store, tmp_path):
     text = run("status", file, "--backup", written)
     assert "not proven from here" in text and "restore points unknown" in text
     assert "encrypted for others" in run("list", written)
+    seen = status_of(1, file, "--backup", base, env=s3.environment())[1]
+    assert "is encrypted" in seen["error"] and seen["writer"]["here"], seen
 
     for url, said in [(base, "is encrypted: give age-identity=FILE"), (written, "age-identity=FILE"),
                       (f"{base}&age-identity={other}", "does not open it")]:

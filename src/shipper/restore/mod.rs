@@ -282,7 +282,7 @@ impl Error {
     }
 
     /// The key of an object that is not what was written, where it is known which one it is.
-    fn damaged_key(&self) -> Option<&str> {
+    pub(super) fn damaged_key(&self) -> Option<&str> {
         let error = match self {
             Self::Ltx(ltx::Error::File { key, .. }) => return Some(key),
             Self::Ltx(error) => store_error(error)?,
