@@ -45,6 +45,12 @@ impl Target {
         Ok(self.applier.checkpoint()?)
     }
 
+    /// A file keeps the page size it was made with.
+    pub(super) fn require_page_size(&self, store: u32) -> Result<(), Error> {
+        let file = self.applier.page_size()?;
+        if file == store { Ok(()) } else { Err(Error::PageSize { file, store }) }
+    }
+
     /// Applies files that follow one another in one transaction; the header of all of them. None if
     /// they are not a whole database and somebody else has written to the file.
     pub(super) fn apply(
@@ -54,10 +60,7 @@ impl Target {
     ) -> Result<Option<ltx::Header>, Error> {
         let mut merge = self.merge(replica, files)?;
         let header = merge.header().clone();
-        let page_size = self.applier.page_size()?;
-        if page_size != header.page_size {
-            return Err(Error::PageSize { file: page_size, store: header.page_size });
-        }
+        self.require_page_size(header.page_size)?;
         let whole = header.is_snapshot();
         let next = |page: &mut Vec<u8>| Ok::<_, Error>(merge.next_page(page)?);
         let applied = self.applier.apply(header.commit, whole, next)?;
@@ -73,7 +76,10 @@ impl Target {
         let _inside = self.runtime.enter();
         let requests = Arc::new(Semaphore::new(REQUESTS_MAX));
         let options = ReaderOptions { piece_len: PIECE_LEN, pieces_ahead: 1, requests };
-        let open = |file| Decoder::new(replica.open_ltx(file, options.clone()));
+        let open = |file: &LtxFile| {
+            let key = replica.ltx_key(file.level, file.name);
+            Decoder::of(replica.open_ltx(file, options.clone()), key, file.name)
+        };
         let decoders = files.iter().map(open).collect::<Result<Vec<_>, _>>()?;
         Ok(Merge::new(decoders)?)
     }

@@ -112,7 +112,10 @@ pub enum Error {
         path: PathBuf,
     },
     /// The store's database has another page size than the file.
-    #[error("follow: the file has pages of {file} bytes and the store of {store}")]
+    #[error(
+        "follow: the file has pages of {file} bytes and the store of {store}: stop egret, delete the file, \
+         and start it again"
+    )]
     PageSize {
         /// The file's.
         file: u32,

@@ -219,11 +219,12 @@ impl Worker {
         let files = self.list()?;
         let newest = files.iter().map(|file| file.name.max).max().unwrap_or_default();
         let txid = self.position.txid;
-        if newest < txid {
+        let is_proven = self.is_proven()?;
+        if newest < txid && (is_proven || files.is_empty()) {
             return Err(Error::Behind { file: txid, store: newest });
         }
         let chain = chain(&files, txid, None);
-        if !self.is_proven()? {
+        if !is_proven {
             self.found_stale(Stale::OtherHistory);
             return self.overwrite();
         }
@@ -238,12 +239,20 @@ impl Worker {
 
     /// Makes the file what the store has, whatever it was before.
     fn overwrite(&mut self) -> Result<(), Error> {
+        let files = plan(&self.list()?, None)?;
+        self.require_page_size(&files)?;
+        // What is served until then is whole: only now may it become something else.
         self.position = Position::default();
         self.keep()?;
-        let files = plan(&self.list()?, None)?;
         self.apply(&files)?;
         self.stale = None;
         Ok(())
+    }
+
+    fn require_page_size(&self, files: &[LtxFile]) -> Result<(), Error> {
+        let (Some(target), Some(first)) = (&self.target, files.first()) else { return Ok(()) };
+        let header = self.shared.run(self.shared.source.replica.ltx_header(first))??;
+        target.require_page_size(header.page_size)
     }
 
     /// Applies what follows, if the store is still the one the file came from.

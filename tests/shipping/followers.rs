@@ -3,7 +3,7 @@
 use crate::ground::{Ground, PATIENCE, content, eventually, options, transfer};
 use egret::ltx::{Name, Txid};
 use egret::replica::{self, Follower, Source};
-use egret::shipper::Options;
+use egret::shipper::{Alone, Destination, Options, Shipper};
 use egret::store::Replica;
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
@@ -258,5 +258,43 @@ fn tables_come_and_go() {
         }
         let txid = shipper.wait_stored(&[], deadline()).unwrap();
         assert_follows(&ground, &follower, &path, txid);
+    }
+}
+
+/// Another database in the same place may have fewer transactions, and another page size.
+#[test]
+fn another_database_in_the_same_place_is_followed_or_refused() {
+    let deadline = || Some(Instant::now() + PATIENCE);
+    for (page_size, fits) in [(4096, true), (512, false)] {
+        let ground = Ground::new().with_accounts(4096);
+        let shipper = ground.start();
+        for _ in 0..5 {
+            transfer(&ground.connect(), 3);
+            shipper.wait_stored(&[], deadline()).unwrap();
+        }
+        let (follower, path) = follow(&ground);
+        assert_follows(&ground, &follower, &path, shipper.status().txid);
+        let before = content(&path);
+        assert!(shipper.stop(PATIENCE));
+        std::fs::remove_dir_all(ground.store("store")).unwrap();
+        let other = Ground::new().with_accounts(page_size);
+        let (hooks, handle) = (Arc::new(Alone), other.runtime.handle());
+        let (name, replica) = ("store".to_owned(), ground.replica("store"));
+        let destinations = vec![Destination { name, replica }];
+        let shipper =
+            Shipper::start(&other.database(), destinations, options(), hooks, handle).unwrap();
+        let txid = shipper.wait_stored(&[], deadline()).unwrap();
+        assert!(txid < follower.status().txid);
+        if fits {
+            eventually("followed", || content(&path) == content(&other.database()));
+            continue;
+        }
+        let error = || follower.status().error;
+        eventually("refused", || error().is_some_and(|error| error.contains("pages of 4096")));
+        follower.stop();
+        // What was there before is still served, also by the next process.
+        let (follower, path) = follow(&ground);
+        eventually("served", || follower.is_ready().unwrap());
+        assert!(content(&path) == before);
     }
 }
