@@ -170,13 +170,18 @@ pub(super) fn store_error(error: &ltx::Error) -> Option<&store::Error> {
     }
 }
 
+/// The object is not there, or not any more.
+pub(super) fn is_gone(error: &store::Error) -> bool {
+    matches!(error, store::Error::NotFound { .. })
+}
+
 impl Error {
     /// Nothing is wrong: there is nothing to take yet, or somebody is not done yet.
     pub(super) fn is_early(&self) -> bool {
         matches!(self, Self::Vacant { .. } | Self::Unnumbered { .. } | Self::Busy { .. })
     }
 
-    /// A local file is damaged, and will be tomorrow.
+    /// A file is damaged, and will be tomorrow.
     pub(super) fn is_damage(&self) -> bool {
         match self {
             Self::Ltx(error) => is_damage(error),
@@ -187,8 +192,7 @@ impl Error {
 
     /// Somebody has deleted something of the destination.
     pub(super) fn is_loss(&self) -> bool {
-        let is_lost = |error: &store::Error| matches!(error, store::Error::NotFound { .. });
-        matches!(self, Self::LeaseGone { .. }) || self.store_error().is_some_and(is_lost)
+        matches!(self, Self::LeaseGone { .. }) || self.store_error().is_some_and(is_gone)
     }
 
     /// What should be read of a store is encrypted for others.

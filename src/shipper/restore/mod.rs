@@ -18,7 +18,7 @@ mod tests;
 pub use preview::{Preview, preview};
 pub use scratch::directory as scratch_directory;
 
-use super::error::{is_damage, store_error};
+use super::error::{is_damage, is_gone, store_error};
 use super::plan::{self, plan, plan_taken};
 use crate::ltx::{self, Txid};
 use crate::sqlite::{self, Integrity};
@@ -317,10 +317,9 @@ impl Error {
 
     /// A file was removed between the listing and the reading.
     fn is_vanished(&self) -> bool {
-        let vanished = |error: &store::Error| matches!(error, store::Error::NotFound { .. });
         match self {
-            Self::Store(error) => vanished(error),
-            Self::Ltx(error) => store_error(error).is_some_and(vanished),
+            Self::Store(error) => is_gone(error),
+            Self::Ltx(error) => store_error(error).is_some_and(is_gone),
             _ => false,
         }
     }
