@@ -96,6 +96,19 @@ pub enum Error {
         /// Who.
         by: String,
     },
+    /// Another writer has gone on with what was shipped from here: this file is an old copy.
+    #[error(
+        "ship: {by} has gone on with this backup, which has what this file has not: nothing is written to \
+         it from here; restore it in this file's place, or delete {} to go on from this file, and \
+         start egret again",
+        state.display()
+    )]
+    Outdated {
+        /// Who.
+        by: String,
+        /// The directory of what is known of before.
+        state: PathBuf,
+    },
     /// What is waited for cannot come: the destination is another writer's.
     #[error(
         "ship: another writer has taken over {destination}: what is committed here is not stored \

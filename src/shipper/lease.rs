@@ -12,6 +12,8 @@
 //!   was not renewed meanwhile; the epoch counts how often that happened. No two clocks are ever
 //!   compared.
 //! * A writer whose lease was taken over notices before it writes again, and has stopped for good.
+//! * Nobody takes over where another has gone on with what was shipped from here: the file is an old
+//!   copy then, and a person decides.
 //! * A writer whose lease was deleted looks at what else is gone before it takes it again.
 //! * What a writer has sent may arrive after it has ended. Before it sends a number that does not
 //!   follow the newest stored one, it writes into the lease that all up to it may be taken; whoever
@@ -147,6 +149,15 @@ impl Lease {
     /// Nobody else has written here that may not know yet that this one does.
     pub(super) fn is_alone(&self) -> bool {
         self.alone
+    }
+
+    /// Who has the lease, or had it last, if that is somebody else.
+    pub(super) async fn other(&self, replica: &Replica) -> Result<Option<String>, Error> {
+        if matches!(self.state, State::Held(..)) {
+            return Ok(None);
+        }
+        let found = read(replica).await?.map(|(_, text)| text.holder);
+        Ok(found.filter(|holder| holder.id != self.holder.id).map(|holder| holder.name))
     }
 
     /// Makes sure that this writer may write.

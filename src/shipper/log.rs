@@ -236,6 +236,14 @@ fn directory_of(database: &Path) -> PathBuf {
     state_directory(database).join("ltx").join("0")
 }
 
+/// Deletes the local log of a database that is another one now.
+pub(super) fn forget(database: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(directory_of(database)) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Deletes a file; it is no error if it is gone.
 pub(super) fn remove(path: &Path) -> Result<(), Error> {
     match fs::remove_file(path) {

@@ -117,6 +117,11 @@ impl Site {
         Ok(lease.put_mode())
     }
 
+    /// Who has the lease, or had it last, if that is somebody else.
+    pub(super) async fn other_writer(&self) -> Result<Option<String>, Error> {
+        self.lease.lock().await.other(&self.replica).await
+    }
+
     /// What is there is about to be looked at.
     pub(super) async fn look_again(&self) {
         self.lease.lock().await.look_again();

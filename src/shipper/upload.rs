@@ -12,7 +12,7 @@ use super::progress::Job;
 use super::proof::prove;
 use super::restore::list_all;
 use super::site::Site;
-use super::{Error, points, snapshot};
+use super::{Error, points, snapshot, state_directory};
 use crate::ltx::{Header, Name, TRAILER_LEN, Txid};
 use crate::store::{self, Body, LtxFile, Put, PutMode, SNAPSHOT_LEVEL};
 use std::fs::{self, File};
@@ -40,18 +40,18 @@ pub(super) async fn run(site: Arc<Site>) {
     loop {
         news.borrow_and_update();
         let (shared, index) = (&upload.site.shared, upload.site.index);
-        if !shared.is_contacted(index) {
-            // What is only done now and then takes no room while there is nothing to do.
-            Box::pin(upload.contact()).await;
+        // What is only done now and then takes no room while there is nothing to do.
+        let goes_on = if !shared.is_contacted(index) {
+            Box::pin(upload.contact()).await
         } else if let Some(job) = shared.next_job(index) {
-            let goes_on = match upload.is_writer {
+            match upload.is_writer {
                 true => Box::pin(upload.carry(job)).await,
                 false => Box::pin(upload.begin(job)).await,
-            };
-            if !goes_on {
-                return;
             }
-        } else if news.changed().await.is_err() {
+        } else {
+            news.changed().await.is_ok()
+        };
+        if !goes_on {
             return;
         }
     }
@@ -69,6 +69,17 @@ struct Upload {
     before: Option<(Txid, u32)>,
     /// The file that leads on from a whole copy that is stored, and is not.
     leading: Option<Name>,
+}
+
+/// Where a file of level 0 comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// It is the local one of its number.
+    Here,
+    /// Another has its number here, or none has yet.
+    Elsewhere,
+    /// There is no local file any more to compare it with, or it is damaged.
+    Unknown,
 }
 
 /// How far a destination is.
@@ -91,18 +102,23 @@ impl Reach {
 }
 
 impl Upload {
-    /// Asks how far the destination is until it answers.
-    async fn contact(&mut self) {
+    /// Asks how far the destination is until it answers; false if this destination is another's.
+    async fn contact(&mut self) -> bool {
         self.site.look_again().await;
         (self.is_writer, self.proved) = (false, false);
         (self.before, self.leading) = (None, None);
         while let Err(error) = self.ask().await {
+            if let Error::Outdated { .. } = error {
+                return self.end(Txid(0), &error);
+            }
             self.pause(Txid(0), &error).await;
         }
         self.failures = 0;
+        true
     }
 
     async fn ask(&self) -> Result<(), Error> {
+        self.refuse_outdated().await?;
         let reach = self.reach().await?;
         let is_ours = self.is_ours(reach.stored).await?;
         // Who wrote to it is asked before anything is.
@@ -110,12 +126,26 @@ impl Upload {
         Ok(())
     }
 
+    /// Refuses to go on where another writer went on with what was shipped from here. Who knows of
+    /// nothing that was shipped from here is no old copy, as far as can be told.
+    async fn refuse_outdated(&self) -> Result<(), Error> {
+        let Some(by) = self.site.other_writer().await? else { return Ok(()) };
+        let stored = self.reach().await?.stored;
+        match self.origin(stored).await? {
+            Origin::Here | Origin::Unknown => Ok(()),
+            Origin::Elsewhere => {
+                let state = state_directory(&self.site.shared.database);
+                Err(Error::Outdated { by, state })
+            }
+        }
+    }
+
     /// Becomes the writer; false if this destination is another's.
     async fn begin(&mut self, job: Job) -> bool {
         match self.take_lease().await {
             Ok(()) => (self.failures, self.is_writer) = (0, true),
-            Err(error @ Error::Fenced { .. }) => {
-                return self.meets_another(job.txid(), error).await;
+            Err(error @ (Error::Fenced { .. } | Error::Outdated { .. })) => {
+                return self.end(job.txid(), &error);
             }
             Err(error) => self.pause(job.txid(), &error).await,
         }
@@ -126,6 +156,7 @@ impl Upload {
     /// under the same numbers. What was stored last has to be what was shipped from here, and all
     /// has to make a database; otherwise this one goes on with a whole copy.
     async fn take_lease(&mut self) -> Result<(), Error> {
+        self.refuse_outdated().await?;
         self.site.ensure_lease().await?;
         let files = list_all(&self.site.replica).await?;
         let reach = Reach::of(&files);
@@ -145,16 +176,26 @@ impl Upload {
         Ok(())
     }
 
-    /// The file of this number is the local one.
+    /// All up to this number was shipped from here.
     async fn is_ours(&self, txid: Txid) -> Result<bool, Error> {
-        let name = Name::single(txid);
-        if txid == Txid(0) || !self.site.shared.log.path(name).exists() {
-            return Ok(txid == Txid(0));
+        Ok(txid == Txid(0) || self.origin(txid).await? == Origin::Here)
+    }
+
+    /// Where the file of this number comes from.
+    async fn origin(&self, txid: Txid) -> Result<Origin, Error> {
+        let (shared, name) = (&self.site.shared, Name::single(txid));
+        let newest = shared.newest();
+        if newest > Txid(0) && txid > newest {
+            return Ok(Origin::Elsewhere);
+        }
+        if !shared.log.path(name).exists() {
+            return Ok(Origin::Unknown);
         }
         match self.compare(name).await {
-            Ok(_) => Ok(true),
-            Err(Error::Conflict(_) | Error::Store(store::Error::NotFound { .. })) => Ok(false),
-            Err(error) if error.is_damage() => Ok(false),
+            Ok(_) => Ok(Origin::Here),
+            Err(Error::Conflict(_)) => Ok(Origin::Elsewhere),
+            Err(Error::Store(store::Error::NotFound { .. })) => Ok(Origin::Unknown),
+            Err(error) if error.is_damage() => Ok(Origin::Unknown),
             Err(error) => Err(error),
         }
     }
@@ -194,9 +235,15 @@ impl Upload {
             }
             _ => error,
         };
-        tracing::error!(file = %self.site.shared.database.display(), %txid, %error, "stopped storing");
-        self.site.shared.upload_failed(self.site.index, txid, &error);
-        self.site.shared.fenced(self.site.index);
+        self.end(txid, &error)
+    }
+
+    /// Nothing more is stored here by this process.
+    fn end(&self, txid: Txid, error: &Error) -> bool {
+        let shared = &self.site.shared;
+        tracing::error!(file = %shared.database.display(), %txid, %error, "stopped storing");
+        shared.upload_failed(self.site.index, txid, error);
+        shared.fenced(self.site.index);
         false
     }
 

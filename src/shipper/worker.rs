@@ -14,6 +14,7 @@ use super::progress::Shared;
 use super::tail::{Lost, Synced, Tail};
 use super::watch::Watch;
 use super::{Error, memory, prune};
+use crate::ltx::Txid;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -393,6 +394,9 @@ impl Worker {
 
     /// Leaves the file to itself while no store is there to take it.
     fn rest(&mut self) -> Result<bool, Error> {
+        if self.tail.is_none() {
+            self.keep(self.open(Txid(0))?);
+        }
         if let Some(tail) = &mut self.tail {
             tail.rest(self.shared.options.checkpoint_pages)?;
         }
@@ -409,10 +413,7 @@ impl Worker {
         let Some(base) = shared.base() else {
             return Err(Error::Unnumbered { path: shared.database.clone() });
         };
-        let hooks = Arc::clone(&shared.hooks);
-        let mut tail = Tail::open(&shared.database, shared.log.clone(), hooks, &shared.options)?;
-        // Numbers that were given are not given again, though the local log be deleted meanwhile.
-        tail.raise(base.max(shared.newest()));
+        let mut tail = self.open(base)?;
         let mut wrote = false;
         let lost = tail.attach(&mut |name| {
             shared.wrote(name, false);
@@ -422,11 +423,25 @@ impl Worker {
             begin_anew(shared, &mut tail, lost)?;
             wrote = true;
         }
+        self.keep(tail);
+        Ok(wrote)
+    }
+
+    /// Opens the file; what is taken from it is numbered above this.
+    fn open(&self, base: Txid) -> Result<Tail, Error> {
+        let shared = &self.shared;
+        let hooks = Arc::clone(&shared.hooks);
+        let mut tail = Tail::open(&shared.database, shared.log.clone(), hooks, &shared.options)?;
+        // Numbers that were given are not given again, though the local log be deleted meanwhile.
+        tail.raise(base.max(shared.newest()));
+        Ok(tail)
+    }
+
+    fn keep(&mut self, tail: Tail) {
+        let shared = &self.shared;
         let watched = [shared.database.clone(), tail.wal().to_owned()];
         self.watch = Some(Watch::new(watched, Arc::clone(&shared.bell)));
-        self.seen = None;
-        self.tail = Some(tail);
-        Ok(wrote)
+        (self.seen, self.tail) = (None, Some(tail));
     }
 
     /// The log is long. Whoever waits for a look has not to wait for a checkpoint, too, while that

@@ -159,6 +159,13 @@ impl Machine {
         self.disk.forget();
     }
 
+    /// Whoever runs it decides that it goes on from its file, whatever another has stored.
+    pub fn begin_anew(&self) {
+        drop(fs::remove_dir_all(state_directory(&self.world().database())));
+        self.disk.forget();
+        self.say("local state deleted, to go on");
+    }
+
     /// Everything of the machine as it is now, for another one.
     pub fn copy_to(&mut self, directory: &Path) {
         if let Some(shipper) = &self.shipper {

@@ -345,12 +345,18 @@ impl<'a> Run<'a> {
             0..3 => self.fall_silent(what == 0),
             3 => (0..self.sites.len()).for_each(|index| self.toggle_store(index)),
             4 => self.deliver(),
-            5..12 if is_over => {
-                self.here_mut().stop("gives up");
-                self.start();
-            }
+            5..12 if is_over => self.come_back(what < 9),
             _ => {}
         }
+    }
+
+    /// One that another has taken over from is started again.
+    fn come_back(&mut self, anew: bool) {
+        self.here_mut().stop("gives up");
+        if anew {
+            self.here().begin_anew();
+        }
+        self.start();
     }
 
     /// One does not write any more, so that the other may take over.
@@ -435,8 +441,7 @@ impl<'a> Run<'a> {
         let mut asked = self.here().shipper.as_ref().map(Stepped::ask).ok_or("did not start")?;
         for _ in 0..HEALING_TURNS {
             if self.here().is_fenced() {
-                self.here_mut().stop("gives up");
-                self.start();
+                self.come_back(true);
                 asked = self.here().shipper.as_ref().map(Stepped::ask).ok_or("did not start")?;
             }
             if self

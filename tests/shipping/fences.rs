@@ -7,6 +7,7 @@ use egret::shipper::restore::{Target, list_all};
 use egret::shipper::{Alone, Destination, Ladder, Options, Shipper};
 use egret::store::{FileStore, LtxFile, Replica, Store};
 use rusqlite::Connection;
+use std::process::Command;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -110,6 +111,7 @@ fn what_two_writers_stored_is_not_merged() {
     second.wait_stored(&[], patience()).unwrap();
     assert!(second.stop(PATIENCE));
     drop(first);
+    std::fs::remove_dir_all(one.state()).unwrap();
     // What is the second's is not merged with what is the first's.
     let ladder = Ladder { levels: vec![Duration::from_millis(100)], ..Ladder::default() };
     let first = ship(&one, &one, Options { ladder, ..options() });
@@ -290,7 +292,7 @@ fn a_lease_that_is_none_is_not_written_over() {
 
 /// One writer was away while another wrote.
 #[test]
-fn a_writer_that_comes_back_goes_on_with_a_whole_copy() {
+fn a_writer_that_comes_back_goes_on_when_it_is_told_to() {
     let (one, two) = (Ground::new().with_accounts(4096), Ground::new().with_accounts(4096));
     let connection = one.connect();
     let first = goes_on_alone(&one, &connection);
@@ -303,8 +305,75 @@ fn a_writer_that_comes_back_goes_on_with_a_whole_copy() {
     drop(first);
     assert!(content(&one.restore("store", Target::Latest)) == content(&two.database()));
     let first = ship(&one, &one, options());
+    first.wait_stored(&[], patience()).unwrap_err();
+    let (why, state) = (failure(&first), one.state().display().to_string());
+    assert!(why.contains("has gone on with this backup") && why.contains(&state), "{why}");
+    // What is committed is nobody's to ship, and its log does not grow without end.
+    transfer(&connection, 300);
+    eventually("copied", || {
+        let log: (i64, i64, i64) = connection
+            .query_row("PRAGMA wal_checkpoint(NOOP)", (), |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
+            .unwrap();
+        log.1 - log.2 < 200
+    });
+    assert!(!first.stop(PATIENCE));
+    drop(first);
+    assert!(content(&one.restore("store", Target::Latest)) == content(&two.database()));
+    std::fs::remove_dir_all(one.state()).unwrap();
+    let first = ship(&one, &one, options());
     first.wait_stored(&[], patience()).unwrap();
     assert!(content(&one.restore("store", Target::Latest)) == content(&one.database()));
-    let status = first.status();
-    assert_eq!((status.beginnings, status.destinations[0].snapshot_count), (1, 1), "{status:?}");
+    assert_eq!(first.status().destinations[0].snapshot_count, 1);
+}
+
+/// An old copy of all that a machine has, of which the machine itself says nothing while it is idle.
+#[test]
+fn an_old_copy_does_not_take_over() {
+    let (one, two) = (Ground::new().with_accounts(4096), Ground::new());
+    let hasty = Options { lease_term: Duration::from_millis(200), ..options() };
+    let first = ship(&one, &one, hasty.clone());
+    first.wait_stored(&[], patience()).unwrap();
+    let (from, to) = (one.directory.path().join("."), two.directory.path());
+    let copied = Command::new("cp").arg("-a").args([&*from, to]).status().unwrap();
+    assert!(copied.success());
+    transfer(&one.connect(), 5);
+    first.wait_stored(&[], patience()).unwrap();
+    let second = ship(&two, &one, hasty.clone());
+    transfer(&two.connect(), 5);
+    second.wait_stored(&[], patience()).unwrap_err();
+    assert!(failure(&second).contains("has gone on with this backup"), "{}", failure(&second));
+    assert!(content(&one.restore("store", Target::Latest)) == content(&one.database()));
+    // The other goes on, although its lease is as old.
+    transfer(&one.connect(), 5);
+    first.wait_stored(&[], patience()).unwrap();
+    assert!(first.stop(PATIENCE) && !second.stop(PATIENCE));
+    drop(second);
+    // What is restored in its place is no old copy.
+    one.restore_to("store", Target::Latest, &two.database());
+    let second = ship(&two, &one, hasty);
+    transfer(&two.connect(), 5);
+    second.wait_stored(&[], patience()).unwrap();
+    assert!(content(&one.restore("store", Target::Latest)) == content(&two.database()));
+}
+
+/// Who is idle when another takes over is an old copy, too, when it is written again.
+#[test]
+fn an_idle_writer_does_not_take_back() {
+    let (one, two) = (Ground::new().with_accounts(4096), Ground::new().with_accounts(4096));
+    let hasty = Options { lease_term: Duration::from_millis(200), ..options() };
+    let first = ship(&one, &one, hasty.clone());
+    transfer(&one.connect(), 5);
+    first.wait_stored(&[], patience()).unwrap();
+    assert!(first.stop(PATIENCE));
+    drop(first);
+    let first = ship(&one, &one, hasty.clone());
+    eventually("asked", || first.status().destinations[0].stored > Txid(0));
+    let second = ship(&two, &one, hasty);
+    transfer(&two.connect(), 50);
+    second.wait_stored(&[], patience()).unwrap();
+    assert!(second.stop(PATIENCE));
+    transfer(&one.connect(), 5);
+    first.wait_stored(&[], patience()).unwrap_err();
+    assert!(failure(&first).contains("has gone on with this backup"), "{}", failure(&first));
+    assert!(content(&one.restore("store", Target::Latest)) == content(&two.database()));
 }

@@ -96,15 +96,19 @@ impl Ground {
     /// Restores a moment and returns the path.
     pub fn restore(&self, store: &str, target: Target) -> PathBuf {
         let output = self.directory.path().join("restored.db");
+        self.restore_to(store, target, &output);
+        output
+    }
+
+    /// Restores a moment in the place of a file that nobody has open.
+    pub fn restore_to(&self, store: &str, target: Target, output: &Path) {
         for suffix in ["-wal", "-shm"] {
-            let _gone =
-                std::fs::remove_file(self.directory.path().join(format!("restored.db{suffix}")));
+            let _gone = std::fs::remove_file(format!("{}{suffix}", output.display()));
         }
         let options = restore::Options { target, force: true, ..restore::Options::default() };
         let replica = self.replica(store);
-        let restored = restore::restore(&replica, &output, &options, Arc::new(|_| ()));
+        let restored = restore::restore(&replica, output, &options, Arc::new(|_| ()));
         self.runtime.block_on(restored).unwrap();
-        output
     }
 
     /// What is in the store is what is in the database.

@@ -281,6 +281,13 @@ fn another_writer_is_noticed() {
     assert!(second.stop(PATIENCE));
     assert!(owner.restored(&one, Target::Latest) == content(&two.database()));
     let first = ship(&one, owner.replica(&one, true, false), options());
+    transfer(&one.connect(), 1);
+    first.wait_stored(&[], patience()).unwrap_err();
+    assert!(first.status().destinations[0].is_fenced, "{:?}", first.status());
+    assert!(!first.stop(PATIENCE));
+    drop(first);
+    fs::remove_dir_all(one.state()).unwrap();
+    let first = ship(&one, owner.replica(&one, true, false), options());
     work(&one, &first, 1);
     assert_eq!(first.status().beginnings, 1, "with a whole copy");
     assert!(first.stop(PATIENCE));
