@@ -1,10 +1,10 @@
 //! What the server, or a program that only ships, tells monitors.
 //!
-//! The numbers are those of `pg_stat_activity`, `pg_stat_archiver`, `pg_stat_replication` and
-//! `pg_current_wal_lsn()`, of all files at once.
+//! The numbers are those of `pg_stat_activity`, `pg_stat_archiver`, `pg_stat_replication`,
+//! `pg_stat_wal_receiver` and `pg_current_wal_lsn()`, of all files at once.
 
 use super::stores::Stores;
-use crate::database::{Database, Files, Shipping};
+use crate::database::{Database, Files, Following, Shipping};
 use crate::observe::{Family, Kind, Source, Text};
 use crate::session::Server;
 use crate::session::server::State;
@@ -26,12 +26,15 @@ pub(super) struct Metrics {
 /// The files there are.
 type FilesFn = Box<dyn Fn() -> Vec<Arc<Database>> + Send + Sync>;
 
-/// A file that is shipped, and how that goes.
-struct Shipped {
+/// A file that is shipped or follows, and how that goes.
+struct Named<S> {
     /// Its database's name; of several that have the same, the path.
     name: String,
-    status: Shipping,
+    status: S,
 }
+
+type Shipped = Named<Shipping>;
+type Followed = Named<Following>;
 
 impl Metrics {
     pub(super) fn of_server(server: Arc<Server>, stores: Stores) -> Self {
@@ -87,18 +90,19 @@ impl Metrics {
         }
     }
 
-    fn shipped(&self) -> Vec<Shipped> {
+    /// Those of which something is known.
+    fn named<S>(&self, status: impl Fn(&Database) -> Option<S>) -> Vec<Named<S>> {
         let files = (self.files)();
         let mut names: HashMap<&str, usize> = HashMap::new();
         files.iter().for_each(|database| *names.entry(database.name()).or_default() += 1);
-        let shipped = files.iter().filter_map(|database| {
-            let status = database.shipper()?.status();
+        let known = files.iter().filter_map(|database| {
+            let status = status(database)?;
             let is_unique = names.get(database.name()) == Some(&1);
             let path = || database.path().display().to_string();
             let name = if is_unique { database.name().to_owned() } else { path() };
-            Some(Shipped { name, status })
+            Some(Named { name, status })
         });
-        shipped.collect()
+        known.collect()
     }
 
     fn stores(&self, text: &mut Text) {
@@ -142,10 +146,14 @@ impl Source for Metrics {
         if let Some(server) = &self.server {
             Self::sessions(server, &mut text);
         }
-        let shipped = self.shipped();
+        let shipped = self.named(|database| Some(database.shipper()?.status()));
         if !shipped.is_empty() {
             databases(&mut text, &shipped);
             destinations(&mut text, &shipped, now_ms());
+        }
+        let followed = self.named(|database| Some(database.follower()?.status()));
+        if !followed.is_empty() {
+            followers(&mut text, &followed);
         }
         self.stores(&mut text);
         text.finish()
@@ -186,6 +194,43 @@ fn databases(text: &mut Text, shipped: &[Shipped]) {
             family.sample(&[("database", shipped.name.as_str())], value(&shipped.status));
         }
     }
+}
+
+/// One sample for each file that follows. Times that are not known have none.
+fn followers(text: &mut Text, followed: &[Followed]) {
+    type Value = fn(&Following) -> Option<f64>;
+    let families: [(&'static str, &str, Value); 5] = [
+        ("egret_follower_txid", "Newest transaction applied.", |s| Some(s.txid.0 as f64)),
+        (
+            "egret_follower_commit_timestamp_seconds",
+            "When that was committed, by its writer's clock.",
+            |s| timestamp(s.committed_ms),
+        ),
+        ("egret_follower_applied_timestamp_seconds", "When one was last applied.", |s| {
+            timestamp(s.applied_ms)
+        }),
+        (
+            "egret_follower_current_timestamp_seconds",
+            "When the file was last at all that the store has.",
+            |s| timestamp(s.answered_ms),
+        ),
+        ("egret_follower_failing", "1 if the last attempt failed.", |s| {
+            Some(f64::from(u8::from(s.error.is_some())))
+        }),
+    ];
+    for (name, help, value) in families {
+        let mut family = text.family(name, Kind::Gauge, help);
+        for followed in followed {
+            if let Some(value) = value(&followed.status) {
+                family.sample(&[("database", followed.name.as_str())], value);
+            }
+        }
+    }
+}
+
+/// In seconds, if it is known.
+fn timestamp(ms: i64) -> Option<f64> {
+    (ms != 0).then_some(ms as f64 / 1e3)
 }
 
 /// One sample for each file and destination.

@@ -14,6 +14,8 @@ pub use gate::{Gate, Left, Turn};
 use keeper::Keeper;
 pub use log_sync::LogSync;
 
+/// How following goes.
+pub use crate::replica::Status as Following;
 /// How shipping goes.
 pub use crate::shipper::Status as Shipping;
 /// Whether a commit is in every destination.

@@ -68,10 +68,12 @@ impl Default for Options {
 pub struct Status {
     /// The transaction the file is at; 0 before there is one.
     pub txid: Txid,
-    /// When that was committed, by its writer's clock, in milliseconds since 1970.
+    /// When that was committed, by its writer's clock, in milliseconds since 1970; 0 if that is not known.
     pub committed_ms: i64,
-    /// When it was applied here, in milliseconds since 1970.
+    /// When this process last applied one, in milliseconds since 1970; 0 before.
     pub applied_ms: i64,
+    /// When the file was last at all that the store has, in milliseconds since 1970; 0 before.
+    pub answered_ms: i64,
     /// Why the last attempt failed; none if it did not.
     pub error: Option<String>,
 }

@@ -2,7 +2,7 @@
 //!
 //! | line | what |
 //! | --- | --- |
-//! | 1 | the transaction, and the file's device and inode; transaction 0: a restore was begun |
+//! | 1 | the transaction, the file's device and inode, and when it was committed; transaction 0: a restore was begun |
 //! | 2 | the name of what is followed |
 //! | 3 | the store's file that was applied last ([`Landmark`]) |
 //! | 4 | when the file and its log were written last, and their lengths |
@@ -29,6 +29,8 @@ const APPLYING: &str = "applying";
 pub(super) struct Position {
     /// The transaction.
     pub(super) txid: Txid,
+    /// When that was committed, by its writer's clock, in milliseconds since 1970; 0 if that is not known.
+    pub(super) committed_ms: i64,
     /// By what the store is known to be the one it came from.
     pub(super) landmark: Option<Landmark>,
 }
@@ -71,6 +73,7 @@ fn parse(text: &str, identity: Option<(u64, u64)>, written: Option<&str>, source
         // Another file has its name now.
         return Kept::Nothing;
     }
+    let committed_ms = fields.next().and_then(|field| field.parse().ok()).unwrap_or_default();
     if lines.next() != Some(source) {
         return Kept::Unsure;
     }
@@ -78,7 +81,7 @@ fn parse(text: &str, identity: Option<(u64, u64)>, written: Option<&str>, source
     if written.is_some() && lines.next() != written {
         return Kept::Touched;
     }
-    Kept::At(Position { txid, landmark })
+    Kept::At(Position { txid, committed_ms, landmark })
 }
 
 /// From now on the file may be ahead of its position.
@@ -97,7 +100,8 @@ pub(super) fn write(
 ) -> Result<(), Error> {
     let (device, inode) = identity(database)?.unwrap_or_default();
     let (path, temporary) = (directory.join(NAME), directory.join("position.tmp"));
-    let mut text = format!("{} {device} {inode}\n{source}\n", position.txid);
+    let Position { txid, committed_ms, .. } = position;
+    let mut text = format!("{txid} {device} {inode} {committed_ms}\n{source}\n");
     if let Some(landmark) = &position.landmark {
         // A string takes all that is written to it.
         writeln!(text, "{landmark}\n{}", written(database)).unwrap_or_default();
@@ -145,11 +149,11 @@ mod tests {
     fn a_position_is_of_one_file_and_one_source() {
         let end = "0123456789abcdef0123456789abcdef";
         let landmark = format!("0 000000000000002a-000000000000002a.ltx 300 {end}");
-        let text = format!("000000000000002a 5 7\nfile:///a\n{landmark}\n1.5 4096 0.0 0\n");
+        let text = format!("000000000000002a 5 7 9000\nfile:///a\n{landmark}\n1.5 4096 0.0 0\n");
         let parse =
             |text: &str, identity, source| parse(text, identity, Some("1.5 4096 0.0 0"), source);
         let Kept::At(position) = parse(&text, Some((5, 7)), "file:///a") else { panic!("{text}") };
-        assert_eq!(position.txid, Txid(42));
+        assert_eq!((position.txid, position.committed_ms), (Txid(42), 9000));
         assert_eq!(position.landmark.unwrap().to_string(), landmark);
         assert_eq!(parse(&text, Some((5, 7)), "file:///b"), Kept::Unsure);
         assert_eq!(parse(&text, Some((5, 8)), "file:///a"), Kept::Nothing);
@@ -162,7 +166,7 @@ mod tests {
     #[test]
     fn what_somebody_else_wrote_shows_unless_it_may_be_ours() {
         let text = "000000000000002a 5 7\nfile:///a\n\n1.5 4096 0.0 0\n";
-        let at = Kept::At(Position { txid: Txid(42), landmark: None });
+        let at = Kept::At(Position { txid: Txid(42), ..Position::default() });
         let parse = |written| parse(text, Some((5, 7)), written, "file:///a");
         assert_eq!(parse(Some("1.5 4096 0.0 0")), at);
         assert_eq!(parse(Some("1.6 4096 0.0 0")), Kept::Touched);

@@ -6,7 +6,7 @@ use super::apply::{FILES_MAX, Target};
 use super::landmark::Landmark;
 use super::position::{self, Kept, Position};
 use super::{Error, Shared};
-use crate::ltx::{Header, Name, Txid};
+use crate::ltx::{Header, Name};
 use crate::shipper::plan::{chain, plan};
 use crate::shipper::restore::{self, list_all, restore};
 use crate::store::{self, LtxFile};
@@ -73,7 +73,7 @@ impl Worker {
         let interval = self.shared.options.interval;
         match self.catch_up() {
             Ok(()) => {
-                self.shared.lock().error = None;
+                self.answered();
                 self.failures = 0;
                 Some(interval)
             }
@@ -147,7 +147,7 @@ impl Worker {
                 self.open()?;
                 self.position = position;
                 // It may be served as it is before the store has answered.
-                self.at(self.position.txid);
+                self.tell();
                 self.bridge()?;
             }
             (true, Kept::Touched) => {
@@ -195,9 +195,10 @@ impl Worker {
         self.listed = Instant::now();
         let landmark = shared.run(Landmark::read(&shared.source.replica, &restored.last))?;
         self.open()?;
-        self.position = Position { txid: restored.txid, landmark: Some(landmark) };
+        let (txid, committed_ms) = (restored.txid, restored.timestamp_ms);
+        self.position = Position { txid, committed_ms, landmark: Some(landmark) };
         self.keep()?;
-        self.tell(restored.txid, restored.timestamp_ms);
+        self.applied();
         Ok(())
     }
 
@@ -290,10 +291,11 @@ impl Worker {
             self.found_stale(Stale::Touched);
             return Ok(());
         };
-        (self.position, self.proven) =
-            (Position { txid: max_txid, landmark: Some(landmark) }, Instant::now());
+        let (txid, committed_ms) = (max_txid, timestamp_ms);
+        self.position = Position { txid, committed_ms, landmark: Some(landmark) };
+        self.proven = Instant::now();
         self.keep()?;
-        self.tell(max_txid, timestamp_ms);
+        self.applied();
         Ok(())
     }
 
@@ -315,17 +317,26 @@ impl Worker {
         }
     }
 
-    fn at(&self, txid: Txid) {
-        self.shared.lock().txid = txid;
+    /// The file is at its position now.
+    fn applied(&self) {
+        self.shared.lock().applied_ms = now_ms();
+        self.tell();
+    }
+
+    fn tell(&self) {
+        let mut status = self.shared.lock();
+        (status.txid, status.committed_ms) = (self.position.txid, self.position.committed_ms);
         self.shared.changed.notify_all();
     }
 
-    fn tell(&self, txid: Txid, committed_ms: i64) {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    /// The file is at what the store has.
+    fn answered(&self) {
         let mut status = self.shared.lock();
-        status.txid = txid;
-        status.committed_ms = committed_ms;
-        status.applied_ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
-        self.shared.changed.notify_all();
+        (status.answered_ms, status.error) = (now_ms(), None);
     }
+}
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

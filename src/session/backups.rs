@@ -1,9 +1,9 @@
-//! What `pg_stat_archiver` and `pg_stat_replication` tell of a file's backups: the numbers that
-//! monitors are told, too.
+//! What `pg_stat_archiver` and `pg_stat_replication` tell of a file's backups, and
+//! `pg_stat_wal_receiver` of the backup it follows: the numbers that monitors are told, too.
 
 use super::host::{Named, text, time};
 use crate::catalog;
-use crate::database::{Destination, Shipping, Stage};
+use crate::database::{Destination, Following, Shipping, Stage};
 use crate::types::Value;
 
 /// One row for each destination, as PostgreSQL has one for each standby. A commit may wait for all of
@@ -37,6 +37,25 @@ pub(super) fn replication_rows(status: &Shipping, started_us: i64) -> Vec<Named>
         row
     };
     status.destinations.iter().map(row).collect()
+}
+
+/// The row of `pg_stat_wal_receiver`. What arrives is applied before the next is asked for, so that
+/// there is one position; a message is an answer of the store.
+pub(super) fn receiver_row(status: &Following) -> Named {
+    let position = text(&catalog::wal_position(status.txid.0));
+    let state = if status.error.is_none() { "streaming" } else { "waiting" };
+    vec![
+        ("pid", Value::Integer(std::process::id().into())),
+        ("status", text(state)),
+        ("receive_start_tli", Value::Integer(1)),
+        ("written_lsn", position.clone()),
+        ("flushed_lsn", position.clone()),
+        ("received_tli", Value::Integer(1)),
+        ("last_msg_send_time", time(status.committed_ms * 1000)),
+        ("last_msg_receipt_time", time(status.answered_ms * 1000)),
+        ("latest_end_lsn", position),
+        ("latest_end_time", time(status.applied_ms * 1000)),
+    ]
 }
 
 /// As an interval.

@@ -7,7 +7,7 @@ use crate::catalog;
 use crate::database::PointError;
 use crate::schema::{Column, Namespace, Schema, system};
 use crate::sqlite::function::{RandomState, transaction_number};
-use crate::sqlite::{Ends, FunctionError, Host, Numbers};
+use crate::sqlite::{Ends, FunctionError, Host, Numbers, Replayed};
 use crate::types::{Names, Oid, Storage, Type, Value, datetime};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -244,6 +244,12 @@ impl Host for Shared {
         self.backend.database.shipper().map_or(0, |shipper| shipper.status().txid.0)
     }
 
+    fn replayed(&self) -> Option<Replayed> {
+        let status = self.backend.database.follower()?.status();
+        let committed_us = (status.committed_ms != 0).then(|| status.committed_ms * 1000);
+        Some(Replayed { position: status.txid.0, committed_us })
+    }
+
     fn may_write(&self) -> bool {
         !self.read_only.load(Ordering::Relaxed)
     }
@@ -255,6 +261,7 @@ impl Host for Shared {
             "pg_locks" => self.locks(),
             "pg_stat_archiver" => vec![self.archiver()],
             "pg_stat_replication" => self.replication(),
+            "pg_stat_wal_receiver" => self.receiver(),
             _ => return None,
         };
         let columns = &system::relation(Namespace::Catalog, relation)?.columns;
@@ -305,6 +312,11 @@ impl Shared {
     fn replication(&self) -> Vec<Named> {
         let Some(shipper) = self.backend.database.shipper() else { return Vec::new() };
         backups::replication_rows(&shipper.status(), self.server.started_us())
+    }
+
+    fn receiver(&self) -> Vec<Named> {
+        let follower = self.backend.database.follower();
+        follower.map(|follower| backups::receiver_row(&follower.status())).into_iter().collect()
     }
 }
 

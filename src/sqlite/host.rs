@@ -67,6 +67,10 @@ pub trait Host: Send + Sync {
     fn wal_position(&self) -> u64 {
         0
     }
+    /// How far a follower is: `pg_last_wal_replay_lsn()`; none where nothing is followed.
+    fn replayed(&self) -> Option<Replayed> {
+        None
+    }
     /// The session may change the file: its role and the server allow that.
     fn may_write(&self) -> bool {
         !self.in_recovery()
@@ -119,6 +123,15 @@ impl Numbers {
     fn given(&self) -> MutexGuard<'_, Given> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How far a follower is.
+#[derive(Clone, Copy, Debug)]
+pub struct Replayed {
+    /// The transaction it is at.
+    pub position: u64,
+    /// When that was committed, microseconds since 1970 UTC; none if that is not known.
+    pub committed_us: Option<i64>,
 }
 
 /// The addresses of a connection.

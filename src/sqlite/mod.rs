@@ -29,7 +29,7 @@ pub use connection::{Connection, IdleConnection, OpenOptions, Synchronous};
 pub use error::Error;
 pub use file::{Applier, Pin};
 pub use hold::Hold;
-pub use host::{Ends, FunctionError, Host, HostSlot, Numbers};
+pub use host::{Ends, FunctionError, Host, HostSlot, Numbers, Replayed};
 pub use integrity::{Integrity, integrity_check};
 pub use keeper::{Checkpoint, Checkpointed, Keeper};
 pub use rusqlite::InterruptHandle;

@@ -113,6 +113,55 @@ def requests(port):
     return {key: n for key, n in read(port).items() if key[0].startswith("egret_store_")}
 
 
+def test_follower(serve, tmp_path):
+    """A replica says how far it is, also after a restart, and while the store cannot be read."""
+    backup, port = tmp_path / "backup", free_port()
+    primary = serve(servers.make_shop(tmp_path / "shop.db"), arguments=["--backup", f"file://{backup}"])
+    at = {"host": "127.0.0.1", "user": "x", "autocommit": True}
+    with psycopg.connect(port=primary.port, **at) as conn:
+        assert one_row(conn, REPLAYED) == (False, None, None, None)
+        conn.execute("SET synchronous_commit = on; CREATE TABLE followed (a int)")
+        newest, = one_row(conn, "SELECT pg_current_wal_lsn()::text")
+    arguments = ["--follow", f"file://{backup}", "--metrics", f"127.0.0.1:{port}"]
+    replica = serve(tmp_path / "replica.db", arguments=arguments)
+    for starts in range(2):
+        with psycopg.connect(port=replica.port, **at) as conn:
+            assert one_row(conn, REPLAYED)[:3] == (True, newest, newest)
+            assert 0 <= one_row(conn, REPLAYED)[3].total_seconds() < 60
+            with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState):
+                conn.execute("SELECT pg_current_wal_lsn()")
+            if starts == 0:
+                assert one_row(conn, RECEIVED) == ("streaming", newest, True, True)
+        samples = read(port)
+        assert value(samples, "egret_follower_txid", database="replica") == int(newest[2:], 16)
+        committed = value(samples, "egret_follower_commit_timestamp_seconds", database="replica")
+        assert 0 <= time.time() - committed < 60
+        assert replica.stop() == 0
+        if starts == 0:
+            assert primary.stop() == 0
+            backup.rename(tmp_path / "away")
+            backup.write_text("no directory")
+            replica = serve(tmp_path / "replica.db", arguments=arguments)
+            with psycopg.connect(port=replica.port, **at) as conn:
+                waits = ("waiting", newest, None, None)
+                assert servers.wait_until(lambda c=conn: one_row(c, RECEIVED) == waits, 20)
+            assert value(read(port), "egret_follower_failing", database="replica") == 1
+
+
+REPLAYED = """
+    SELECT pg_is_in_recovery(), pg_last_wal_replay_lsn()::text, pg_last_wal_receive_lsn()::text,
+           now() - pg_last_xact_replay_timestamp()"""
+RECEIVED = """
+    SELECT status, flushed_lsn::text, now() - latest_end_time < '60 s',
+           now() - last_msg_receipt_time < '60 s'
+    FROM pg_stat_wal_receiver"""
+
+
+def one_row(conn, sql):
+    """The only row of a query."""
+    return conn.execute(sql).fetchone()
+
+
 def test_health(serve, tmp_path):
     """Whether it serves; what else is asked is told what there is."""
     port = free_port()

@@ -4,6 +4,7 @@
 use super::{integer, no, null, text};
 use crate::sqlite::FunctionError;
 use crate::sqlite::function::{Args, Flags, Function, Outcome};
+use crate::types::{Storage, datetime};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     ("pg_current_logfile", -1, Flags::STABLE_NULLS, null),
@@ -11,9 +12,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ("pg_current_wal_insert_lsn", 0, Flags::STABLE, position),
     ("pg_current_wal_lsn", 0, Flags::STABLE, position),
     ("pg_is_wal_replay_paused", 0, Flags::STABLE, no),
-    ("pg_last_wal_receive_lsn", 0, Flags::STABLE, null),
-    ("pg_last_wal_replay_lsn", 0, Flags::STABLE, null),
-    ("pg_last_xact_replay_timestamp", 0, Flags::STABLE, null),
+    ("pg_last_wal_receive_lsn", 0, Flags::STABLE, replayed),
+    ("pg_last_wal_replay_lsn", 0, Flags::STABLE, replayed),
+    ("pg_last_xact_replay_timestamp", 0, Flags::STABLE, replayed_time),
     ("pg_create_restore_point", 1, Flags::STABLE, restore_point),
     ("pg_promote", -1, Flags::STABLE, |args| in_recovery(args, "pg_promote")),
     ("pg_read_file", -1, Flags::STABLE, |_| denied("pg_read_file")),
@@ -29,6 +30,21 @@ pub(super) const FUNCTIONS: &[Function] = &[
 fn position(args: &Args<'_>) -> Outcome {
     not_in_recovery(args)?;
     text(position_text(args.host()?.wal_position()))
+}
+
+/// What a follower has received it has applied.
+fn replayed(args: &Args<'_>) -> Outcome {
+    match args.host()?.replayed() {
+        Some(replayed) => text(position_text(replayed.position)),
+        None => null(args),
+    }
+}
+
+fn replayed_time(args: &Args<'_>) -> Outcome {
+    match args.host()?.replayed().and_then(|replayed| replayed.committed_us) {
+        Some(us) => Ok(datetime::to_value(us, Storage::Native)),
+        None => null(args),
+    }
 }
 
 fn restore_point(args: &Args<'_>) -> Outcome {
