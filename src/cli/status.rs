@@ -8,7 +8,7 @@ use super::{cost, text};
 use crate::config::{self, Config, Layer};
 use crate::database;
 use crate::ltx::Txid;
-use crate::shipper::outside::{self, Outside, Writer};
+use crate::shipper::outside::{self, Outside, Whose, Writer};
 use crate::shipper::proven::{self, Proven};
 use crate::shipper::restore;
 use crate::shipper::survey::{Moment, Survey, survey};
@@ -129,7 +129,7 @@ impl FileStatus {
             let proven = proofs.remove(&location.name());
             let used = usages.remove(&location.name());
             let failure = failures.remove(&location.name());
-            let (found, writer) = look(&url, &path).await;
+            let (found, writer) = look(&url, &path, &location.name()).await;
             backups.push(BackupStatus { url, found, writer, failure, proven, used });
         }
         let bytes = fs::metadata(&path).ok().map(|metadata| metadata.len());
@@ -190,12 +190,18 @@ impl BackupStatus {
         self.found.as_ref().is_ok_and(is_whole) && self.is_fenced(outside) != Some(true)
     }
 
-    /// The file was shipped from here, and another writer has the backup now; none if that is not known.
+    /// Another writer has what was this file's backup, or waits for one to end; none if that is not
+    /// known.
     fn is_fenced(&self, outside: &Outside) -> Option<bool> {
-        let writer = self.writer.as_ref()?;
-        let other = writer.as_ref().filter(|writer| !writer.is_here);
-        let is_live = |writer: &Writer| writer.is_held || outside.is_shipped == Some(true);
-        Some(outside.local > Txid(0) && other.is_some_and(is_live))
+        let Some(writer) = self.writer.as_ref()? else { return Some(false) };
+        let newest = self.found.as_ref().ok().and_then(|found| found.newest.as_ref());
+        let is_others = match writer.whose {
+            Whose::Successors => true,
+            Whose::Strangers => writer.is_held,
+            // Whoever wrote it goes on elsewhere: this file is a copy.
+            Whose::Own => writer.is_held && newest.is_some_and(|n| n.txid > outside.local),
+        };
+        Some(outside.local > Txid(0) && !writer.is_here && is_others)
     }
 
     /// How many transactions are in the local log and not here; none if that is not known, as of a
@@ -258,9 +264,15 @@ impl BackupStatus {
         let heard = heard.map(|ago| format!(", heard of {ago} ago")).unwrap_or_default();
         let name = &writer.name;
         if self.is_fenced(outside) == Some(true) {
+            writeln!(out, "    another writer has it: {name}{heard}")?;
+            if writer.whose == Whose::Strangers {
+                return writeln!(out, "    nothing is stored from here until that stops");
+            }
             return writeln!(
                 out,
-                "    another writer has it: {name}{heard}. Nothing is stored from here: stop it, or this one"
+                "    nothing is stored from here; to go on all the same, from this file or from the \
+                 backup restored in its place, stop the other, delete {} and start egret again",
+                outside.state.display()
             );
         }
         match (writer.is_held, writer.is_here) {
@@ -391,6 +403,7 @@ impl BackupStatus {
 async fn look(
     url: &Location,
     file: &Path,
+    name: &str,
 ) -> (Result<Survey, restore::Error>, Option<Option<Writer>>) {
     let replica = match Replica::open(url).await {
         Ok(replica) => replica,
@@ -399,6 +412,6 @@ async fn look(
     let found = survey(&replica).await;
     // A store that does not answer is not waited for twice; the lease is never encrypted.
     let is_lost = matches!(&found, Err(restore::Error::Store(error)) if !error.is_sealed());
-    let writer = if is_lost { None } else { outside::writer(&replica, file).await.ok() };
+    let writer = if is_lost { None } else { outside::writer(&replica, file, name).await.ok() };
     (found, writer)
 }

@@ -7,6 +7,7 @@ use super::landmark::Landmark;
 use super::position::{self, Kept, Position};
 use super::{Error, Shared};
 use crate::ltx::{Header, Name};
+use crate::shipper;
 use crate::shipper::plan::{chain, plan};
 use crate::shipper::restore::{self, list_all, restore};
 use crate::store::{self, LtxFile};
@@ -178,7 +179,10 @@ impl Worker {
     }
 
     fn open(&mut self) -> Result<(), Error> {
-        self.target = Some(Target::open(&self.shared.path, &self.shared.runtime)?);
+        let path = &self.shared.path;
+        // It may have been backed up before it followed.
+        shipper::forget(path).map_err(Error::io(path))?;
+        self.target = Some(Target::open(path, &self.shared.runtime)?);
         Ok(())
     }
 

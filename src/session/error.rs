@@ -180,7 +180,7 @@ impl Failure {
                 "The transaction has already committed locally, but is never stored where another \
                  egret writes now.",
             )
-            .hint("Stop one of the two, then start egret anew.")
+            .hint("The server's log and egret status say which, and how this file can go on.")
     }
 
     /// The log could not be synced before.

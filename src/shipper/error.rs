@@ -90,7 +90,7 @@ pub enum Error {
     /// Another writer has taken the lease over.
     #[error(
         "ship: {by} has taken over this backup: nothing more is written to it from here; stop one of \
-         the two and start egret again"
+         the two, and start egret here to be told how this file can go on"
     )]
     Fenced {
         /// Who.
@@ -98,9 +98,9 @@ pub enum Error {
     },
     /// Another writer has gone on with what was shipped from here: this file is an old copy.
     #[error(
-        "ship: {by} has gone on with this backup, which has what this file has not: nothing is written to \
-         it from here; restore it in this file's place, or delete {} to go on from this file, and \
-         start egret again",
+        "ship: {by} has gone on with this backup since it was this file's: nothing is written to it from \
+         here; to go on all the same, from this file or from the backup restored in its place, delete \
+         {} and start egret again",
         state.display()
     )]
     Outdated {
@@ -112,7 +112,7 @@ pub enum Error {
     /// What is waited for cannot come: the destination is another writer's.
     #[error(
         "ship: another writer has taken over {destination}: what is committed here is not stored \
-         there; stop one of the two and start egret again"
+         there; `egret status` says who, and how this file can go on"
     )]
     Never {
         /// Its name.
@@ -120,8 +120,8 @@ pub enum Error {
     },
     /// Every destination is another writer's.
     #[error(
-        "ship {}: other processes write to all its backups: nothing is shipped until egret is \
-         started again",
+        "ship {}: other writers have taken over all its backups: nothing is shipped; `egret status` says \
+         who, and how this file can go on",
         path.display()
     )]
     Taken {

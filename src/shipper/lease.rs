@@ -24,6 +24,7 @@
 
 use super::Error;
 use super::moment::Moment;
+use super::tenure::{Tenure, Whose};
 use crate::ltx::Txid;
 use crate::store::{self, Body, Etag, Object, Put, PutMode, Replica};
 use std::fmt;
@@ -73,6 +74,8 @@ impl Holder {
 #[derive(Debug)]
 pub(super) struct Lease {
     holder: Holder,
+    /// What outlives this process.
+    tenure: Option<Tenure>,
     term: Duration,
     state: State,
     /// Numbers up to here may have been sent, as far as the lease said when it was last seen.
@@ -110,14 +113,17 @@ pub(super) struct Text {
     pub(super) epoch: u64,
     renewal: u64,
     reserved: Txid,
+    /// The number up to which all was stored when it was given back.
+    pub(super) stored: Option<Txid>,
     pub(super) holder: Holder,
     pub(super) held: bool,
 }
 
 impl Lease {
-    pub(super) fn new(holder: Holder, term: Duration) -> Self {
+    pub(super) fn new(holder: Holder, term: Duration, tenure: Option<Tenure>) -> Self {
         Self {
             holder,
+            tenure,
             term,
             state: State::Free,
             reserved: Txid(0),
@@ -151,13 +157,17 @@ impl Lease {
         self.alone
     }
 
-    /// Who has the lease, or had it last, if that is somebody else.
-    pub(super) async fn other(&self, replica: &Replica) -> Result<Option<String>, Error> {
+    /// What stands in the lease, and whose it is, unless that is this writer.
+    pub(super) async fn other(&self, replica: &Replica) -> Result<Option<(Text, Whose)>, Error> {
         if matches!(self.state, State::Held(..)) {
             return Ok(None);
         }
-        let found = read(replica).await?.map(|(_, text)| text.holder);
-        Ok(found.filter(|holder| holder.id != self.holder.id).map(|holder| holder.name))
+        let found = read(replica).await?.map(|(_, text)| text);
+        let found = found.filter(|text| text.holder.id != self.holder.id);
+        Ok(found.map(|text| {
+            let whose = self.tenure.as_ref().map_or(Whose::Strangers, |t| t.whose(&text));
+            (text, whose)
+        }))
     }
 
     /// Makes sure that this writer may write.
@@ -199,9 +209,10 @@ impl Lease {
         Ok(())
     }
 
-    /// Lets the next writer in without waiting.
-    pub(super) async fn release(&mut self, replica: &Replica) -> Result<(), Error> {
-        if matches!(self.state, State::Held(..)) {
+    /// Lets the next writer in without waiting; up to this number all is stored.
+    pub(super) async fn release(&mut self, replica: &Replica, stored: Txid) -> Result<(), Error> {
+        if let State::Held(version, _) = &mut self.state {
+            version.text.stored = Some(stored);
             self.renew(replica, self.reserved, false).await?;
             self.state = State::Free;
         }
@@ -262,7 +273,7 @@ impl Lease {
         // One that is gone was this writer's, or has yet to be anybody's that anything is known of.
         let is_own = |(_, text): &(Etag, Text)| text.holder.id == self.holder.id;
         self.alone = found.as_ref().map_or(self.held, is_own);
-        let (mode, before) = match found {
+        let (mode, before) = match found.clone() {
             None => (PutMode::IfAbsent, None),
             Some((etag, text)) if !text.held || text.holder.id == self.holder.id => {
                 (PutMode::IfMatch(etag), None)
@@ -273,7 +284,11 @@ impl Lease {
             Some((_, text)) => return Err(Error::Held { by: text.holder.name }),
         };
         let holder = self.holder.clone();
-        let text = Text { epoch: epoch + 1, renewal: 0, reserved, holder, held: true };
+        let (epoch, renewal, stored, held) = (epoch + 1, 0, None, true);
+        let text = Text { epoch, renewal, reserved, stored, holder, held };
+        if let Some(tenure) = &self.tenure {
+            tenure.begin(found.as_ref().map(|(_, text)| text), &text)?;
+        }
         let etag = match put(replica, &text, mode).await {
             Ok(etag) => etag,
             Err(store::Error::AlreadyExists { .. } | store::Error::Precondition { .. }) => {
@@ -284,8 +299,8 @@ impl Lease {
             Err(error) => return Err(error.into()),
         };
         if let Some(before) = before {
-            let place = replica.key("");
-            tracing::warn!(%before, place, epoch = text.epoch, "took over a backup whose writer is gone");
+            let lease = replica.key(NAME);
+            tracing::warn!(%before, lease, epoch = text.epoch, "took over a backup whose writer was not heard of");
         }
         let etag = self.probe(replica, &text, etag).await?;
         self.hold(Version { etag, text }, began);
@@ -304,9 +319,9 @@ impl Lease {
         };
         let conditional = conditional && replica.bare().fences();
         if self.conditional && !conditional {
-            let place = replica.key("");
+            let lease = replica.key(NAME);
             tracing::warn!(
-                place,
+                lease,
                 "this store replaces objects whatever the condition: it cannot keep a second writer out"
             );
         }
@@ -362,6 +377,9 @@ impl fmt::Display for Text {
         writeln!(f, "epoch {}", self.epoch)?;
         writeln!(f, "renewal {}", self.renewal)?;
         writeln!(f, "reserved {}", self.reserved)?;
+        if let Some(stored) = self.stored {
+            writeln!(f, "stored {stored}")?;
+        }
         writeln!(f, "state {}", if self.held { "held" } else { "released" })?;
         writeln!(f, "id {}", self.holder.id)?;
         writeln!(f, "holder {}", self.holder.name)
@@ -382,10 +400,13 @@ impl FromStr for Text {
         }
         let holder = Holder { id: field("id")?.to_owned(), name: field("holder")?.to_owned() };
         let (epoch, renewal) = (number("epoch")?, number("renewal")?);
+        let txid = |name: &str| match field(name) {
+            Ok(text) => text.parse().map(Some).map_err(|_| ()),
+            Err(()) => Ok(None),
+        };
         // Leases of before did not have it.
-        let reserved =
-            field("reserved").map_or(Ok(Txid(0)), |text| text.parse().map_err(|_| ()))?;
-        Ok(Self { epoch, renewal, reserved, holder, held: field("state")? == "held" })
+        let (reserved, stored) = (txid("reserved")?.unwrap_or_default(), txid("stored")?);
+        Ok(Self { epoch, renewal, reserved, stored, holder, held: field("state")? == "held" })
     }
 }
 
@@ -396,7 +417,7 @@ mod tests {
     use std::sync::Arc;
 
     fn lease(name: &str, term: Duration) -> Lease {
-        Lease::new(Holder { id: name.to_owned(), name: name.to_owned() }, term)
+        Lease::new(Holder { id: name.to_owned(), name: name.to_owned() }, term, None)
     }
 
     fn replica() -> Replica {
@@ -408,10 +429,12 @@ mod tests {
     #[test]
     fn the_text_is_read_as_it_is_written() {
         let holder = Holder { id: "0a".into(), name: "host, process 7".into() };
-        let text = Text { epoch: 3, renewal: 9, reserved: Txid(26), holder, held: true };
+        let (epoch, renewal, reserved, stored) = (3, 9, Txid(26), Some(Txid(27)));
+        let text = Text { epoch, renewal, reserved, stored, holder, held: false };
         assert_eq!(text.to_string().parse(), Ok(text.clone()));
         let of_before = text.to_string().replace("reserved 000000000000001a\n", "");
-        assert_eq!(of_before.parse(), Ok(Text { reserved: Txid(0), ..text }));
+        let of_before = of_before.replace("stored 000000000000001b\n", "");
+        assert_eq!(of_before.parse(), Ok(Text { reserved: Txid(0), stored: None, ..text }));
         for damaged in ["", "egret lease", "egret lease\nepoch x", "epoch 1\nrenewal 1"] {
             assert!(damaged.parse::<Text>().is_err(), "{damaged:?}");
         }
@@ -425,7 +448,7 @@ mod tests {
         first.ensure(&replica).await.unwrap();
         let held = second.ensure(&replica).await.unwrap_err();
         assert!(matches!(&held, Error::Held { by } if by == "first"), "{held}");
-        first.release(&replica).await.unwrap();
+        first.release(&replica, Txid(0)).await.unwrap();
         second.ensure(&replica).await.unwrap();
         assert_eq!(second.epoch(), 2);
         assert!(matches!(first.ensure(&replica).await, Err(Error::Held { .. })));
@@ -450,7 +473,7 @@ mod tests {
         first.confirm(&replica).await.unwrap_err();
         first.look_again();
         first.confirm(&replica).await.unwrap();
-        first.release(&replica).await.unwrap();
+        first.release(&replica, Txid(0)).await.unwrap();
         let mut second = lease("second", LONG);
         assert_eq!(second.reserved(), Txid(0));
         second.ensure(&replica).await.unwrap();

@@ -236,8 +236,8 @@ fn directory_of(database: &Path) -> PathBuf {
     state_directory(database).join("ltx").join("0")
 }
 
-/// Deletes the local log of a database that is another one now.
-pub(super) fn forget(database: &Path) -> io::Result<()> {
+/// Deletes the local log of a database.
+pub(super) fn remove_all(database: &Path) -> io::Result<()> {
     match fs::remove_dir_all(directory_of(database)) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => Ok(()),

@@ -19,8 +19,20 @@ const PIECE_LEN_MIN: u64 = 16 << 10;
 const PIECES_AHEAD: usize = 2;
 const REQUESTS_MAX: usize = 8;
 
-/// Stores what these files make as one file of a level.
+/// Stores what these files make as one file of a level. What is damaged in the local log is read from
+/// the store.
 pub(super) async fn merge(site: &Site, level: Level, files: &[LtxFile]) -> Result<LtxFile, Error> {
+    match merge_once(site, level, files).await {
+        Err(error) if error.is_damage() && site.distrust_local() => {
+            let file = site.shared.database.display();
+            tracing::warn!(%file, %error, "reads what it merges from the store");
+            merge_once(site, level, files).await
+        }
+        merged => merged,
+    }
+}
+
+async fn merge_once(site: &Site, level: Level, files: &[LtxFile]) -> Result<LtxFile, Error> {
     let mode = site.ensure_lease().await?;
     let sources = sources(site, files);
     let (replica, len_about) = (site.replica.clone(), files.iter().map(|file| file.size).sum());

@@ -71,6 +71,7 @@ mod stepped;
 mod sums;
 pub mod survey;
 mod tail;
+mod tenure;
 mod upload;
 pub mod usage;
 pub mod verify;
@@ -84,6 +85,7 @@ pub use log::state_directory;
 pub use progress::Stored;
 pub use status::{DestinationStatus, Failure, Stage, Status};
 pub use stepped::{Asked, Stepped};
+pub(crate) use tenure::forget;
 
 use crate::ltx::{PageEncoding, Txid};
 use crate::store::Replica;

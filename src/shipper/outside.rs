@@ -5,13 +5,15 @@
 
 use super::lease::{self, Holder};
 use super::log::Log;
+use super::tenure::Tenure;
+pub use super::tenure::Whose;
 use super::{Error, state_directory};
 use crate::ltx::{Header, Name, Txid};
 use crate::store::Replica;
 use crate::wal::{self, Salts, WAL_HEADER_LEN, WalReader};
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 /// What lies beside a file.
@@ -30,6 +32,8 @@ pub struct Outside {
     pub unshipped: Option<u64>,
     /// When SQLite's log was last written, in milliseconds since 1970.
     pub wal_written_ms: Option<i64>,
+    /// The directory of what egret keeps beside the file.
+    pub state: PathBuf,
     names: Vec<Name>,
     log: Log,
 }
@@ -41,6 +45,8 @@ pub struct Writer {
     pub name: String,
     /// It is whoever ships this file on this machine.
     pub is_here: bool,
+    /// Whose the backup was before.
+    pub whose: Whose,
     /// It has not given the backup back.
     pub is_held: bool,
     /// How often the writer has changed.
@@ -65,8 +71,19 @@ impl Outside {
         let wal_written_ms = since.and_then(|since| i64::try_from(since.as_millis()).ok());
         let shipped_to = names.last().and_then(|name| log.header(*name).ok()?);
         let unshipped = shipped_to.and_then(|header| count_after(&wal, &header));
-        let is_shipped = is_locked(&state_directory(database).join("lock"));
-        Self { is_shipped, local, log_bytes, wal_bytes, unshipped, wal_written_ms, names, log }
+        let state = state_directory(database);
+        let is_shipped = is_locked(&state.join("lock"));
+        Self {
+            is_shipped,
+            local,
+            log_bytes,
+            wal_bytes,
+            unshipped,
+            wal_written_ms,
+            state,
+            names,
+            log,
+        }
     }
 
     /// Since when, in milliseconds since 1970, a backup that ends with this transaction lacks something;
@@ -80,14 +97,20 @@ impl Outside {
     }
 }
 
-/// Who has the lease of a backup; none if there is no lease.
+/// Who has the lease of a file's backup of this name; none if there is no lease.
 ///
 /// # Errors
 /// If the store fails, or what stands there is no lease.
-pub async fn writer(replica: &Replica, database: &Path) -> Result<Option<Writer>, Error> {
+pub async fn writer(
+    replica: &Replica,
+    database: &Path,
+    destination: &str,
+) -> Result<Option<Writer>, Error> {
     let found = lease::look(replica).await?;
+    let (here, tenure) = (Holder::of(database).id, Tenure::of(database, destination));
     Ok(found.map(|(object, text)| Writer {
-        is_here: text.holder.id == Holder::of(database).id,
+        is_here: text.holder.id == here,
+        whose: tenure.whose(&text),
         name: text.holder.name,
         is_held: text.held,
         epoch: text.epoch,

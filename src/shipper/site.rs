@@ -7,6 +7,7 @@ use super::ladder::Rungs;
 use super::lease::{Holder, Lease};
 use super::progress::Shared;
 use super::sent::Sent;
+use super::tenure::{Tenure, Whose};
 use super::{Error, lease, maintenance, memory};
 use crate::ltx::{Name, Txid};
 use crate::store::{Level, LtxFile, PutMode, Replica};
@@ -89,8 +90,10 @@ impl Site {
         replica: Replica,
         runtime: Handle,
     ) -> Arc<Self> {
-        let lease = Lease::new(Holder::of(&shared.database), shared.options.lease_term);
-        let sent = Arc::new(Sent::open(&shared.database, &shared.destination_name(index)));
+        let (database, name) = (&shared.database, shared.destination_name(index));
+        let (holder, tenure) = (Holder::of(database), Tenure::of(database, &name));
+        let lease = Lease::new(holder, shared.options.lease_term, Some(tenure));
+        let sent = Arc::new(Sent::open(database, &name));
         Arc::new_cyclic(|this| Self {
             shared,
             index,
@@ -117,8 +120,8 @@ impl Site {
         Ok(lease.put_mode())
     }
 
-    /// Who has the lease, or had it last, if that is somebody else.
-    pub(super) async fn other_writer(&self) -> Result<Option<String>, Error> {
+    /// What stands in the lease, and whose it is, unless that is this process.
+    pub(super) async fn other_writer(&self) -> Result<Option<(lease::Text, Whose)>, Error> {
         self.lease.lock().await.other(&self.replica).await
     }
 
@@ -150,7 +153,8 @@ impl Site {
         let (sender, receiver) = std::sync::mpsc::channel();
         let site = Arc::clone(self);
         let task = self.runtime.spawn(async move {
-            if let Err(error) = site.lease.lock().await.release(&site.replica).await {
+            let stored = site.shared.stored_in(site.index);
+            if let Err(error) = site.lease.lock().await.release(&site.replica, stored).await {
                 tracing::debug!(%error, "release lease");
             }
             // Nobody waits any more if that took long.
@@ -194,6 +198,12 @@ impl Site {
         self.local_from.fetch_min(txid.0, Ordering::AcqRel);
     }
 
+    /// A local file may not be what the destination has any more: no file of before is taken for that;
+    /// true if one was.
+    pub(super) fn distrust_local(&self) -> bool {
+        self.local_from.swap(u64::MAX, Ordering::AcqRel) != u64::MAX
+    }
+
     /// The local file of this number is what the destination has, if it is there.
     pub(super) fn is_local(&self, txid: Txid) -> bool {
         txid.0 >= self.local_from.load(Ordering::Acquire)
@@ -201,7 +211,7 @@ impl Site {
 
     /// Nothing is known until the levels are listed again.
     fn forget(&self) {
-        self.local_from.store(u64::MAX, Ordering::Release);
+        self.distrust_local();
         *self.known() = Known::Nothing;
     }
 

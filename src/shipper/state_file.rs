@@ -2,10 +2,12 @@
 //! damaged: nothing is lost but what it tells.
 
 use super::{Error, state_directory};
+use crate::store::{make_directories, sync_directory};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io::{self, Write as _};
 use std::path::Path;
 
 /// What a file says; what nobody has said yet if it cannot be read.
@@ -18,6 +20,24 @@ pub(super) fn read<T: DeserializeOwned + Default>(database: &Path, name: &str) -
 pub(super) fn write(database: &Path, name: &str, value: &impl Serialize) -> Result<(), Error> {
     let path = state_directory(database).join(name);
     replace(&path, &serde_json::to_vec(value).unwrap_or_default()).map_err(Error::io(&path))
+}
+
+/// What a file of one destination is called.
+pub(super) fn of_destination(kind: &str, destination: &str) -> String {
+    let mut hasher = DefaultHasher::new();
+    destination.hash(&mut hasher);
+    format!("{kind}-{:016x}", hasher.finish())
+}
+
+/// Replaces what a file holds: on disk when this returns.
+pub(super) fn replace_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let (directory, aside) = (path.parent().unwrap_or(path), path.with_extension("tmp"));
+    make_directories(directory)?;
+    let mut file = File::create(&aside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&aside, path)?;
+    sync_directory(directory)
 }
 
 /// Replaces what a file holds: nobody finds half of it.

@@ -6,12 +6,14 @@
 //! machine lost between two uploads that ran at once, all of the backup might be refused. Everything
 //! else is tried again, for ever.
 
+use super::lease::Text;
 use super::merge::blocking;
 use super::plan::plan;
 use super::progress::Job;
 use super::proof::prove;
 use super::restore::list_all;
 use super::site::Site;
+use super::tenure::Whose;
 use super::{Error, points, snapshot, state_directory};
 use crate::ltx::{Header, Name, TRAILER_LEN, Txid};
 use crate::store::{self, Body, LtxFile, Put, PutMode, SNAPSHOT_LEVEL};
@@ -71,17 +73,6 @@ struct Upload {
     leading: Option<Name>,
 }
 
-/// Where a file of level 0 comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Origin {
-    /// It is the local one of its number.
-    Here,
-    /// Another has its number here, or none has yet.
-    Elsewhere,
-    /// There is no local file any more to compare it with, or it is damaged.
-    Unknown,
-}
-
 /// How far a destination is.
 struct Reach {
     /// By the files of level 0.
@@ -126,18 +117,42 @@ impl Upload {
         Ok(())
     }
 
-    /// Refuses to go on where another writer went on with what was shipped from here. Who knows of
-    /// nothing that was shipped from here is no old copy, as far as can be told.
+    /// Refuses to go on where another went on with what was shipped from here. Who has not stored
+    /// anything here is no old copy, as far as can be told.
     async fn refuse_outdated(&self) -> Result<(), Error> {
-        let Some(by) = self.site.other_writer().await? else { return Ok(()) };
-        let stored = self.reach().await?.stored;
-        match self.origin(stored).await? {
-            Origin::Here | Origin::Unknown => Ok(()),
-            Origin::Elsewhere => {
-                let state = state_directory(&self.site.shared.database);
-                Err(Error::Outdated { by, state })
-            }
+        let Some((lease, whose)) = self.site.other_writer().await? else { return Ok(()) };
+        let is_outdated = match whose {
+            Whose::Strangers => false,
+            Whose::Successors => true,
+            Whose::Own => self.is_copy(&lease).await?,
+        };
+        if !is_outdated {
+            return Ok(());
         }
+        let state = state_directory(&self.site.shared.database);
+        Err(Error::Outdated { by: lease.holder.name, state })
+    }
+
+    /// The lease was this file's in another place, or before the machine was started anew; or the file
+    /// is a copy of the one whose it is, which went on.
+    async fn is_copy(&self, lease: &Text) -> Result<bool, Error> {
+        let inherited = self.site.shared.inherited;
+        // Whoever has written since without a lease, as Litestream, took it from this file.
+        if inherited == Txid(0) || lease.stored == Some(inherited) && !lease.held {
+            return Ok(false);
+        }
+        let reach = self.reach().await?;
+        if reach.newest > inherited {
+            return Ok(true);
+        }
+        let is_same = self.is_local(reach.stored).await?;
+        Ok(is_same == Some(false) && !self.is_sealed(reach.stored).await?)
+    }
+
+    async fn is_sealed(&self, txid: Txid) -> Result<bool, Error> {
+        let (replica, name) = (&self.site.replica, Name::single(txid));
+        let size = replica.store().head(&replica.ltx_key(0, name)).await?.size;
+        Ok(replica.ltx_trailer(0, name, size).await.is_err_and(|error| error.is_sealed()))
     }
 
     /// Becomes the writer; false if this destination is another's.
@@ -178,24 +193,20 @@ impl Upload {
 
     /// All up to this number was shipped from here.
     async fn is_ours(&self, txid: Txid) -> Result<bool, Error> {
-        Ok(txid == Txid(0) || self.origin(txid).await? == Origin::Here)
+        Ok(txid == Txid(0) || self.is_local(txid).await? == Some(true))
     }
 
-    /// Where the file of this number comes from.
-    async fn origin(&self, txid: Txid) -> Result<Origin, Error> {
-        let (shared, name) = (&self.site.shared, Name::single(txid));
-        let newest = shared.newest();
-        if newest > Txid(0) && txid > newest {
-            return Ok(Origin::Elsewhere);
-        }
-        if !shared.log.path(name).exists() {
-            return Ok(Origin::Unknown);
+    /// Whether the file of this number is the local one; none if there is no sound one to compare.
+    async fn is_local(&self, txid: Txid) -> Result<Option<bool>, Error> {
+        let name = Name::single(txid);
+        if !self.site.shared.log.path(name).exists() {
+            return Ok(None);
         }
         match self.compare(name).await {
-            Ok(_) => Ok(Origin::Here),
-            Err(Error::Conflict(_)) => Ok(Origin::Elsewhere),
-            Err(Error::Store(store::Error::NotFound { .. })) => Ok(Origin::Unknown),
-            Err(error) if error.is_damage() => Ok(Origin::Unknown),
+            Ok(_) => Ok(Some(true)),
+            Err(Error::Conflict(_)) => Ok(Some(false)),
+            Err(Error::Store(store::Error::NotFound { .. })) => Ok(None),
+            Err(error) if error.is_damage() => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -34,6 +34,14 @@ impl Ground {
         Self { directory: TempDir::new().unwrap(), runtime }
     }
 
+    /// All that is here, in another place.
+    pub fn copy(&self) -> Self {
+        let (to, all) = (Self::new(), self.directory.path().join("."));
+        let copied = Command::new("cp").arg("-a").args([&*all, to.directory.path()]).status();
+        assert!(copied.unwrap().success());
+        to
+    }
+
     pub fn database(&self) -> PathBuf {
         self.directory.path().join("app.db")
     }

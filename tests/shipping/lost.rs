@@ -80,6 +80,32 @@ fn what_is_not_there_to_be_merged_is_made_up_for() {
 }
 
 #[test]
+fn what_is_damaged_here_is_merged_from_what_is_stored() {
+    let ground = Ground::new().with_accounts(4096);
+    let levels = vec![Duration::from_secs(2)];
+    let ladder = Ladder { levels, ..Ladder::default() };
+    let mut is_early = false;
+    while !is_early {
+        let shipper =
+            ground.start_with(&["store"], Options { ladder: ladder.clone(), ..options() });
+        transfer(&ground.connect(), 3);
+        wait_stored(&shipper);
+        let (before, copies) = (shipper.status().txid, snapshots(&shipper));
+        transfer(&ground.connect(), 3);
+        wait_stored(&shipper);
+        let path = ground.state().join("ltx/0").join(Name::single(before).to_string());
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[150] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        is_early = shipper.status().destinations[0].merged_count == 0;
+        eventually("a merge", || shipper.status().destinations[0].merged_count > 0);
+        ground.assert_stored(&shipper);
+        let status = &shipper.status().destinations[0];
+        assert_eq!((status.snapshot_count, status.maintenance_failed_count), (copies, 0));
+    }
+}
+
+#[test]
 fn a_proof_that_fails_leads_to_another_copy() {
     let ground = Ground::new().with_accounts(4096);
     for damage in [|bytes: &mut Vec<u8>| bytes[150] ^= 1, |bytes: &mut Vec<u8>| bytes.clear()] {

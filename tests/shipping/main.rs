@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends at what it did not expect")]
 
 mod commits;
+mod copies;
 mod crashes;
 mod destinations;
 mod fences;

@@ -294,6 +294,21 @@ fn another_writer_is_noticed() {
     assert!(owner.restored(&one, Target::Latest) == content(&one.database()));
 }
 
+/// What stands there cannot be compared with what is here: that makes nobody else's of it.
+#[test]
+fn a_file_that_was_moved_goes_on_without_the_identity() {
+    let one = Ground::new().with_accounts(4096);
+    let owner = Owner::new(&one, "key.txt");
+    let first = ship(&one, owner.replica(&one, true, true), options());
+    work(&one, &first, 3);
+    assert!(first.stop(PATIENCE));
+    let moved = one.copy();
+    let second = ship(&moved, owner.replica(&one, true, false), options());
+    work(&moved, &second, 3);
+    assert!(second.stop(PATIENCE));
+    assert!(owner.restored(&one, Target::Latest) == content(&moved.database()));
+}
+
 #[test]
 fn encryption_begins_and_ends_and_keys_change() {
     let ground = Ground::new().with_accounts(4096);

@@ -41,6 +41,8 @@ pub(super) struct Shared {
     pub(super) book: Book,
     failures: Failures,
     pub(super) bell: Arc<Bell>,
+    /// The newest local file of before this process; 0 if there was none.
+    pub(super) inherited: Txid,
     opened: tokio::time::Instant,
     state: Mutex<State>,
     changed: Condvar,
@@ -107,6 +109,7 @@ impl Shared {
             failures: Failures::open(database),
             hooks,
             bell: Arc::default(),
+            inherited: newest,
             opened: tokio::time::Instant::now(),
             state: Mutex::new(state),
             changed: Condvar::new(),
@@ -460,6 +463,11 @@ impl Shared {
     }
 
     // The side of maintenance.
+
+    /// The number up to which a destination has everything.
+    pub(super) fn stored_in(&self, index: usize) -> Txid {
+        self.lock().destinations.get(index).map_or(Txid(0), |d| d.status.stored)
+    }
 
     /// A destination has what was shipped from here up to this number.
     pub(super) fn has(&self, index: usize, txid: Txid) -> bool {

@@ -1,0 +1,277 @@
+//! Old copies: files whose backup another has gone on with. Nothing is stored of them until somebody says
+//! that they are to go on; whatever else is moved, restored or begun anew goes on by itself.
+
+use crate::fences::{failure, goes_on_alone, patience, ship};
+use crate::followers::follow_replica;
+use crate::ground::*;
+use crate::meddler::{Fate, Meddler};
+use egret::ltx::{Name, Txid};
+use egret::shipper::restore::{Target, list_all};
+use egret::shipper::{Alone, Destination, Options, Shipper};
+use egret::store::{FileStore, SNAPSHOT_LEVEL};
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A lease is taken over soon.
+fn hasty() -> Options {
+    Options { lease_term: Duration::from_millis(200), ..options() }
+}
+
+fn wait_stored(shipper: &Shipper) {
+    shipper.wait_stored(&[], patience()).unwrap();
+}
+
+fn assert_is_refused(shipper: &Shipper) {
+    shipper.wait_stored(&[], patience()).unwrap_err();
+    eventually("fenced", || shipper.status().destinations[0].is_fenced);
+    let why = failure(shipper);
+    assert!(why.contains("has gone on with this backup"), "{why}");
+}
+
+fn assert_restores(store: &Ground, file: &Ground) {
+    assert!(content(&store.restore("store", Target::Latest)) == content(&file.database()));
+}
+
+/// One writer was away while another wrote.
+#[test]
+fn a_writer_that_comes_back_goes_on_when_it_is_told_to() {
+    let (one, two) = (Ground::new().with_accounts(4096), Ground::new().with_accounts(4096));
+    let connection = one.connect();
+    let first = goes_on_alone(&one, &connection);
+    let second = ship(&two, &one, options());
+    for _ in 0..2 {
+        transfer(&two.connect(), 40);
+        wait_stored(&second);
+    }
+    assert!(second.stop(PATIENCE));
+    drop(first);
+    assert_restores(&one, &two);
+    let first = ship(&one, &one, options());
+    assert_is_refused(&first);
+    assert!(failure(&first).contains(&one.state().display().to_string()), "{}", failure(&first));
+    // What is committed is nobody's to ship, and its log does not grow without end.
+    transfer(&connection, 300);
+    eventually("copied", || {
+        let log: (i64, i64, i64) = connection
+            .query_row("PRAGMA wal_checkpoint(NOOP)", (), |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
+            .unwrap();
+        log.1 - log.2 < 200
+    });
+    assert!(!first.stop(PATIENCE));
+    drop(first);
+    assert_restores(&one, &two);
+    fs::remove_dir_all(one.state()).unwrap();
+    let first = ship(&one, &one, options());
+    wait_stored(&first);
+    assert_restores(&one, &one);
+    assert_eq!(first.status().destinations[0].snapshot_count, 1);
+}
+
+/// An old copy of all that a machine has, of which the machine itself says nothing while it is idle.
+#[test]
+fn an_old_copy_does_not_take_over() {
+    let one = Ground::new().with_accounts(4096);
+    let first = ship(&one, &one, hasty());
+    wait_stored(&first);
+    let two = one.copy();
+    transfer(&one.connect(), 5);
+    wait_stored(&first);
+    let second = ship(&two, &one, hasty());
+    transfer(&two.connect(), 5);
+    assert_is_refused(&second);
+    assert_restores(&one, &one);
+    // The other goes on, although its lease is as old.
+    transfer(&one.connect(), 5);
+    wait_stored(&first);
+    assert!(first.stop(PATIENCE) && !second.stop(PATIENCE));
+    drop(second);
+    // What is restored in its place is no old copy.
+    one.restore_to("store", Target::Latest, &two.database());
+    let second = ship(&two, &one, hasty());
+    transfer(&two.connect(), 5);
+    wait_stored(&second);
+    assert_restores(&one, &two);
+}
+
+/// Who is idle when another takes over is an old copy, too, when it is written again.
+#[test]
+fn an_idle_writer_does_not_take_back() {
+    let (one, two) = (Ground::new().with_accounts(4096), Ground::new().with_accounts(4096));
+    let first = ship(&one, &one, hasty());
+    transfer(&one.connect(), 5);
+    wait_stored(&first);
+    assert!(first.stop(PATIENCE));
+    drop(first);
+    let first = ship(&one, &one, hasty());
+    eventually("asked", || first.status().destinations[0].stored > Txid(0));
+    let second = ship(&two, &one, hasty());
+    transfer(&two.connect(), 50);
+    wait_stored(&second);
+    assert!(second.stop(PATIENCE));
+    transfer(&one.connect(), 5);
+    first.wait_stored(&[], patience()).unwrap_err();
+    eventually("fenced", || first.status().destinations[0].is_fenced);
+    assert_restores(&one, &two);
+}
+
+/// It could not ask before its own numbers were beyond the other's, or its local log had no room.
+#[test]
+fn who_was_cut_off_does_not_take_back() {
+    for log_bytes_max in [4 << 30, 20_000] {
+        let (one, two) = (Ground::new().with_accounts(4096), Ground::new().with_accounts(4096));
+        let store = Meddler::over(Arc::new(FileStore::new(&one.store("store"))));
+        let start = || {
+            let destination = Destination { name: "store".to_owned(), replica: store.replica() };
+            let (prune_interval, local_retention) = (Duration::ZERO, Duration::ZERO);
+            let few = Options { log_bytes_max, prune_interval, local_retention, ..hasty() };
+            one.start_to(vec![destination], few)
+        };
+        let first = start();
+        wait_stored(&first);
+        assert!(first.stop(PATIENCE));
+        drop(first);
+        let second = ship(&two, &one, hasty());
+        wait_stored(&second);
+        store.set(|_, _| Fate::Failed);
+        let first = start();
+        for _ in 0..20 {
+            transfer(&one.connect(), 20);
+            first.committed();
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        store.set(|_, _| Fate::Done);
+        assert_is_refused(&first);
+        assert_restores(&one, &two);
+        transfer(&two.connect(), 5);
+        wait_stored(&second);
+    }
+}
+
+/// The other was killed between its whole copy and the file that leads on from it.
+#[test]
+fn a_whole_copy_is_enough_to_have_gone_on() {
+    let (one, two) = (Ground::new().with_accounts(4096), Ground::new().with_accounts(4096));
+    let first = ship(&one, &one, hasty());
+    wait_stored(&first);
+    assert!(first.stop(PATIENCE));
+    drop(first);
+    transfer(&two.connect(), 50);
+    let second = ship(&two, &one, hasty());
+    wait_stored(&second);
+    assert!(second.stop(PATIENCE));
+    let replica = one.replica("store");
+    let files = one.runtime.block_on(list_all(&replica)).unwrap();
+    let newest =
+        files.iter().filter(|file| file.level == 0).map(|file| file.name.max).max().unwrap();
+    assert!(files.iter().any(|f| f.level == SNAPSHOT_LEVEL && f.name.max == newest), "{files:?}");
+    fs::remove_file(one.store("store").join(replica.ltx_key(0, Name::single(newest)))).unwrap();
+    let first = ship(&one, &one, hasty());
+    transfer(&one.connect(), 5);
+    assert_is_refused(&first);
+    assert_restores(&one, &two);
+}
+
+/// Also when something else has written to the backup meanwhile, as Litestream does, which knows no leases.
+#[test]
+fn a_file_that_was_moved_goes_on() {
+    for is_written in [false, true] {
+        let one = Ground::new().with_accounts(4096);
+        let first = ship(&one, &one, hasty());
+        transfer(&one.connect(), 5);
+        wait_stored(&first);
+        assert!(first.stop(PATIENCE));
+        let newest = first.status().txid;
+        drop(first);
+        if is_written {
+            let path =
+                |txid| one.store("store").join(one.replica("store").ltx_key(0, Name::single(txid)));
+            fs::copy(path(newest), path(newest.next())).unwrap();
+        }
+        let moved = one.copy();
+        let second = ship(&moved, &one, hasty());
+        transfer(&moved.connect(), 5);
+        wait_stored(&second);
+        if is_written {
+            fs::remove_file(
+                one.store("store")
+                    .join(one.replica("store").ltx_key(0, Name::single(newest.next()))),
+            )
+            .unwrap();
+        }
+        assert_restores(&one, &moved);
+        // What stayed behind is an old copy now.
+        let first = ship(&one, &one, hasty());
+        transfer(&one.connect(), 5);
+        assert_is_refused(&first);
+    }
+}
+
+/// A restored file, and another destination that has nothing and answers first.
+#[test]
+fn a_file_that_is_new_to_a_backup_goes_on() {
+    let one = Ground::new().with_accounts(4096);
+    let first = ship(&one, &one, hasty());
+    for _ in 0..5 {
+        transfer(&one.connect(), 5);
+        wait_stored(&first);
+    }
+    assert!(first.stop(PATIENCE));
+    let two = Ground::new();
+    one.restore_to("store", Target::Latest, &two.database());
+    transfer(&two.connect(), 5);
+    let store = Meddler::over(Arc::new(FileStore::new(&one.store("store"))));
+    store.set(|_, _| Fate::Failed);
+    let near = Destination { name: "near".to_owned(), replica: two.replica("near") };
+    let far = Destination { name: "store".to_owned(), replica: store.replica() };
+    let second = two.start_to(vec![near, far], hasty());
+    second.wait_stored(&["near".to_owned()], patience()).unwrap();
+    assert!(second.status().txid < first.status().txid);
+    store.set(|_, _| Fate::Done);
+    wait_stored(&second);
+    assert_restores(&one, &two);
+    assert!(content(&two.restore("near", Target::Latest)) == content(&two.database()));
+}
+
+/// What was a primary once, and has followed since, has nothing of its own.
+#[test]
+fn a_follower_goes_on_from_what_it_followed() {
+    let one = Ground::new().with_accounts(4096);
+    let first = ship(&one, &one, hasty());
+    wait_stored(&first);
+    assert!(first.stop(PATIENCE));
+    drop(first);
+    let serve = |path: &std::path::Path| {
+        let destination = Destination { name: "store".to_owned(), replica: one.replica("store") };
+        let handle = one.runtime.handle();
+        Shipper::start(path, vec![destination], hasty(), Arc::new(Alone), handle).unwrap()
+    };
+    let catch_up = |txid: Txid| {
+        let (follower, path) = follow_replica(&one, one.replica("store"));
+        assert!(follower.wait_applied(txid, patience().unwrap()), "{:?}", follower.status());
+        follower.stop();
+        path
+    };
+    let newest = || {
+        let files = one.runtime.block_on(list_all(&one.replica("store"))).unwrap();
+        files.iter().map(|file| file.name.max).max().unwrap()
+    };
+    // The replica takes over, and the first file is made the replica's.
+    let path = catch_up(newest());
+    let promoted = serve(&path);
+    transfer(&rusqlite::Connection::open(&path).unwrap(), 5);
+    wait_stored(&promoted);
+    assert!(promoted.stop(PATIENCE));
+    drop(promoted);
+    one.restore_to("store", Target::Latest, &one.database());
+    let first = ship(&one, &one, hasty());
+    transfer(&one.connect(), 5);
+    wait_stored(&first);
+    assert!(first.stop(PATIENCE));
+    // And back again.
+    assert!(catch_up(newest()) == path);
+    let promoted = serve(&path);
+    transfer(&rusqlite::Connection::open(&path).unwrap(), 5);
+    wait_stored(&promoted);
+    assert!(content(&one.restore("store", Target::Latest)) == content(&path));
+}
