@@ -48,7 +48,7 @@ pub enum Error {
     #[error(transparent)]
     Listener(#[from] listener::Error),
     /// A file cannot be shipped.
-    #[error("ship {}: {source}", path.display())]
+    #[error("{}", not_shipped(path, source))]
     Ship {
         /// The file.
         path: PathBuf,
@@ -191,6 +191,14 @@ pub(super) fn open_files(config: &Config, options: Options) -> Result<Files, Err
         tracing::warn!("no SQLite file is there: waiting for some to come");
     }
     Ok(files)
+}
+
+/// Most of what goes wrong says which file it is about.
+fn not_shipped(path: &Path, error: &shipper::Error) -> String {
+    match error {
+        shipper::Error::Sqlite(error) => format!("ship {}: {error}", path.display()),
+        error => error.to_string(),
+    }
 }
 
 /// Begins to follow, and waits until there is a file to serve.

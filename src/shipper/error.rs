@@ -194,6 +194,11 @@ impl Error {
         matches!(self, Self::Vacant { .. } | Self::Unnumbered { .. } | Self::Busy { .. })
     }
 
+    /// There is nobody to ship to.
+    pub(super) fn is_rest(&self) -> bool {
+        matches!(self, Self::LogFull { .. } | Self::Taken { .. })
+    }
+
     /// A file is damaged, and will be tomorrow.
     pub(super) fn is_damage(&self) -> bool {
         match self {

@@ -318,7 +318,7 @@ impl Worker {
         let file = self.shared.database.display();
         // That the log is full was said when it happened.
         let waits = matches!(error, Error::Unnumbered { .. } | Error::Vacant { .. });
-        let rests = matches!(error, Error::LogFull { .. } | Error::Taken { .. });
+        let rests = error.is_rest();
         if self.failures == 0 && !waits && !rests {
             tracing::warn!(%file, %error, "not shipped, will try again");
         }
@@ -521,7 +521,7 @@ fn begin_anew(shared: &Shared, tail: &mut Tail, why: Lost) -> Result<(), Error> 
     let name = tail.begin_anew()?;
     let file = shared.database.display();
     if why == Lost::Behind {
-        tracing::warn!(%file, txid = %name.max, "the backup has what this file has not: that can be restored by its time, and the newest is this file from now on");
+        tracing::warn!(%file, txid = %name.max, "the backup has more than what was shipped from here: that can be restored by its time, and the newest is this file from now on");
     }
     tracing::info!(%file, txid = %name.max, %why, "begins anew, with the whole database");
     shared.wrote(name, true);

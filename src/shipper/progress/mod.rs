@@ -167,11 +167,14 @@ impl Shared {
         self.tell_waiting(state);
     }
 
-    /// A look failed. That there is nothing to ship yet is nothing to complain of.
+    /// A look failed. That there is nothing to ship yet is nothing to complain of, nor is that there is
+    /// still nobody to ship it to.
     pub(super) fn look_failed(&self, error: &Error) {
         let failure = self.failure(Txid(0), error);
         let status = &mut self.lock().status;
-        if !error.is_early() {
+        let is_said = status.error.as_ref().is_some_and(|before| before.error == failure.error);
+        let is_nothing = error.is_early() || error.is_rest() && is_said;
+        if !is_nothing {
             status.failed_count += 1;
             status.failure = Some(failure.clone());
         }
