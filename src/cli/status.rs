@@ -129,7 +129,7 @@ impl FileStatus {
             let proven = proofs.remove(&location.name());
             let used = usages.remove(&location.name());
             let failure = failures.remove(&location.name());
-            let (found, writer) = look(&url, &path, &location.name()).await;
+            let (found, writer) = look(&url, &path).await;
             backups.push(BackupStatus { url, found, writer, failure, proven, used });
         }
         let bytes = fs::metadata(&path).ok().map(|metadata| metadata.len());
@@ -197,11 +197,11 @@ impl BackupStatus {
         let newest = self.found.as_ref().ok().and_then(|found| found.newest.as_ref());
         let is_others = match writer.whose {
             Whose::Successors => true,
-            Whose::Strangers => writer.is_held,
+            Whose::Strangers => writer.is_held && outside.local > Txid(0),
             // Whoever wrote it goes on elsewhere: this file is a copy.
             Whose::Own => writer.is_held && newest.is_some_and(|n| n.txid > outside.local),
         };
-        Some(outside.local > Txid(0) && !writer.is_here && is_others)
+        Some(!writer.is_here && is_others)
     }
 
     /// How many transactions are in the local log and not here; none if that is not known, as of a
@@ -264,14 +264,15 @@ impl BackupStatus {
         let heard = heard.map(|ago| format!(", heard of {ago} ago")).unwrap_or_default();
         let name = &writer.name;
         if self.is_fenced(outside) == Some(true) {
-            writeln!(out, "    another writer has it: {name}{heard}")?;
+            let has = if writer.is_held { "has" } else { "had" };
+            writeln!(out, "    another writer {has} it since: {name}{heard}")?;
             if writer.whose == Whose::Strangers {
                 return writeln!(out, "    nothing is stored from here until that stops");
             }
             return writeln!(
                 out,
                 "    nothing is stored from here; to go on all the same, from this file or from the \
-                 backup restored in its place, stop the other, delete {} and start egret again",
+                 backup restored in its place, stop any other, delete {} and start egret again",
                 outside.state.display()
             );
         }
@@ -403,7 +404,6 @@ impl BackupStatus {
 async fn look(
     url: &Location,
     file: &Path,
-    name: &str,
 ) -> (Result<Survey, restore::Error>, Option<Option<Writer>>) {
     let replica = match Replica::open(url).await {
         Ok(replica) => replica,
@@ -412,6 +412,6 @@ async fn look(
     let found = survey(&replica).await;
     // A store that does not answer is not waited for twice; the lease is never encrypted.
     let is_lost = matches!(&found, Err(restore::Error::Store(error)) if !error.is_sealed());
-    let writer = if is_lost { None } else { outside::writer(&replica, file, name).await.ok() };
+    let writer = if is_lost { None } else { outside::writer(&replica, file).await.ok() };
     (found, writer)
 }

@@ -132,6 +132,9 @@ pub enum Error {
         /// The store's.
         store: Txid,
     },
+    /// Another process ships the file, or follows with it.
+    #[error("follow: {0}")]
+    Locked(#[from] shipper::Error),
     /// The follower was stopped.
     #[error("follow: stopped")]
     Stopped,
@@ -141,7 +144,8 @@ impl Error {
     /// Trying again would be in vain.
     #[must_use]
     pub fn is_final(&self) -> bool {
-        matches!(self, Self::Foreign { .. } | Self::NoPages | Self::Stopped)
+        let is_locked = matches!(self, Self::Locked(shipper::Error::Shipped { .. }));
+        is_locked || matches!(self, Self::Foreign { .. } | Self::NoPages | Self::Stopped)
     }
 
     fn io(path: &Path) -> impl Fn(io::Error) -> Self + use<> {

@@ -7,9 +7,9 @@ use super::landmark::Landmark;
 use super::position::{self, Kept, Position};
 use super::{Error, Shared};
 use crate::ltx::{Header, Name};
-use crate::shipper;
 use crate::shipper::plan::{chain, plan};
 use crate::shipper::restore::{self, list_all, restore};
+use crate::shipper::{self, Lock};
 use crate::store::{self, LtxFile};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -45,6 +45,8 @@ enum Stale {
 /// Follows into one file.
 pub(super) struct Worker {
     shared: Arc<Shared>,
+    /// Nobody else writes to the file meanwhile.
+    lock: Option<Lock>,
     target: Option<Target>,
     position: Position,
     /// The file is to be made anew before anything else.
@@ -60,6 +62,7 @@ impl Worker {
         let now = Instant::now();
         Self {
             shared,
+            lock: None,
             target: None,
             position: Position::default(),
             stale: None,
@@ -137,13 +140,18 @@ impl Worker {
     /// Finds the file, or makes it.
     fn begin(&mut self) -> Result<(), Error> {
         let (path, name) = (&self.shared.path, &self.shared.source.name);
+        if self.lock.is_none() {
+            self.lock = Some(Lock::take(path)?);
+        }
         let there = path.exists();
         let kept = position::read(&self.shared.state(), path, name)?;
+        if there && kept == Kept::Nothing && !self.shared.options.take_over {
+            return Err(Error::Foreign { path: path.clone() });
+        }
+        // It may have been backed up before it followed.
+        shipper::forget(path).map_err(Error::io(path))?;
         match (there, kept) {
             (false, _) => return self.restore(),
-            (true, Kept::Nothing) if !self.shared.options.take_over => {
-                return Err(Error::Foreign { path: path.clone() });
-            }
             (true, Kept::At(position)) => {
                 self.open()?;
                 self.position = position;
@@ -179,10 +187,7 @@ impl Worker {
     }
 
     fn open(&mut self) -> Result<(), Error> {
-        let path = &self.shared.path;
-        // It may have been backed up before it followed.
-        shipper::forget(path).map_err(Error::io(path))?;
-        self.target = Some(Target::open(path, &self.shared.runtime)?);
+        self.target = Some(Target::open(&self.shared.path, &self.shared.runtime)?);
         Ok(())
     }
 

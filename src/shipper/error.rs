@@ -69,8 +69,8 @@ pub enum Error {
         /// The database.
         path: PathBuf,
     },
-    /// Another process ships the file.
-    #[error("ship {}: another process ships this file: stop one of the two", path.display())]
+    /// Another process ships the file, or follows with it.
+    #[error("ship {}: another process ships this file, or follows: stop one of the two", path.display())]
     Shipped {
         /// The database.
         path: PathBuf,

@@ -24,14 +24,15 @@
 
 use super::Error;
 use super::moment::Moment;
-use super::tenure::{Tenure, Whose};
+use super::tenure::{Tenures, Whose};
 use crate::ltx::Txid;
 use crate::store::{self, Body, Etag, Object, Put, PutMode, Replica};
 use std::fmt;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::hash::{BuildHasher as _, DefaultHasher, Hash as _, Hasher as _, RandomState};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -74,10 +75,11 @@ impl Holder {
 #[derive(Debug)]
 pub(super) struct Lease {
     holder: Holder,
-    /// What outlives this process.
-    tenure: Option<Tenure>,
+    tenures: Arc<Tenures>,
     term: Duration,
     state: State,
+    /// What the place is called, if this writer has had the lease.
+    place: Option<String>,
     /// Numbers up to here may have been sent, as far as the lease said when it was last seen.
     reserved: Txid,
     /// The store replaces nothing that it was told not to.
@@ -110,6 +112,8 @@ struct Version {
 /// What stands in the object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Text {
+    /// What the place is called, whoever writes there; leases of before did not have it.
+    pub(super) place: Option<String>,
     pub(super) epoch: u64,
     renewal: u64,
     reserved: Txid,
@@ -120,10 +124,11 @@ pub(super) struct Text {
 }
 
 impl Lease {
-    pub(super) fn new(holder: Holder, term: Duration, tenure: Option<Tenure>) -> Self {
+    pub(super) fn new(holder: Holder, term: Duration, tenures: Arc<Tenures>) -> Self {
         Self {
             holder,
-            tenure,
+            tenures,
+            place: None,
             term,
             state: State::Free,
             reserved: Txid(0),
@@ -165,7 +170,7 @@ impl Lease {
         let found = read(replica).await?.map(|(_, text)| text);
         let found = found.filter(|text| text.holder.id != self.holder.id);
         Ok(found.map(|text| {
-            let whose = self.tenure.as_ref().map_or(Whose::Strangers, |t| t.whose(&text));
+            let whose = self.tenures.whose(&text);
             (text, whose)
         }))
     }
@@ -228,10 +233,7 @@ impl Lease {
         let mode =
             if self.conditional { PutMode::IfMatch(version.etag) } else { PutMode::Overwrite };
         match put(replica, &text, mode).await {
-            Ok(etag) => {
-                self.hold(Version { etag, text }, began);
-                Ok(())
-            }
+            Ok(etag) => self.hold(Version { etag, text }, began),
             Err(store::Error::Precondition { .. } | store::Error::NotFound { .. }) => {
                 self.lose(replica, &text).await
             }
@@ -248,8 +250,7 @@ impl Lease {
             }
             // An answer was lost. Nobody else has this epoch.
             Some((etag, found)) if found.epoch == ours.epoch && found.holder == ours.holder => {
-                self.hold(Version { etag, text: found }, Moment::now());
-                Ok(())
+                self.hold(Version { etag, text: found }, Moment::now())
             }
             Some((_, found)) => {
                 let by = found.holder.name;
@@ -259,9 +260,12 @@ impl Lease {
         }
     }
 
-    fn hold(&mut self, version: Version, since: Moment) {
+    fn hold(&mut self, version: Version, since: Moment) -> Result<(), Error> {
         (self.reserved, self.held) = (version.text.reserved, true);
+        self.place.clone_from(&version.text.place);
+        let kept = self.tenures.have(&version.text);
         self.state = State::Held(version, since);
+        kept
     }
 
     async fn acquire(&mut self, replica: &Replica) -> Result<(), Error> {
@@ -273,8 +277,14 @@ impl Lease {
         // One that is gone was this writer's, or has yet to be anybody's that anything is known of.
         let is_own = |(_, text): &(Etag, Text)| text.holder.id == self.holder.id;
         self.alone = found.as_ref().map_or(self.held, is_own);
-        let (mode, before) = match found.clone() {
+        let place = found.as_ref().and_then(|(_, text)| text.place.clone());
+        let place = Some(place.or_else(|| self.place.clone()).unwrap_or_else(new_place));
+        let (mode, before) = match found {
             None => (PutMode::IfAbsent, None),
+            // It was looked at a moment ago, and was not yet.
+            Some((_, text)) if self.is_successors(&text) => {
+                return Err(Error::Held { by: text.holder.name });
+            }
             Some((etag, text)) if !text.held || text.holder.id == self.holder.id => {
                 (PutMode::IfMatch(etag), None)
             }
@@ -285,10 +295,8 @@ impl Lease {
         };
         let holder = self.holder.clone();
         let (epoch, renewal, stored, held) = (epoch + 1, 0, None, true);
-        let text = Text { epoch, renewal, reserved, stored, holder, held };
-        if let Some(tenure) = &self.tenure {
-            tenure.begin(found.as_ref().map(|(_, text)| text), &text)?;
-        }
+        let text = Text { place, epoch, renewal, reserved, stored, holder, held };
+        self.tenures.want(&text)?;
         let etag = match put(replica, &text, mode).await {
             Ok(etag) => etag,
             Err(store::Error::AlreadyExists { .. } | store::Error::Precondition { .. }) => {
@@ -303,8 +311,11 @@ impl Lease {
             tracing::warn!(%before, lease, epoch = text.epoch, "took over a backup whose writer was not heard of");
         }
         let etag = self.probe(replica, &text, etag).await?;
-        self.hold(Version { etag, text }, began);
-        Ok(())
+        self.hold(Version { etag, text }, began)
+    }
+
+    fn is_successors(&self, text: &Text) -> bool {
+        text.holder.id != self.holder.id && self.tenures.whose(text) == Whose::Successors
     }
 
     /// Puts the same once more where it must not succeed.
@@ -341,6 +352,12 @@ impl Lease {
     }
 }
 
+/// A name that no other place has.
+fn new_place() -> String {
+    let part = || RandomState::new().hash_one(std::process::id());
+    format!("{:016x}{:016x}", part(), part())
+}
+
 /// When the lease was last written by the store's clock, if it tells.
 pub(super) async fn renewed_ms(replica: &Replica) -> Result<Option<i64>, Error> {
     Ok(replica.bare().head(&replica.key(NAME)).await?.modified_ms)
@@ -374,6 +391,9 @@ async fn put(replica: &Replica, text: &Text, mode: PutMode) -> Result<Etag, stor
 impl fmt::Display for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{TITLE}")?;
+        if let Some(place) = &self.place {
+            writeln!(f, "place {place}")?;
+        }
         writeln!(f, "epoch {}", self.epoch)?;
         writeln!(f, "renewal {}", self.renewal)?;
         writeln!(f, "reserved {}", self.reserved)?;
@@ -406,7 +426,16 @@ impl FromStr for Text {
         };
         // Leases of before did not have it.
         let (reserved, stored) = (txid("reserved")?.unwrap_or_default(), txid("stored")?);
-        Ok(Self { epoch, renewal, reserved, stored, holder, held: field("state")? == "held" })
+        let place = field("place").ok().map(str::to_owned);
+        Ok(Self {
+            place,
+            epoch,
+            renewal,
+            reserved,
+            stored,
+            holder,
+            held: field("state")? == "held",
+        })
     }
 }
 
@@ -414,10 +443,11 @@ impl FromStr for Text {
 mod tests {
     use super::*;
     use crate::store::MemoryStore;
-    use std::sync::Arc;
 
     fn lease(name: &str, term: Duration) -> Lease {
-        Lease::new(Holder { id: name.to_owned(), name: name.to_owned() }, term, None)
+        let directory = tempfile::tempdir().unwrap();
+        let holder = Holder { id: name.to_owned(), name: name.to_owned() };
+        Lease::new(holder, term, Arc::new(Tenures::open(&directory.path().join("app.db"))))
     }
 
     fn replica() -> Replica {
@@ -430,11 +460,14 @@ mod tests {
     fn the_text_is_read_as_it_is_written() {
         let holder = Holder { id: "0a".into(), name: "host, process 7".into() };
         let (epoch, renewal, reserved, stored) = (3, 9, Txid(26), Some(Txid(27)));
-        let text = Text { epoch, renewal, reserved, stored, holder, held: false };
+        let place = Some("1f".to_owned());
+        let text = Text { place, epoch, renewal, reserved, stored, holder, held: false };
         assert_eq!(text.to_string().parse(), Ok(text.clone()));
         let of_before = text.to_string().replace("reserved 000000000000001a\n", "");
         let of_before = of_before.replace("stored 000000000000001b\n", "");
-        assert_eq!(of_before.parse(), Ok(Text { reserved: Txid(0), stored: None, ..text }));
+        let of_before = of_before.replace("place 1f\n", "");
+        let (place, reserved, stored) = (None, Txid(0), None);
+        assert_eq!(of_before.parse(), Ok(Text { place, reserved, stored, ..text }));
         for damaged in ["", "egret lease", "egret lease\nepoch x", "epoch 1\nrenewal 1"] {
             assert!(damaged.parse::<Text>().is_err(), "{damaged:?}");
         }

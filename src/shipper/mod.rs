@@ -81,6 +81,7 @@ mod worker;
 pub use error::Error;
 pub use hooks::{Alone, DiskAct, Guard, Hooks};
 pub use ladder::Ladder;
+pub(crate) use lock::Lock;
 pub use log::state_directory;
 pub use progress::Stored;
 pub use status::{DestinationStatus, Failure, Stage, Status};
@@ -89,7 +90,6 @@ pub(crate) use tenure::forget;
 
 use crate::ltx::{PageEncoding, Txid};
 use crate::store::Replica;
-use lock::Lock;
 use progress::Shared;
 use site::Site;
 use std::path::Path;

@@ -4,14 +4,15 @@
 //! the file, and the lease beside the backup.
 
 use super::lease::{self, Holder};
+use super::lock::Lock;
 use super::log::Log;
-use super::tenure::Tenure;
+use super::tenure::Tenures;
 pub use super::tenure::Whose;
 use super::{Error, state_directory};
 use crate::ltx::{Header, Name, Txid};
 use crate::store::Replica;
 use crate::wal::{self, Salts, WAL_HEADER_LEN, WalReader};
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -19,7 +20,7 @@ use std::time::UNIX_EPOCH;
 /// What lies beside a file.
 #[derive(Clone)]
 pub struct Outside {
-    /// A process of egret's ships it now; none if that cannot be told.
+    /// A process of egret's ships it now, or follows with it; none if that cannot be told.
     pub is_shipped: Option<bool>,
     /// The newest transaction in the local log; 0 if nothing was ever shipped from here.
     pub local: Txid,
@@ -72,7 +73,7 @@ impl Outside {
         let shipped_to = names.last().and_then(|name| log.header(*name).ok()?);
         let unshipped = shipped_to.and_then(|header| count_after(&wal, &header));
         let state = state_directory(database);
-        let is_shipped = is_locked(&state.join("lock"));
+        let is_shipped = Lock::is_taken(database);
         Self {
             is_shipped,
             local,
@@ -97,20 +98,16 @@ impl Outside {
     }
 }
 
-/// Who has the lease of a file's backup of this name; none if there is no lease.
+/// Who has the lease of a file's backup; none if there is no lease.
 ///
 /// # Errors
 /// If the store fails, or what stands there is no lease.
-pub async fn writer(
-    replica: &Replica,
-    database: &Path,
-    destination: &str,
-) -> Result<Option<Writer>, Error> {
+pub async fn writer(replica: &Replica, database: &Path) -> Result<Option<Writer>, Error> {
     let found = lease::look(replica).await?;
-    let (here, tenure) = (Holder::of(database).id, Tenure::of(database, destination));
+    let (here, tenures) = (Holder::of(database).id, Tenures::open(database));
     Ok(found.map(|(object, text)| Writer {
         is_here: text.holder.id == here,
-        whose: tenure.whose(&text),
+        whose: tenures.whose(&text),
         name: text.holder.name,
         is_held: text.held,
         epoch: text.epoch,
@@ -137,17 +134,4 @@ fn count_after(wal: &Path, shipped: &Header) -> Option<u64> {
         count += u64::from(frame.commit > 0 && !is_shipped);
     }
     Some(count)
-}
-
-/// Whether another process has a lock, without taking it for longer than it takes to ask.
-fn is_locked(path: &Path) -> Option<bool> {
-    let file = match File::open(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Some(false),
-        file => file.ok()?,
-    };
-    match file.try_lock_shared() {
-        Ok(()) => Some(false),
-        Err(TryLockError::WouldBlock) => Some(true),
-        Err(TryLockError::Error(_)) => None,
-    }
 }

@@ -7,12 +7,13 @@
 //! restart too. What is not known costs a whole copy.
 
 use super::state_directory;
-use super::state_file::{of_destination, replace};
+use super::state_file::replace;
 use crate::ltx::{TRAILER_LEN, Txid};
 use crate::store::Tail;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 use std::fs;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -33,7 +34,9 @@ pub(super) struct Sent {
 impl Sent {
     /// What is known of a file's destination of this name.
     pub(super) fn open(database: &Path, destination: &str) -> Self {
-        let path = state_directory(database).join(of_destination("sent", destination));
+        let mut hasher = DefaultHasher::new();
+        destination.hash(&mut hasher);
+        let path = state_directory(database).join(format!("sent-{:016x}", hasher.finish()));
         let text = fs::read_to_string(&path).unwrap_or_default();
         let mut tails: BTreeMap<Txid, VecDeque<(Tail, Trailer)>> = BTreeMap::new();
         for (txid, attempt) in text.lines().filter_map(read_line) {

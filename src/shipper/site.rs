@@ -7,7 +7,7 @@ use super::ladder::Rungs;
 use super::lease::{Holder, Lease};
 use super::progress::Shared;
 use super::sent::Sent;
-use super::tenure::{Tenure, Whose};
+use super::tenure::Whose;
 use super::{Error, lease, maintenance, memory};
 use crate::ltx::{Name, Txid};
 use crate::store::{Level, LtxFile, PutMode, Replica};
@@ -91,8 +91,8 @@ impl Site {
         runtime: Handle,
     ) -> Arc<Self> {
         let (database, name) = (&shared.database, shared.destination_name(index));
-        let (holder, tenure) = (Holder::of(database), Tenure::of(database, &name));
-        let lease = Lease::new(holder, shared.options.lease_term, Some(tenure));
+        let (holder, tenures) = (Holder::of(database), Arc::clone(&shared.tenures));
+        let lease = Lease::new(holder, shared.options.lease_term, tenures);
         let sent = Arc::new(Sent::open(database, &name));
         Arc::new_cyclic(|this| Self {
             shared,

@@ -6,7 +6,6 @@ use crate::store::{make_directories, sync_directory};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::{self, File};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, Write as _};
 use std::path::Path;
 
@@ -20,13 +19,6 @@ pub(super) fn read<T: DeserializeOwned + Default>(database: &Path, name: &str) -
 pub(super) fn write(database: &Path, name: &str, value: &impl Serialize) -> Result<(), Error> {
     let path = state_directory(database).join(name);
     replace(&path, &serde_json::to_vec(value).unwrap_or_default()).map_err(Error::io(&path))
-}
-
-/// What a file of one destination is called.
-pub(super) fn of_destination(kind: &str, destination: &str) -> String {
-    let mut hasher = DefaultHasher::new();
-    destination.hash(&mut hasher);
-    format!("{kind}-{:016x}", hasher.finish())
 }
 
 /// Replaces what a file holds: on disk when this returns.

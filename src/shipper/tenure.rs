@@ -1,27 +1,44 @@
-//! Which lease of a destination was this file's last: `.<file>-egret/lease-<destination>`.
+//! Which leases were this file's: `.<file>-egret/leases.json`.
 //!
-//! What enters: the lease that is about to be written to a destination. What leaves: whether one that is
-//! found there is this file's still, or another's since. It is known after a restart, a move or a
-//! restore of the whole directory, when [`Holder`](super::lease::Holder) names somebody else. What
-//! nobody wrote down is a file that is new there.
+//! What enters: the leases that are written from here. What leaves: whether one that is found beside a
+//! backup is this file's still, or another's since. That is known after a restart, a move or a
+//! restore of the whole directory, when [`Holder`](super::lease::Holder) names somebody else, and of a
+//! backup however its URL is written: the first lease there gives the place a name, and all that follow
+//! keep it. What nobody wrote down is a file that is new there.
 
 use super::lease::Text;
-use super::state_file::{self, of_destination};
-use super::{Error, log, state_directory};
+use super::{Error, log, state_directory, state_file};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-const KIND: &str = "lease";
+const FILE: &str = "leases.json";
 
-/// What is known of one destination's leases.
+/// So many leases of one place are known.
+const TERMS_MAX: usize = 32;
+
+/// What is known of a file's leases, in all places.
 #[derive(Debug)]
-pub(super) struct Tenure {
+pub(super) struct Tenures {
     path: PathBuf,
+    places: Mutex<Places>,
 }
 
-/// A lease: no two writers have the same.
+/// By the names of the places.
+type Places = BTreeMap<String, Terms>;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Terms {
+    /// Leases that were this file's, the newest last.
+    had: Vec<Term>,
+    /// One that was about to be: it may have arrived.
+    wanted: Option<Term>,
+}
+
+/// A lease: no two writers have the same in one place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Term {
     epoch: u64,
@@ -33,9 +50,9 @@ struct Term {
 pub enum Whose {
     /// This file's, or a copy's of it.
     Own,
-    /// It was this file's before.
+    /// Another's, since the backup was this file's.
     Successors,
-    /// It never was this file's, as far as is known.
+    /// Another's, in a place that was never this file's as far as is known.
     Strangers,
 }
 
@@ -45,68 +62,85 @@ impl Term {
     }
 }
 
-impl Tenure {
-    /// What is known of a file's destination of this name.
-    pub(super) fn of(database: &Path, destination: &str) -> Self {
-        Self { path: state_directory(database).join(of_destination(KIND, destination)) }
+impl Tenures {
+    /// What is known of a file's leases. What cannot be read is not known.
+    pub(super) fn open(database: &Path) -> Self {
+        let path = state_directory(database).join(FILE);
+        Self { path, places: Mutex::new(state_file::read(database, FILE)) }
     }
 
     /// Whose the lease is that was found.
     pub(super) fn whose(&self, found: &Text) -> Whose {
-        let terms = self.terms();
-        match terms.contains(&Term::of(found)) {
-            true => Whose::Own,
-            false if terms.is_empty() => Whose::Strangers,
-            false => Whose::Successors,
+        let (places, term) = (self.lock(), Term::of(found));
+        let known = found.place.as_ref().and_then(|place| places.get(place));
+        let Some(known) = known else { return Whose::Strangers };
+        if known.had.contains(&term) || known.wanted.as_ref() == Some(&term) {
+            return Whose::Own;
         }
+        if known.had.is_empty() { Whose::Strangers } else { Whose::Successors }
     }
 
-    /// A lease is about to be written in the place of another. Both are this file's, since it may not
-    /// arrive.
+    /// A lease is about to be written, and may arrive although nobody hears of it.
     ///
     /// # Errors
     /// If that cannot be kept.
-    pub(super) fn begin(&self, before: Option<&Text>, next: &Text) -> Result<(), Error> {
-        let known = self.terms();
-        let before = before.map(Term::of).filter(|term| known.contains(term));
-        let terms: Vec<_> = before.into_iter().chain([Term::of(next)]).collect();
-        let bytes = serde_json::to_vec(&terms).unwrap_or_default();
+    pub(super) fn want(&self, next: &Text) -> Result<(), Error> {
+        let Some(place) = &next.place else { return Ok(()) };
+        let mut places = self.lock();
+        places.entry(place.clone()).or_default().wanted = Some(Term::of(next));
+        self.write(&places)
+    }
+
+    /// A lease was written, and is this file's.
+    ///
+    /// # Errors
+    /// If that cannot be kept.
+    pub(super) fn have(&self, text: &Text) -> Result<(), Error> {
+        let Some(place) = &text.place else { return Ok(()) };
+        let (mut places, term) = (self.lock(), Term::of(text));
+        let terms = places.entry(place.clone()).or_default();
+        if terms.had.contains(&term) && terms.wanted.is_none() && self.path.exists() {
+            return Ok(());
+        }
+        terms.had.retain(|had| *had != term);
+        terms.had.push(term);
+        let beyond = terms.had.len().saturating_sub(TERMS_MAX);
+        terms.had.drain(..beyond);
+        terms.wanted = None;
+        self.write(&places)
+    }
+
+    fn write(&self, places: &Places) -> Result<(), Error> {
+        let bytes = serde_json::to_vec(places).unwrap_or_default();
         state_file::replace_durably(&self.path, &bytes).map_err(Error::io(&self.path))
     }
 
-    fn terms(&self) -> Vec<Term> {
-        let bytes = fs::read(&self.path).unwrap_or_default();
-        serde_json::from_slice(&bytes).unwrap_or_default()
+    fn lock(&self) -> MutexGuard<'_, Places> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// What stands under a database's name is not what was shipped from there: nothing of that is known any
-/// more.
+/// more. Nobody may be shipping it.
 ///
 /// # Errors
 /// If something is left.
 pub(crate) fn forget(database: &Path) -> io::Result<()> {
     log::remove_all(database)?;
-    let entries = match fs::read_dir(state_directory(database)) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        entries => entries?,
-    };
-    for entry in entries {
-        let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with(&format!("{KIND}-")) {
-            fs::remove_file(entry.path())?;
-        }
+    match fs::remove_file(state_directory(database).join(FILE)) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn text(epoch: u64, id: &str) -> Text {
-        let lines =
-            format!("egret lease\nepoch {epoch}\nrenewal 0\nstate held\nid {id}\nholder x\n");
+    fn text(place: &str, epoch: u64, id: &str) -> Text {
+        let lines = format!(
+            "egret lease\nplace {place}\nepoch {epoch}\nrenewal 0\nstate held\nid {id}\nholder x\n"
+        );
         lines.parse().unwrap()
     }
 
@@ -114,22 +148,31 @@ mod tests {
     fn a_lease_is_known_until_another_has_it() {
         let directory = tempfile::tempdir().unwrap();
         let database = directory.path().join("app.db");
-        fs::create_dir(state_directory(&database)).unwrap();
-        let tenure = Tenure::of(&database, "s3://b/p");
-        assert_eq!(tenure.whose(&text(1, "a")), Whose::Strangers);
-        tenure.begin(Some(&text(1, "a")), &text(2, "b")).unwrap();
-        assert_eq!(tenure.whose(&text(1, "a")), Whose::Successors);
-        assert_eq!(tenure.whose(&text(2, "b")), Whose::Own);
-        // It may not have arrived.
-        tenure.begin(Some(&text(2, "b")), &text(3, "c")).unwrap();
-        assert_eq!(tenure.whose(&text(2, "b")), Whose::Own);
-        assert_eq!(tenure.whose(&text(3, "c")), Whose::Own);
-        for other in [text(3, "d"), text(4, "c")] {
-            assert_eq!(tenure.whose(&other), Whose::Successors);
+        let tenures = Tenures::open(&database);
+        assert_eq!(tenures.whose(&text("p", 1, "a")), Whose::Strangers);
+        // What was only wanted makes nobody a successor.
+        tenures.want(&text("p", 2, "b")).unwrap();
+        assert_eq!(tenures.whose(&text("p", 1, "a")), Whose::Strangers);
+        assert_eq!(tenures.whose(&text("p", 2, "b")), Whose::Own);
+        tenures.have(&text("p", 2, "b")).unwrap();
+        tenures.want(&text("p", 3, "c")).unwrap();
+        let tenures = Tenures::open(&database);
+        for own in [text("p", 2, "b"), text("p", 3, "c")] {
+            assert_eq!(tenures.whose(&own), Whose::Own);
         }
-        assert_eq!(Tenure::of(&database, "s3://b/q").whose(&text(3, "d")), Whose::Strangers);
+        for other in [text("p", 1, "a"), text("p", 3, "d"), text("p", 4, "c")] {
+            assert_eq!(tenures.whose(&other), Whose::Successors);
+        }
+        // Another place knows nothing of this one.
+        tenures.have(&text("q", 1, "c")).unwrap();
+        assert_eq!(tenures.whose(&text("q", 2, "d")), Whose::Successors);
+        assert_eq!(tenures.whose(&text("r", 2, "d")), Whose::Strangers);
+        assert_eq!(tenures.whose(&text("p", 2, "b")), Whose::Own);
+        // What somebody deletes under a process that has the lease is written again.
         forget(&database).unwrap();
         forget(&database).unwrap();
-        assert_eq!(tenure.whose(&text(3, "d")), Whose::Strangers);
+        assert_eq!(Tenures::open(&database).whose(&text("q", 2, "d")), Whose::Strangers);
+        tenures.have(&text("q", 1, "c")).unwrap();
+        assert_eq!(Tenures::open(&database).whose(&text("q", 2, "d")), Whose::Successors);
     }
 }

@@ -187,6 +187,10 @@ impl Upload {
         self.site.listed(&files, clock);
         let (reserved, is_alone) = self.site.predecessors().await;
         let newest = reach.newest.max(reserved);
+        if !is_sound && !is_alone && self.site.shared.inherited == Txid(0) {
+            let (file, txid) = (self.site.shared.database.display(), reach.newest);
+            tracing::warn!(%file, %txid, "as far as is known here this backup was another file's: what it has can be restored by its time, and the newest is this file from now on");
+        }
         self.site.shared.contacted(self.site.index, reach.stored, newest, is_sound, is_alone);
         Ok(())
     }

@@ -25,6 +25,7 @@ fn wait_stored(shipper: &Shipper) {
 fn assert_is_refused(shipper: &Shipper) {
     shipper.wait_stored(&[], patience()).unwrap_err();
     eventually("fenced", || shipper.status().destinations[0].is_fenced);
+    assert!(shipper.status().destinations[0].behind_since_ms.is_some());
     let why = failure(shipper);
     assert!(why.contains("has gone on with this backup"), "{why}");
 }
@@ -272,6 +273,108 @@ fn a_follower_goes_on_from_what_it_followed() {
     assert!(catch_up(newest()) == path);
     let promoted = serve(&path);
     transfer(&rusqlite::Connection::open(&path).unwrap(), 5);
+    wait_stored(&promoted);
+    assert!(content(&one.restore("store", Target::Latest)) == content(&path));
+}
+
+/// A lease that could not be written was nobody's, and one in another place says nothing of this one.
+#[test]
+fn who_only_wanted_the_lease_is_no_old_copy() {
+    let one = Ground::new().with_accounts(4096);
+    let first = ship(&one, &one, hasty());
+    wait_stored(&first);
+    assert!(first.stop(PATIENCE));
+    let two = Ground::new();
+    one.restore_to("store", Target::Latest, &two.database());
+    let store = Meddler::over(Arc::new(FileStore::new(&one.store("store"))));
+    store.set(|kind, key| match kind == "put" && key == "egret.lease" {
+        true => Fate::Failed,
+        false => Fate::Done,
+    });
+    let start = || {
+        let destination = Destination { name: "store".to_owned(), replica: store.replica() };
+        two.start_to(vec![destination], hasty())
+    };
+    let second = start();
+    transfer(&two.connect(), 5);
+    second.committed();
+    eventually("failed", || second.status().destinations[0].failed_count > 2);
+    drop(second);
+    std::thread::sleep(Duration::from_millis(500));
+    let second = start();
+    store.set(|_, _| Fate::Done);
+    wait_stored(&second);
+    assert_restores(&one, &two);
+}
+
+#[test]
+fn a_place_that_was_not_mounted_changes_nothing() {
+    let one = Ground::new().with_accounts(4096);
+    let first = ship(&one, &one, hasty());
+    wait_stored(&first);
+    assert!(first.stop(PATIENCE));
+    let moved = one.copy();
+    fs::rename(one.store("store"), one.store("hidden")).unwrap();
+    for is_mounted in [false, true] {
+        let second = ship(&moved, &one, hasty());
+        transfer(&moved.connect(), 5);
+        wait_stored(&second);
+        assert!(second.stop(PATIENCE));
+        assert_restores(&one, &moved);
+        if !is_mounted {
+            fs::remove_dir_all(one.store("store")).unwrap();
+            fs::rename(one.store("hidden"), one.store("store")).unwrap();
+        }
+    }
+}
+
+/// What is known of leases is written again by whoever has one, also of a file whose URL changes.
+#[test]
+fn a_state_that_was_deleted_is_made_up_for() {
+    let (one, two) = (Ground::new().with_accounts(4096), Ground::new().with_accounts(4096));
+    let first = ship(&one, &one, hasty());
+    wait_stored(&first);
+    fs::remove_dir_all(one.state()).unwrap();
+    transfer(&one.connect(), 5);
+    wait_stored(&first);
+    std::thread::sleep(Duration::from_millis(300));
+    transfer(&one.connect(), 5);
+    wait_stored(&first);
+    assert!(first.stop(PATIENCE));
+    drop(first);
+    let second = ship(&two, &one, hasty());
+    wait_stored(&second);
+    assert!(second.stop(PATIENCE));
+    let replica = one.replica("store");
+    let first = one.start_to(vec![Destination { name: "renamed".to_owned(), replica }], hasty());
+    transfer(&one.connect(), 5);
+    assert_is_refused(&first);
+    assert_restores(&one, &two);
+}
+
+/// Following would write over what is committed there.
+#[test]
+fn what_is_shipped_does_not_follow() {
+    let one = Ground::new().with_accounts(4096);
+    let first = ship(&one, &one, hasty());
+    wait_stored(&first);
+    let (follower, path) = follow_replica(&one, one.replica("store"));
+    assert!(follower.wait_applied(first.status().txid, patience().unwrap()));
+    assert!(first.stop(PATIENCE));
+    follower.stop();
+    let destination = Destination { name: "store".to_owned(), replica: one.replica("store") };
+    let handle = one.runtime.handle();
+    let promoted =
+        Shipper::start(&path, vec![destination], hasty(), Arc::new(Alone), handle).unwrap();
+    transfer(&rusqlite::Connection::open(&path).unwrap(), 5);
+    let (follower, _) = follow_replica(&one, one.replica("store"));
+    let mut refused = None;
+    eventually("refused", || {
+        refused = follower.is_ready().err();
+        refused.is_some()
+    });
+    let refused = refused.unwrap().to_string();
+    assert!(refused.contains("another process ships this file"), "{refused}");
     wait_stored(&promoted);
     assert!(content(&one.restore("store", Target::Latest)) == content(&path));
 }

@@ -16,6 +16,7 @@ use super::proven::{self, Proven};
 use super::snapshot::Pinned;
 use super::status::{DestinationStatus, Failure, Status};
 use super::tail::end_of_room;
+use super::tenure::Tenures;
 use super::usage::Book;
 use super::verify::VerifyError;
 use super::{Destination, Error, Hooks, Options};
@@ -39,6 +40,7 @@ pub(super) struct Shared {
     pub(super) log: Log,
     pub(super) hooks: Arc<dyn Hooks>,
     pub(super) book: Book,
+    pub(super) tenures: Arc<Tenures>,
     failures: Failures,
     pub(super) bell: Arc<Bell>,
     /// The newest local file of before this process; 0 if there was none.
@@ -106,6 +108,7 @@ impl Shared {
             options,
             log,
             book: Book::open(database, hooks.now_ms()),
+            tenures: Arc::new(Tenures::open(database)),
             failures: Failures::open(database),
             hooks,
             bell: Arc::default(),
@@ -455,12 +458,13 @@ impl Shared {
         }
     }
 
-    /// A destination is another writer's.
+    /// A destination is another writer's, and what is committed from now on is not stored there.
     pub(super) fn fenced(&self, index: usize) {
-        let mut state = self.lock();
+        let (now, mut state) = (self.hooks.now_ms(), self.lock());
         if let Some(destination) = state.destinations.get_mut(index) {
             destination.fenced = true;
             destination.status.is_fenced = true;
+            destination.status.behind_since_ms.get_or_insert(now);
         }
         self.tell_lost(state);
     }

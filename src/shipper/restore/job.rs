@@ -5,7 +5,7 @@ use super::pieces::{self, Pieces};
 use super::scratch::{Scratch, UNFINISHED};
 use super::{Error, Options, Progress, ProgressFn, Restored, refuse_in_the_way};
 use crate::ltx::{self, Decoder, Merge, write_database};
-use crate::shipper::{plan, state_directory, tenure};
+use crate::shipper::{Lock, plan, state_directory, tenure};
 use crate::sqlite::{Integrity, integrity_check};
 use crate::store::{self, LtxFile, Replica};
 use std::fs::{self, File, Permissions};
@@ -70,8 +70,11 @@ impl Job {
             _ => Path::new("."),
         };
         File::open(directory).and_then(|directory| directory.sync_all()).map_err(io_error)?;
-        // What was shipped from what stood here before is nothing that the file goes on from.
-        if let Err(error) = tenure::forget(&self.output) {
+        // What was shipped from what stood here before is nothing that the file goes on from. Whoever is
+        // at work on it notices by itself.
+        if Lock::is_taken(&self.output) == Some(false)
+            && let Err(error) = tenure::forget(&self.output)
+        {
             let directory = state_directory(&self.output);
             tracing::warn!(directory = %directory.display(), %error, "delete this before the file is backed up");
         }
