@@ -4,6 +4,7 @@
 //! `pg_stat_wal_receiver` and `pg_current_wal_lsn()`, of all files at once.
 
 use super::stores::Stores;
+use super::text::now_ms;
 use crate::database::{Database, Files, Following, Shipping};
 use crate::observe::{Family, Kind, Source, Text};
 use crate::session::Server;
@@ -12,7 +13,6 @@ use crate::shipper::DestinationStatus;
 use crate::store::Usage;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A program's numbers.
 pub(super) struct Metrics {
@@ -306,9 +306,4 @@ fn destinations(text: &mut Text, shipped: &[Shipped], now_ms: i64) {
 fn sample(family: &mut Family<'_>, shipped: &Shipped, destination: &DestinationStatus, value: f64) {
     let database = shipped.name.as_str();
     family.sample(&[("database", database), ("destination", &destination.name)], value);
-}
-
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

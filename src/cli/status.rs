@@ -190,8 +190,8 @@ impl BackupStatus {
         self.found.as_ref().is_ok_and(is_whole) && self.is_fenced(outside) != Some(true)
     }
 
-    /// Another writer has what was this file's backup, or waits for one to end; none if that is not
-    /// known.
+    /// Nothing of the file is stored here, because another writer has the backup, or has had it since it was
+    /// this file's; none if that is not known.
     fn is_fenced(&self, outside: &Outside) -> Option<bool> {
         let Some(writer) = self.writer.as_ref()? else { return Some(false) };
         let newest = self.found.as_ref().ok().and_then(|found| found.newest.as_ref());
@@ -264,8 +264,11 @@ impl BackupStatus {
         let heard = heard.map(|ago| format!(", heard of {ago} ago")).unwrap_or_default();
         let name = &writer.name;
         if self.is_fenced(outside) == Some(true) {
-            let has = if writer.is_held { "has" } else { "had" };
-            writeln!(out, "    another writer {has} it since: {name}{heard}")?;
+            let has = match writer.whose {
+                Whose::Successors => "has had it since",
+                Whose::Strangers | Whose::Own => "has it",
+            };
+            writeln!(out, "    another writer {has}: {name}{heard}")?;
             if writer.whose == Whose::Strangers {
                 return writeln!(out, "    nothing is stored from here until that stops");
             }

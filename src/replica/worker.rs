@@ -9,10 +9,10 @@ use super::{Error, Shared};
 use crate::ltx::{Header, Name};
 use crate::shipper::plan::{chain, plan};
 use crate::shipper::restore::{self, list_all, restore};
-use crate::shipper::{self, Lock};
+use crate::shipper::{self, Lock, now_ms};
 use crate::store::{self, LtxFile};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// The longest wait after failures.
@@ -343,9 +343,4 @@ impl Worker {
         let mut status = self.shared.lock();
         (status.answered_ms, status.error) = (now_ms(), None);
     }
-}
-
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -4,6 +4,12 @@ use std::io;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+/// The time, in milliseconds since 1970.
+pub(crate) fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
 /// What the shipper asks of whoever serves the file.
 pub trait Hooks: Send + Sync {
     /// Makes writers of this process queue until the guard is dropped, so that they wait in their
@@ -22,8 +28,7 @@ pub trait Hooks: Send + Sync {
 
     /// The time, in milliseconds since 1970.
     fn now_ms(&self) -> i64 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+        now_ms()
     }
 
     /// Is told before each change of the local log.

@@ -79,6 +79,7 @@ mod watch;
 mod worker;
 
 pub use error::Error;
+pub(crate) use hooks::now_ms;
 pub use hooks::{Alone, DiskAct, Guard, Hooks};
 pub use ladder::Ladder;
 pub(crate) use lock::Lock;

@@ -3,6 +3,7 @@
 //! What enters: a file and a place of its own. What leaves: a snapshot there, numbered after the
 //! newest, made in one read transaction; and no more than so many of them. Nothing is kept locally.
 
+use super::hooks::now_ms;
 use super::merge::blocking;
 use super::outgoing::Outgoing;
 use crate::ltx::{self, Header, NO_CHECKSUM, PageEncoding, Txid};
@@ -10,7 +11,6 @@ use crate::sqlite::{self, Pin};
 use crate::store::{self, LtxFile, PutMode, Replica, SNAPSHOT_LEVEL};
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What was stored, and what is there now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,9 +100,4 @@ fn pin(path: &Path, max_txid: Txid, timestamp_ms: i64) -> Result<(Pin, Header), 
     let header =
         Header { flags, page_size, commit, min_txid, max_txid, timestamp_ms, ..Header::default() };
     Ok((pin, header))
-}
-
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

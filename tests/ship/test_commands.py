@@ -644,7 +644,7 @@ def test_status_tells_who_ships(tmp_path):
     found, its, text = status_of(1, *arguments)
     assert (its["fenced"], its["behind"], its["lag_s"]) == (True, None, None)
     assert its["writer"]["name"] == "elsewhere, process 9" and not its["writer"]["here"]
-    assert "another writer has it since: elsewhere, process 9" in text
+    assert "another writer has had it since: elsewhere, process 9" in text
     with connect(server) as conn:
         def fenced():
             conn.execute("INSERT INTO item (name) VALUES ('stays here')")

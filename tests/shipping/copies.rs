@@ -5,11 +5,12 @@ use crate::fences::{failure, goes_on_alone, patience, ship};
 use crate::followers::follow_replica;
 use crate::ground::*;
 use crate::meddler::{Fate, Meddler};
-use egret::ltx::{Name, Txid};
+use egret::ltx::Txid;
 use egret::shipper::restore::{Target, list_all};
 use egret::shipper::{Alone, Destination, Options, Shipper};
 use egret::store::{FileStore, SNAPSHOT_LEVEL};
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,16 +19,19 @@ fn hasty() -> Options {
     Options { lease_term: Duration::from_millis(200), ..options() }
 }
 
-fn wait_stored(shipper: &Shipper) {
-    shipper.wait_stored(&[], patience()).unwrap();
-}
-
 fn assert_is_refused(shipper: &Shipper) {
     shipper.wait_stored(&[], patience()).unwrap_err();
     eventually("fenced", || shipper.status().destinations[0].is_fenced);
     assert!(shipper.status().destinations[0].behind_since_ms.is_some());
     let why = failure(shipper);
     assert!(why.contains("has gone on with this backup"), "{why}");
+}
+
+/// Ships a file that stands somewhere else to a ground's store.
+fn ship_file(path: &Path, to: &Ground) -> Arc<Shipper> {
+    let destination = Destination { name: "store".to_owned(), replica: to.replica("store") };
+    let handle = to.runtime.handle();
+    Shipper::start(path, vec![destination], hasty(), Arc::new(Alone), handle).unwrap()
 }
 
 fn assert_restores(store: &Ground, file: &Ground) {
@@ -161,12 +165,11 @@ fn a_whole_copy_is_enough_to_have_gone_on() {
     let second = ship(&two, &one, hasty());
     wait_stored(&second);
     assert!(second.stop(PATIENCE));
-    let replica = one.replica("store");
-    let files = one.runtime.block_on(list_all(&replica)).unwrap();
+    let files = one.runtime.block_on(list_all(&one.replica("store"))).unwrap();
     let newest =
         files.iter().filter(|file| file.level == 0).map(|file| file.name.max).max().unwrap();
     assert!(files.iter().any(|f| f.level == SNAPSHOT_LEVEL && f.name.max == newest), "{files:?}");
-    fs::remove_file(one.store("store").join(replica.ltx_key(0, Name::single(newest)))).unwrap();
+    fs::remove_file(one.object(newest)).unwrap();
     let first = ship(&one, &one, hasty());
     transfer(&one.connect(), 5);
     assert_is_refused(&first);
@@ -185,20 +188,14 @@ fn a_file_that_was_moved_goes_on() {
         let newest = first.status().txid;
         drop(first);
         if is_written {
-            let path =
-                |txid| one.store("store").join(one.replica("store").ltx_key(0, Name::single(txid)));
-            fs::copy(path(newest), path(newest.next())).unwrap();
+            fs::copy(one.object(newest), one.object(newest.next())).unwrap();
         }
         let moved = one.copy();
         let second = ship(&moved, &one, hasty());
         transfer(&moved.connect(), 5);
         wait_stored(&second);
         if is_written {
-            fs::remove_file(
-                one.store("store")
-                    .join(one.replica("store").ltx_key(0, Name::single(newest.next()))),
-            )
-            .unwrap();
+            fs::remove_file(one.object(newest.next())).unwrap();
         }
         assert_restores(&one, &moved);
         // What stayed behind is an old copy now.
@@ -242,11 +239,6 @@ fn a_follower_goes_on_from_what_it_followed() {
     wait_stored(&first);
     assert!(first.stop(PATIENCE));
     drop(first);
-    let serve = |path: &std::path::Path| {
-        let destination = Destination { name: "store".to_owned(), replica: one.replica("store") };
-        let handle = one.runtime.handle();
-        Shipper::start(path, vec![destination], hasty(), Arc::new(Alone), handle).unwrap()
-    };
     let catch_up = |txid: Txid| {
         let (follower, path) = follow_replica(&one, one.replica("store"));
         assert!(follower.wait_applied(txid, patience().unwrap()), "{:?}", follower.status());
@@ -259,7 +251,7 @@ fn a_follower_goes_on_from_what_it_followed() {
     };
     // The replica takes over, and the first file is made the replica's.
     let path = catch_up(newest());
-    let promoted = serve(&path);
+    let promoted = ship_file(&path, &one);
     transfer(&rusqlite::Connection::open(&path).unwrap(), 5);
     wait_stored(&promoted);
     assert!(promoted.stop(PATIENCE));
@@ -271,7 +263,7 @@ fn a_follower_goes_on_from_what_it_followed() {
     assert!(first.stop(PATIENCE));
     // And back again.
     assert!(catch_up(newest()) == path);
-    let promoted = serve(&path);
+    let promoted = ship_file(&path, &one);
     transfer(&rusqlite::Connection::open(&path).unwrap(), 5);
     wait_stored(&promoted);
     assert!(content(&one.restore("store", Target::Latest)) == content(&path));
@@ -362,10 +354,7 @@ fn what_is_shipped_does_not_follow() {
     assert!(follower.wait_applied(first.status().txid, patience().unwrap()));
     assert!(first.stop(PATIENCE));
     follower.stop();
-    let destination = Destination { name: "store".to_owned(), replica: one.replica("store") };
-    let handle = one.runtime.handle();
-    let promoted =
-        Shipper::start(&path, vec![destination], hasty(), Arc::new(Alone), handle).unwrap();
+    let promoted = ship_file(&path, &one);
     transfer(&rusqlite::Connection::open(&path).unwrap(), 5);
     let (follower, _) = follow_replica(&one, one.replica("store"));
     let mut refused = None;

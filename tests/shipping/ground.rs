@@ -2,7 +2,7 @@
 #![expect(clippy::print_stderr, reason = "says what was left out")]
 #![expect(unreachable_pub, reason = "for the tests beside it")]
 
-use egret::ltx::Txid;
+use egret::ltx::{Name, Txid};
 use egret::shipper::restore::{self, Target};
 use egret::shipper::{Alone, Destination, Ladder, Options, Shipper};
 use egret::store::{FileStore, Replica, Store};
@@ -57,6 +57,11 @@ impl Ground {
     pub fn replica(&self, name: &str) -> Replica {
         let store: Arc<dyn Store> = Arc::new(FileStore::new(&self.store(name)));
         Replica::new(store, "")
+    }
+
+    /// Where the store has a transaction.
+    pub fn object(&self, txid: Txid) -> PathBuf {
+        self.store("store").join(self.replica("store").ltx_key(0, Name::single(txid)))
     }
 
     /// A connection as an application has it, with SQLite's own checkpoints off.
@@ -121,7 +126,7 @@ impl Ground {
 
     /// What is in the store is what is in the database.
     pub fn assert_stored(&self, shipper: &Shipper) {
-        shipper.wait_stored(&[], Some(Instant::now() + PATIENCE)).unwrap();
+        wait_stored(shipper);
         self.assert_restores("store");
     }
 
@@ -233,6 +238,11 @@ pub fn python(script: &str, arguments: &[&str]) -> Option<Child> {
             None
         }
     }
+}
+
+/// Waits until every store has what was committed.
+pub fn wait_stored(shipper: &Shipper) {
+    shipper.wait_stored(&[], Some(Instant::now() + PATIENCE)).unwrap();
 }
 
 /// Waits until something holds.

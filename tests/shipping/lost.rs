@@ -4,17 +4,22 @@ use crate::ground::*;
 use egret::ltx::{Name, Txid};
 use egret::shipper::{Ladder, Options, Shipper};
 use std::fs;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The lease is looked at again whenever something is written.
 fn watchful() -> Options {
     Options { lease_term: Duration::from_millis(1), ..options() }
 }
 
-fn wait_stored(shipper: &Shipper) {
-    shipper.wait_stored(&[], Some(Instant::now() + PATIENCE)).unwrap();
+/// What was stored is merged every other second.
+fn merging() -> Options {
+    let levels = vec![Duration::from_secs(2)];
+    Options { ladder: Ladder { levels, ..Ladder::default() }, ..options() }
+}
+
+fn merges(shipper: &Shipper) -> u64 {
+    shipper.status().destinations[0].merged_count
 }
 
 /// A shipper that has stored something of a file.
@@ -30,10 +35,6 @@ fn begin(ground: &Ground, options: Options) -> Arc<Shipper> {
 
 fn snapshots(shipper: &Shipper) -> u64 {
     shipper.status().destinations[0].snapshot_count
-}
-
-fn object(ground: &Ground, txid: Txid) -> PathBuf {
-    ground.store("store").join(ground.replica("store").ltx_key(0, Name::single(txid)))
 }
 
 #[test]
@@ -62,18 +63,15 @@ fn a_lease_that_was_deleted_costs_no_copy() {
 fn what_is_not_there_to_be_merged_is_made_up_for() {
     let ground = Ground::new().with_accounts(4096);
     drop(begin(&ground, options()));
-    let levels = vec![Duration::from_secs(2)];
-    let ladder = Ladder { levels, ..Ladder::default() };
     let mut is_early = false;
     while !is_early {
         // One that begins anew reads what it merges from the store, not from the local log.
-        let shipper =
-            ground.start_with(&["store"], Options { ladder: ladder.clone(), ..options() });
+        let shipper = ground.start_with(&["store"], merging());
         let before = shipper.status().txid;
         transfer(&ground.connect(), 3);
         wait_stored(&shipper);
-        fs::remove_file(object(&ground, before)).unwrap();
-        is_early = shipper.status().destinations[0].merged_count == 0;
+        fs::remove_file(ground.object(before)).unwrap();
+        is_early = merges(&shipper) == 0;
         eventually("a snapshot", || !is_early || snapshots(&shipper) == 1);
         ground.assert_stored(&shipper);
     }
@@ -82,12 +80,9 @@ fn what_is_not_there_to_be_merged_is_made_up_for() {
 #[test]
 fn what_is_damaged_here_is_merged_from_what_is_stored() {
     let ground = Ground::new().with_accounts(4096);
-    let levels = vec![Duration::from_secs(2)];
-    let ladder = Ladder { levels, ..Ladder::default() };
     let mut is_early = false;
     while !is_early {
-        let shipper =
-            ground.start_with(&["store"], Options { ladder: ladder.clone(), ..options() });
+        let shipper = ground.start_with(&["store"], merging());
         transfer(&ground.connect(), 3);
         wait_stored(&shipper);
         let (before, copies) = (shipper.status().txid, snapshots(&shipper));
@@ -97,8 +92,8 @@ fn what_is_damaged_here_is_merged_from_what_is_stored() {
         let mut bytes = fs::read(&path).unwrap();
         bytes[150] ^= 1;
         fs::write(&path, bytes).unwrap();
-        is_early = shipper.status().destinations[0].merged_count == 0;
-        eventually("a merge", || shipper.status().destinations[0].merged_count > 0);
+        is_early = merges(&shipper) == 0;
+        eventually("a merge", || merges(&shipper) > 0);
         ground.assert_stored(&shipper);
         let status = &shipper.status().destinations[0];
         assert_eq!((status.snapshot_count, status.maintenance_failed_count), (copies, 0));
@@ -113,7 +108,7 @@ fn a_proof_that_fails_leads_to_another_copy() {
         let before = snapshots(&shipper);
         let prove = || shipper.prove(0, &ground.replica("store"), ground.runtime.handle());
         prove().unwrap();
-        let path = object(&ground, Txid(shipper.status().txid.0 - 1));
+        let path = ground.object(Txid(shipper.status().txid.0 - 1));
         let mut bytes = fs::read(&path).unwrap();
         damage(&mut bytes);
         fs::write(&path, bytes).unwrap();
