@@ -105,7 +105,7 @@ const AGAIN: &str = "cargo test --test shipper every_schedule -- --nocapture";
 
 /// Plays schedules on all processors; those that failed.
 fn play_all(seeds: &[u64]) -> Vec<u64> {
-    let (next, failed) = (AtomicU64::new(0), Mutex::new(Vec::new()));
+    let (next, played, failed) = (AtomicU64::new(0), AtomicU64::new(0), Mutex::new(Vec::new()));
     let threads = std::thread::available_parallelism().unwrap().get();
     std::thread::scope(|scope| {
         for _ in 0..threads {
@@ -117,6 +117,10 @@ fn play_all(seeds: &[u64]) -> Vec<u64> {
                     if let Err(wrong) = play(seed, &restorer) {
                         eprintln!("{wrong}\nEGRET_SIMULATION_SEED={seed} {AGAIN}");
                         failed.lock().unwrap().push(seed);
+                    }
+                    let played = played.fetch_add(1, Ordering::Relaxed) + 1;
+                    if played.is_multiple_of(1000) {
+                        eprintln!("{played} of {} schedules played", seeds.len());
                     }
                 }
             });
