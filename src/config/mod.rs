@@ -19,7 +19,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use units::{duration, size};
+use units::{duration, levels, size};
 
 /// What `egret serve` does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -210,6 +210,9 @@ pub enum Error {
     /// Monitors prove nothing of themselves.
     #[error("metrics on {0}: anybody beyond this machine could read them (--insecure allows that)")]
     InsecureMetrics(SocketAddr),
+    /// Two backups would write over each other.
+    #[error("{0} is given twice: a file is backed up once in each place")]
+    SamePlace(String),
     /// Two backups would be called the same.
     #[error("two backups are called \"{0}\": give one of them another name with ?name=...")]
     SameName(String),
@@ -366,7 +369,7 @@ impl Layer {
                 None => Ok(given),
             }
         };
-        let levels = self.backup_levels.as_ref().map(|levels| levels_of(levels)).transpose()?;
+        let levels = self.backup_levels.as_ref().map(|texts| levels(texts)).transpose()?;
         Ok(Shipping {
             log_max: self.backup_log_max.as_deref().map(size).transpose()?,
             sync_interval: at_least(&self.sync_interval, "sync_interval", "10ms")?,
@@ -434,28 +437,23 @@ impl CopiesLayer {
     }
 }
 
-/// The times of levels, of which there is room for eight.
-fn levels_of(texts: &[String]) -> Result<Vec<Duration>, Error> {
-    const LEVELS_MAX: usize = 8;
-    let levels = texts.iter().map(|text| duration(text)).collect::<Result<Vec<_>, _>>()?;
-    let ascending = levels.is_sorted_by(|a, b| a < b);
-    let long = levels.first().is_none_or(|first| *first >= Duration::from_secs(1));
-    let ok = ascending && long && levels.len() <= LEVELS_MAX;
-    if ok { Ok(levels) } else { Err(Error::BadLevels) }
-}
-
 fn resolve(text: &str) -> Result<Vec<SocketAddr>, Error> {
     let bad = |source| Error::BadAddress { text: text.to_owned(), source };
     Ok(text.to_socket_addrs().map_err(bad)?.collect())
 }
 
-/// Backups are told apart by their names.
+/// Backups are told apart by their names, and each is the only writer where it is.
 fn distinct(backups: &[Location]) -> Result<(), Error> {
     let mut names = BTreeSet::new();
-    match backups.iter().map(Location::name).find(|name| !names.insert(name.clone())) {
-        Some(name) => Err(Error::SameName(name)),
-        None => Ok(()),
+    for (at, backup) in backups.iter().enumerate() {
+        if backups.iter().take(at).any(|other| backup.place.is_at(&other.place)) {
+            return Err(Error::SamePlace(backup.to_string()));
+        }
+        if !names.insert(backup.name()) {
+            return Err(Error::SameName(backup.name()));
+        }
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -574,6 +572,8 @@ mod tests {
         let two = "paths = ['a']\nbackup = ['s3://b/p?region=x', 's3://b/p?region=y";
         assert!(error(&format!("{two}']")).contains("?name="));
         assert!(layer(&format!("{two}&name=far']")).check().is_ok());
+        let twice = "paths = ['a']\nbackup = ['file:///x', 'file:///x/?name=far']";
+        assert!(error(twice).starts_with("file:///x is given twice"));
     }
 
     #[test]

@@ -15,6 +15,16 @@ pub(super) fn duration(text: &str) -> Result<Duration, Error> {
     read.map(Duration::from_millis).ok_or_else(|| Error::BadDuration(text.to_owned()))
 }
 
+/// The times of levels, of which there is room for eight.
+pub(super) fn levels(texts: &[String]) -> Result<Vec<Duration>, Error> {
+    const LEVELS_MAX: usize = 8;
+    let levels = texts.iter().map(|text| duration(text)).collect::<Result<Vec<_>, _>>()?;
+    let ascending = levels.is_sorted_by(|a, b| a < b);
+    let long = levels.first().is_none_or(|first| *first >= Duration::from_secs(1));
+    let ok = ascending && long && levels.len() <= LEVELS_MAX;
+    if ok { Ok(levels) } else { Err(Error::BadLevels) }
+}
+
 /// A size in bytes, in PostgreSQL's units of 1024.
 pub(super) fn size(text: &str) -> Result<u64, Error> {
     const UNITS: [(&str, u64); 4] =

@@ -13,7 +13,7 @@ pub use preset::Preset;
 use common::Common;
 use query::{boolean, decode, endpoint, options, set};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 /// Where a replica lies, and how it is called.
@@ -164,6 +164,20 @@ impl Location {
     }
 }
 
+impl Place {
+    /// Both are the same place, however it is reached and what is put there is stored.
+    #[must_use]
+    pub fn is_at(&self, other: &Self) -> bool {
+        let where_is = |s3: &S3Location| {
+            (s3.bucket.clone(), s3.prefix.clone(), s3.endpoint.clone(), s3.region.clone())
+        };
+        match (self, other) {
+            (Self::S3(one), Self::S3(other)) => where_is(one) == where_is(other),
+            (one, other) => one == other,
+        }
+    }
+}
+
 impl FromStr for Location {
     type Err = LocationError;
 
@@ -204,7 +218,8 @@ fn parse_file(path: &str, query: &str) -> Result<Location, Fault> {
     if !path.starts_with('/') {
         return Err(Fault::RelativePath);
     }
-    Ok(common.at(Place::File(path.into())))
+    // However many slashes it has.
+    Ok(common.at(Place::File(Path::new(&path).components().collect())))
 }
 
 fn parse_s3(path: &str, query: &str) -> Result<Location, Fault> {
@@ -311,7 +326,9 @@ mod tests {
     #[test]
     fn files() {
         let directory = Location::directory("/a/b c".into());
-        assert_eq!(Location::parse("file:///a/b%20c"), Ok(directory));
+        for url in ["file:///a/b%20c", "file:///a//b%20c/"] {
+            assert_eq!(Location::parse(url).as_ref(), Ok(&directory));
+        }
         assert_eq!(Location::parse("file:///a?name=near").unwrap().join("b").name(), "near");
         assert!(fault("file://a/b").contains("three slashes"));
         assert!(fault("file:///a?x=1").contains("unknown option \"x\""));
