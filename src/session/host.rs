@@ -241,7 +241,9 @@ impl Host for Shared {
     }
 
     fn wal_position(&self) -> u64 {
-        self.backend.database.shipper().map_or(0, |shipper| shipper.status().txid.0)
+        let Some(shipper) = self.backend.database.shipper() else { return 0 };
+        self.backend.seat().step_aside();
+        shipper.position().0
     }
 
     fn replayed(&self) -> Option<Replayed> {

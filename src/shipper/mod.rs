@@ -107,6 +107,8 @@ pub const SYNC_INTERVAL: Duration = Duration::from_secs(1);
 const LOCAL_RETENTION: Duration = Duration::from_secs(400);
 /// How long stopping waits for a store that does not take back a lease.
 const RELEASE_PATIENCE: Duration = Duration::from_secs(2);
+/// How long who asks for the newest number waits for a look.
+const POSITION_PATIENCE: Duration = Duration::from_secs(1);
 /// More than SQLite's own 1000: a checkpoint here syncs twice as often, since most of it happens
 /// while writers go on, and a page that was written again since need not be copied. Not much more:
 /// as long as the log's file grows each sync of it is dearer.
@@ -233,6 +235,17 @@ impl Shipper {
     /// As [`Self::wait_stored`].
     pub fn wait_logged(&self, deadline: Option<Instant>) -> Result<Txid, Error> {
         self.parts.shared.wait_logged(deadline)
+    }
+
+    /// The number of what was committed before the call; an older one if that cannot be had within a
+    /// second. Blocks the thread meanwhile.
+    #[must_use]
+    pub fn position(&self) -> Txid {
+        let shared = &self.parts.shared;
+        let until = Instant::now() + POSITION_PATIENCE;
+        let known = shared.status().txid;
+        // Before there is a number, whoever looks waits for a store.
+        if known == Txid(0) { known } else { self.wait_logged(Some(until)).unwrap_or(known) }
     }
 
     /// Names the moment after what was committed before the call, once that is in every destination,

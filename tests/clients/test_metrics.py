@@ -122,6 +122,17 @@ def test_follower(serve, tmp_path):
         assert one_row(conn, REPLAYED) == (False, None, None, None)
         conn.execute("SET synchronous_commit = on; CREATE TABLE followed (a int)")
         newest, = one_row(conn, "SELECT pg_current_wal_lsn()::text")
+        # What was committed counts at once, and what is not does not.
+        conn.execute("SET synchronous_commit = local")
+        for _ in range(3):
+            conn.execute("INSERT INTO followed VALUES (1)")
+            before, (newest,) = newest, one_row(conn, "SELECT pg_current_wal_lsn()::text")
+            assert int(newest[2:], 16) == int(before[2:], 16) + 1
+        with conn.transaction():
+            conn.execute("INSERT INTO followed VALUES (2)")
+            assert one_row(conn, "SELECT pg_current_wal_lsn()::text") == (newest,)
+            conn.execute("DELETE FROM followed WHERE a = 2")
+        newest, = one_row(conn, "SELECT pg_current_wal_lsn()::text")
     arguments = ["--follow", f"file://{backup}", "--metrics", f"127.0.0.1:{port}"]
     replica = serve(tmp_path / "replica.db", arguments=arguments)
     for starts in range(2):
