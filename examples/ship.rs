@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let runtime = Runtime::new()?;
     let destinations = urls.iter().map(|url| -> Result<Destination, Box<dyn Error>> {
         let replica = runtime.block_on(Replica::open(&Location::parse(url)?))?;
-        Ok(Destination { name: url.clone(), replica })
+        Ok(Destination::new(url, replica))
     });
     let destinations = destinations.collect::<Result<Vec<_>, _>>()?;
     let options = Options::default();

@@ -94,7 +94,7 @@ fn listening(error: &listener::Error) -> Option<&'static str> {
 fn following(error: &replica::Error) -> Option<&'static str> {
     match error {
         replica::Error::Foreign { .. } => {
-            Some("Name a file that does not exist, or move this one away.")
+            Some("Name a file that does not exist, or move this one away, with its -wal and -shm.")
         }
         replica::Error::Store(error) => stored(error),
         _ => None,

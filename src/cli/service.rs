@@ -277,7 +277,7 @@ fn shipping(said: &config::Shipping) -> shipper::Options {
 /// Where each file is shipped to.
 pub(super) struct Backups {
     /// Each store is opened once, however many files are shipped to it.
-    destinations: Vec<Destination>,
+    destinations: Vec<(Location, Destination)>,
     options: shipper::Options,
     /// One file was named: its backup lies at the location itself, not below it.
     is_single: bool,
@@ -291,7 +291,8 @@ impl Backups {
             // Whoever ships asks again for ever, and tells of each failure.
             let replica = open(location, Patience::SHORT).await?;
             stores.add(location, &replica);
-            destinations.push(Destination { name: location.name(), replica });
+            let destination = Destination::new(location.name(), replica);
+            destinations.push((location.clone(), destination));
         }
         let is_single = config.is_single();
         let options = shipping(&config.shipping);
@@ -300,8 +301,8 @@ impl Backups {
 
     /// The names of those whose objects cannot be read here.
     pub(super) fn unreadable(&self) -> impl Iterator<Item = &str> {
-        let unreadable = self.destinations.iter().filter(|d| !d.replica.is_readable());
-        unreadable.map(|destination| destination.name.as_str())
+        let unreadable = self.destinations.iter().filter(|(_, d)| !d.replica.is_readable());
+        unreadable.map(|(_, destination)| destination.name.as_str())
     }
 
     /// Ships the files that are not shipped yet.
@@ -340,10 +341,14 @@ impl Backups {
 
     pub(super) fn destinations(&self, database: &Database) -> Vec<Destination> {
         let relative = database.relative().to_string_lossy();
-        let below = |destination: &Destination| {
-            let Destination { name, replica } = destination.clone();
-            let replica = if self.is_single { replica } else { replica.below(&relative) };
-            Destination { name, replica }
+        let below = |(location, destination): &(Location, Destination)| {
+            let (mut location, mut destination) = (location.clone(), destination.clone());
+            if !self.is_single {
+                location = location.join(&relative);
+                destination.replica = destination.replica.below(&relative);
+            }
+            destination.followed = replica::followed(database.path(), &location.to_string());
+            destination
         };
         self.destinations.iter().map(below).collect()
     }

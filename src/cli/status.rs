@@ -8,6 +8,7 @@ use super::{cost, text};
 use crate::config::{self, Config, Layer};
 use crate::database;
 use crate::ltx::Txid;
+use crate::replica;
 use crate::shipper::outside::{self, Outside, Whose, Writer};
 use crate::shipper::proven::{self, Proven};
 use crate::shipper::restore;
@@ -73,6 +74,8 @@ struct BackupStatus {
     found: Result<Survey, restore::Error>,
     /// Who has its lease; none if that is not known, and if nobody ever had it.
     writer: Option<Option<Writer>>,
+    /// How far the file is that followed it, and was not shipped since.
+    followed: Option<Txid>,
     failure: Option<Failure>,
     proven: Option<Proven>,
     used: Option<Used>,
@@ -130,7 +133,8 @@ impl FileStatus {
             let used = usages.remove(&location.name());
             let failure = failures.remove(&location.name());
             let (found, writer) = look(&url, &path).await;
-            backups.push(BackupStatus { url, found, writer, failure, proven, used });
+            let followed = replica::followed(&path, &url.to_string());
+            backups.push(BackupStatus { url, found, writer, followed, failure, proven, used });
         }
         let bytes = fs::metadata(&path).ok().map(|metadata| metadata.len());
         Self { path, bytes, outside, backups }
@@ -190,9 +194,18 @@ impl BackupStatus {
         self.found.as_ref().is_ok_and(is_whole) && self.is_fenced(outside) != Some(true)
     }
 
+    /// The backup's newest transaction, if the file followed the backup and does not have that.
+    fn ahead(&self) -> Option<Txid> {
+        let newest = self.found.as_ref().ok()?.newest.as_ref()?.txid;
+        self.followed.is_some_and(|at| newest > at).then_some(newest)
+    }
+
     /// Nothing of the file is stored here, because another writer has the backup, or has had it since it was
-    /// this file's; none if that is not known.
+    /// this file's, or goes on beyond what the file followed; none if that is not known.
     fn is_fenced(&self, outside: &Outside) -> Option<bool> {
+        if self.ahead().is_some() {
+            return Some(true);
+        }
         let Some(writer) = self.writer.as_ref()? else { return Some(false) };
         let newest = self.found.as_ref().ok().and_then(|found| found.newest.as_ref());
         let is_others = match writer.whose {
@@ -255,6 +268,18 @@ impl BackupStatus {
     }
 
     fn print_writer(&self, outside: &Outside, out: &mut impl Write) -> io::Result<()> {
+        if let Some((at, newest)) = self.followed.zip(self.ahead()) {
+            writeln!(
+                out,
+                "    the file followed it to transaction {at}, and it goes on to {newest}"
+            )?;
+            return writeln!(
+                out,
+                "    nothing is stored from here; follow until the file has all of it, or, to go on \
+                 from the file as it is, delete {}/position and start egret again",
+                outside.state.display()
+            );
+        }
         let Some(writer) = &self.writer else {
             return writeln!(out, "    writer: unknown");
         };

@@ -108,7 +108,7 @@ pub enum Error {
     #[error("follow: this build lacks SQLITE_ENABLE_DBPAGE_VTAB")]
     NoPages,
     /// The file is somebody's: following would overwrite it.
-    #[error("follow: {} exists and was not made by following", path.display())]
+    #[error("follow: {} exists and is no replica: following would overwrite it", path.display())]
     Foreign {
         /// The file.
         path: PathBuf,
@@ -152,6 +152,13 @@ impl Error {
         let path = path.to_owned();
         move |source| Self::Io { path: path.clone(), source }
     }
+}
+
+/// How far a file is that follows what is called `source`, or did until now; none if it does not, or
+/// that cannot be said.
+#[must_use]
+pub fn followed(database: &Path, source: &str) -> Option<Txid> {
+    position::followed(&shipper::state_directory(database), database, source)
 }
 
 /// Follows one replica into one file.

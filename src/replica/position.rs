@@ -14,6 +14,7 @@
 use super::Error;
 use super::landmark::Landmark;
 use crate::ltx::Txid;
+use crate::shipper::POSITION;
 use crate::store::{make_directories, sync_directory};
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -21,7 +22,6 @@ use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-const NAME: &str = "position";
 const APPLYING: &str = "applying";
 
 /// Where a followed file is.
@@ -50,7 +50,7 @@ pub(super) enum Kept {
 
 /// Reads the position of `database`.
 pub(super) fn read(directory: &Path, database: &Path, source: &str) -> Result<Kept, Error> {
-    let path = directory.join(NAME);
+    let path = directory.join(POSITION);
     let text = match fs::read_to_string(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Kept::Nothing),
         text => text.map_err(Error::io(&path))?,
@@ -84,6 +84,15 @@ fn parse(text: &str, identity: Option<(u64, u64)>, written: Option<&str>, source
     Kept::At(Position { txid, committed_ms, landmark })
 }
 
+/// How far `database` is that follows `source`, or did before somebody wrote to it.
+pub(super) fn followed(directory: &Path, database: &Path, source: &str) -> Option<Txid> {
+    let text = fs::read_to_string(directory.join(POSITION)).ok()?;
+    match parse(&text, identity(database).ok()?, None, source) {
+        Kept::At(position) => Some(position.txid),
+        Kept::Nothing | Kept::Unsure | Kept::Touched => None,
+    }
+}
+
 /// From now on the file may be ahead of its position.
 pub(super) fn begin(directory: &Path) -> Result<(), Error> {
     let path = directory.join(APPLYING);
@@ -99,7 +108,7 @@ pub(super) fn write(
     position: &Position,
 ) -> Result<(), Error> {
     let (device, inode) = identity(database)?.unwrap_or_default();
-    let (path, temporary) = (directory.join(NAME), directory.join("position.tmp"));
+    let (path, temporary) = (directory.join(POSITION), directory.join("position.tmp"));
     let Position { txid, committed_ms, .. } = position;
     let mut text = format!("{txid} {device} {inode} {committed_ms}\n{source}\n");
     if let Some(landmark) = &position.landmark {

@@ -145,7 +145,9 @@ impl Worker {
         }
         let there = path.exists();
         let kept = position::read(&self.shared.state(), path, name)?;
-        if there && kept == Kept::Nothing && !self.shared.options.take_over {
+        // Who was promoted may have what no store has.
+        let is_own = kept != Kept::Nothing && !shipper::was_shipped(path);
+        if there && !is_own && !self.shared.options.take_over {
             return Err(Error::Foreign { path: path.clone() });
         }
         // It may have been backed up before it followed.

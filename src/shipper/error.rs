@@ -1,5 +1,6 @@
 //! Why a file is not shipped at the moment.
 
+use super::tenure::POSITION;
 use crate::ltx::{Name, Pgno, Txid};
 use crate::machine::advice;
 use crate::{ltx, sqlite, store, wal};
@@ -109,10 +110,25 @@ pub enum Error {
         /// The directory of what is known of before.
         state: PathBuf,
     },
+    /// The file followed the backup, and does not have all that is there.
+    #[error(
+        "ship: this file followed this backup to transaction {at}, and there it goes on to {newest}: \
+         nothing is written to it from here; follow until the file has all of it, or, to go on from \
+         the file as it is, delete {} and start egret again",
+        state.join(POSITION).display()
+    )]
+    Lagging {
+        /// The file's newest.
+        at: Txid,
+        /// The backup's.
+        newest: Txid,
+        /// The directory of what is known of before.
+        state: PathBuf,
+    },
     /// What is waited for cannot come: the destination is another writer's.
     #[error(
-        "ship: another writer has taken over {destination}: what is committed here is not stored \
-         there; `egret status` says who, and how this file can go on"
+        "ship: another writer goes on with {destination}: what is committed here is not stored there; \
+         `egret status` says who, and how this file can go on"
     )]
     Never {
         /// Its name.
@@ -192,6 +208,11 @@ impl Error {
     /// Nothing is wrong: there is nothing to take yet, or somebody is not done yet.
     pub(super) fn is_early(&self) -> bool {
         matches!(self, Self::Vacant { .. } | Self::Unnumbered { .. } | Self::Busy { .. })
+    }
+
+    /// Another writer has gone on from what this file is.
+    pub(super) fn is_outdated(&self) -> bool {
+        matches!(self, Self::Outdated { .. } | Self::Lagging { .. })
     }
 
     /// There is nobody to ship to.

@@ -87,7 +87,7 @@ pub use log::state_directory;
 pub use progress::Stored;
 pub use status::{DestinationStatus, Failure, Stage, Status};
 pub use stepped::{Asked, Stepped};
-pub(crate) use tenure::forget;
+pub(crate) use tenure::{POSITION, forget, was_shipped};
 
 use crate::ltx::{PageEncoding, Txid};
 use crate::store::Replica;
@@ -124,6 +124,17 @@ pub struct Destination {
     pub name: String,
     /// Where.
     pub replica: Replica,
+    /// How far the file is, if it followed what is there until now: it does not take over from what
+    /// goes on beyond.
+    pub followed: Option<Txid>,
+}
+
+impl Destination {
+    /// A place that the file did not follow.
+    #[must_use]
+    pub fn new(name: impl Into<String>, replica: Replica) -> Self {
+        Self { name: name.into(), replica, followed: None }
+    }
 }
 
 /// How a file is shipped.
@@ -340,7 +351,7 @@ impl Parts {
         let lock = Lock::take(path)?;
         let shared = Arc::new(Shared::open(path, &destinations, options, hooks)?);
         let sites = destinations.into_iter().enumerate().map(|(index, destination)| {
-            Site::new(Arc::clone(&shared), index, destination.replica, runtime.clone())
+            Site::new(Arc::clone(&shared), index, destination, runtime.clone())
         });
         let sites: Vec<_> = sites.collect();
         let upload = |site: &Arc<Site>| runtime.spawn(upload::run(Arc::clone(site))).abort_handle();

@@ -8,7 +8,7 @@ use super::lease::{Holder, Lease};
 use super::progress::Shared;
 use super::sent::Sent;
 use super::tenure::Whose;
-use super::{Error, lease, maintenance, memory};
+use super::{Destination, Error, lease, maintenance, memory};
 use crate::ltx::{Name, Txid};
 use crate::store::{Level, LtxFile, PutMode, Replica};
 use std::collections::BTreeSet;
@@ -33,6 +33,8 @@ pub(super) struct Site {
     pub(super) shared: Arc<Shared>,
     pub(super) index: usize,
     pub(super) replica: Replica,
+    /// How far the file is, if it followed what is there until now.
+    pub(super) followed: Option<Txid>,
     runtime: Handle,
     lease: tokio::sync::Mutex<Lease>,
     known: Mutex<Known>,
@@ -87,10 +89,11 @@ impl Site {
     pub(super) fn new(
         shared: Arc<Shared>,
         index: usize,
-        replica: Replica,
+        destination: Destination,
         runtime: Handle,
     ) -> Arc<Self> {
-        let (database, name) = (&shared.database, shared.destination_name(index));
+        let Destination { name, replica, followed } = destination;
+        let database = &shared.database;
         let (holder, tenures) = (Holder::of(database), Arc::clone(&shared.tenures));
         let lease = Lease::new(holder, shared.options.lease_term, tenures);
         let sent = Arc::new(Sent::open(database, &name));
@@ -98,6 +101,7 @@ impl Site {
             shared,
             index,
             replica,
+            followed,
             runtime,
             lease: tokio::sync::Mutex::new(lease),
             known: Mutex::new(Known::Nothing),

@@ -8,6 +8,7 @@
 
 use super::lease::Text;
 use super::{Error, log, state_directory, state_file};
+use crate::store::sync_directory;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,6 +17,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 const FILE: &str = "leases.json";
+
+/// How far a file is that follows, in its state directory: what [`crate::replica`] keeps until the file
+/// is shipped instead.
+pub(crate) const POSITION: &str = "position";
 
 /// So many leases of one place are known.
 const TERMS_MAX: usize = 32;
@@ -120,6 +125,21 @@ impl Tenures {
     }
 }
 
+/// A file that followed has the lease of what it followed: it is no replica any more.
+///
+/// # Errors
+/// If that cannot be kept.
+pub(super) fn promote(database: &Path) -> Result<(), Error> {
+    let directory = state_directory(database);
+    let path = directory.join(POSITION);
+    remove(&path).and_then(|()| sync_directory(&directory)).map_err(Error::io(&path))
+}
+
+/// Whether a file was shipped, as far as is known, since it last followed.
+pub(crate) fn was_shipped(database: &Path) -> bool {
+    state_directory(database).join(FILE).exists()
+}
+
 /// What stands under a database's name is not what was shipped from there: nothing of that is known any
 /// more. Nobody may be shipping it.
 ///
@@ -127,7 +147,12 @@ impl Tenures {
 /// If something is left.
 pub(crate) fn forget(database: &Path) -> io::Result<()> {
     log::remove_all(database)?;
-    match fs::remove_file(state_directory(database).join(FILE)) {
+    remove(&state_directory(database).join(FILE))
+}
+
+/// Removes a file that may be gone.
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }

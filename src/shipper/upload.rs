@@ -14,7 +14,7 @@ use super::proof::prove;
 use super::restore::list_all;
 use super::site::Site;
 use super::tenure::Whose;
-use super::{Error, points, snapshot, state_directory};
+use super::{Error, points, snapshot, state_directory, tenure};
 use crate::ltx::{Header, Name, TRAILER_LEN, Txid};
 use crate::store::{self, Body, LtxFile, Put, PutMode, SNAPSHOT_LEVEL};
 use std::fs::{self, File};
@@ -37,8 +37,9 @@ static WHOLE_TURN: Semaphore = Semaphore::const_new(8);
 /// Serves one destination until the task is aborted, or another writer has it.
 pub(super) async fn run(site: Arc<Site>) {
     let mut news = site.shared.news();
-    let mut upload =
-        Upload { site, failures: 0, is_writer: false, proved: false, before: None, leading: None };
+    let followed = site.followed;
+    let (is_writer, proved, before, leading) = (false, false, None, None);
+    let mut upload = Upload { site, followed, failures: 0, is_writer, proved, before, leading };
     loop {
         news.borrow_and_update();
         let (shared, index) = (&upload.site.shared, upload.site.index);
@@ -61,6 +62,8 @@ pub(super) async fn run(site: Arc<Site>) {
 
 struct Upload {
     site: Arc<Site>,
+    /// How far the file is that followed what is there, until it is the writer.
+    followed: Option<Txid>,
     /// Attempts in a row that failed.
     failures: u32,
     /// The lease is this process's, and what is stored was looked at since.
@@ -99,7 +102,7 @@ impl Upload {
         (self.is_writer, self.proved) = (false, false);
         (self.before, self.leading) = (None, None);
         while let Err(error) = self.ask().await {
-            if let Error::Outdated { .. } = error {
+            if error.is_outdated() {
                 return self.end(Txid(0), &error);
             }
             self.pause(Txid(0), &error).await;
@@ -120,6 +123,11 @@ impl Upload {
     /// Refuses to go on where another went on with what was shipped from here. Who has not stored
     /// anything here is no old copy, as far as can be told.
     async fn refuse_outdated(&self) -> Result<(), Error> {
+        if let Some(at) = self.followed {
+            let newest = self.reach().await?.newest;
+            let state = state_directory(&self.site.shared.database);
+            return if newest > at { Err(Error::Lagging { at, newest, state }) } else { Ok(()) };
+        }
         let Some((lease, whose)) = self.site.other_writer().await? else { return Ok(()) };
         let is_outdated = match whose {
             Whose::Strangers => false,
@@ -159,7 +167,7 @@ impl Upload {
     async fn begin(&mut self, job: Job) -> bool {
         match self.take_lease().await {
             Ok(()) => (self.failures, self.is_writer) = (0, true),
-            Err(error @ (Error::Fenced { .. } | Error::Outdated { .. })) => {
+            Err(error) if matches!(error, Error::Fenced { .. }) || error.is_outdated() => {
                 return self.end(job.txid(), &error);
             }
             Err(error) => self.pause(job.txid(), &error).await,
@@ -173,6 +181,11 @@ impl Upload {
     async fn take_lease(&mut self) -> Result<(), Error> {
         self.refuse_outdated().await?;
         self.site.ensure_lease().await?;
+        let was_replica = self.followed.is_some();
+        if was_replica {
+            tenure::promote(&self.site.shared.database)?;
+            self.followed = None;
+        }
         let files = list_all(&self.site.replica).await?;
         let reach = Reach::of(&files);
         let is_whole = files.is_empty() || plan(&files, None).is_ok();
@@ -187,7 +200,8 @@ impl Upload {
         self.site.listed(&files, clock);
         let (reserved, is_alone) = self.site.predecessors().await;
         let newest = reach.newest.max(reserved);
-        if !is_sound && !is_alone && self.site.shared.inherited == Txid(0) {
+        let is_known = was_replica || self.site.shared.inherited > Txid(0);
+        if !is_sound && !is_alone && !is_known {
             let (file, txid) = (self.site.shared.database.display(), reach.newest);
             tracing::warn!(%file, %txid, "as far as is known here this backup was another file's: what it has can be restored by its time, and the newest is this file from now on");
         }

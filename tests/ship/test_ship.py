@@ -667,7 +667,7 @@ def test_follow_leaves_other_files_alone(tmp_path):
     url, before = f"file://{tmp_path}/backup", other.read_bytes()
     assert servers.Egret(file, arguments=["--backup", url]).stop() == 0
     done = servers.egret("serve", other, "--follow", url, "--listen", "127.0.0.1:0", timeout=20)
-    assert done.returncode == 1 and "not made by following" in done.stderr
+    assert done.returncode == 1 and "is no replica" in done.stderr
     assert other.read_bytes() == before
 
 

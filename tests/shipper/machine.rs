@@ -71,10 +71,8 @@ impl Machine {
     }
 
     pub fn start(&mut self, sites: &[Site], options: &Options, runtime: &Handle) {
-        let destinations = sites.iter().map(|site| Destination {
-            name: site.name.clone(),
-            replica: site.store.replica(self.number),
-        });
+        let to = |site: &Site| Destination::new(&site.name, site.store.replica(self.number));
+        let destinations = sites.iter().map(to);
         let hooks = Arc::clone(&self.disk) as Arc<dyn Hooks>;
         let (path, options) = (self.world().database(), options.clone());
         let started = Stepped::open(&path, destinations.collect(), options, hooks, runtime);

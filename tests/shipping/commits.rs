@@ -67,7 +67,7 @@ fn a_whole_copy_is_not_staged() {
     connection.execute_batch(noise).unwrap();
     let replica = Replica::new(Arc::new(MemoryStore::default()), "app");
     let meter = Arc::clone(replica.meter());
-    let destination = Destination { name: "memory".to_owned(), replica: replica.clone() };
+    let destination = Destination::new("memory", replica.clone());
     let shipper = ground.start_to(vec![destination], options());
     shipper.wait_stored(&[], Some(Instant::now() + PATIENCE)).unwrap();
     let files = ground.runtime.block_on(list_all(&replica)).unwrap();

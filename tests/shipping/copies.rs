@@ -6,6 +6,7 @@ use crate::followers::follow_replica;
 use crate::ground::*;
 use crate::meddler::{Fate, Meddler};
 use egret::ltx::Txid;
+use egret::replica;
 use egret::shipper::restore::{Target, list_all};
 use egret::shipper::{Alone, Destination, Options, Shipper};
 use egret::store::{FileStore, SNAPSHOT_LEVEL};
@@ -27,9 +28,10 @@ fn assert_is_refused(shipper: &Shipper) {
     assert!(why.contains("has gone on with this backup"), "{why}");
 }
 
-/// Ships a file that stands somewhere else to a ground's store.
+/// Ships a file that stands somewhere else, and may have followed, to a ground's store.
 fn ship_file(path: &Path, to: &Ground) -> Arc<Shipper> {
-    let destination = Destination { name: "store".to_owned(), replica: to.replica("store") };
+    let mut destination = Destination::new("store", to.replica("store"));
+    destination.followed = replica::followed(path, "store");
     let handle = to.runtime.handle();
     Shipper::start(path, vec![destination], hasty(), Arc::new(Alone), handle).unwrap()
 }
@@ -127,7 +129,7 @@ fn who_was_cut_off_does_not_take_back() {
         let (one, two) = (Ground::new().with_accounts(4096), Ground::new().with_accounts(4096));
         let store = Meddler::over(Arc::new(FileStore::new(&one.store("store"))));
         let start = || {
-            let destination = Destination { name: "store".to_owned(), replica: store.replica() };
+            let destination = Destination::new("store", store.replica());
             let (prune_interval, local_retention) = (Duration::ZERO, Duration::ZERO);
             let few = Options { log_bytes_max, prune_interval, local_retention, ..hasty() };
             one.start_to(vec![destination], few)
@@ -220,8 +222,8 @@ fn a_file_that_is_new_to_a_backup_goes_on() {
     transfer(&two.connect(), 5);
     let store = Meddler::over(Arc::new(FileStore::new(&one.store("store"))));
     store.set(|_, _| Fate::Failed);
-    let near = Destination { name: "near".to_owned(), replica: two.replica("near") };
-    let far = Destination { name: "store".to_owned(), replica: store.replica() };
+    let near = Destination::new("near", two.replica("near"));
+    let far = Destination::new("store", store.replica());
     let second = two.start_to(vec![near, far], hasty());
     second.wait_stored(&["near".to_owned()], patience()).unwrap();
     assert!(second.status().txid < first.status().txid);
@@ -261,12 +263,65 @@ fn a_follower_goes_on_from_what_it_followed() {
     transfer(&one.connect(), 5);
     wait_stored(&first);
     assert!(first.stop(PATIENCE));
-    // And back again.
+    // And back again. What was the primary is not written over.
+    let (follower, _) = follow_replica(&one, one.replica("store"));
+    let mut refused = None;
+    eventually("refused", || {
+        refused = follower.is_ready().err();
+        refused.is_some()
+    });
+    assert!(refused.unwrap().to_string().contains("is no replica"));
+    drop(follower);
+    for name in ["followed.db", "followed.db-wal", "followed.db-shm"] {
+        drop(fs::remove_file(path.with_file_name(name)));
+    }
     assert!(catch_up(newest()) == path);
     let promoted = ship_file(&path, &one);
     transfer(&rusqlite::Connection::open(&path).unwrap(), 5);
     wait_stored(&promoted);
     assert!(content(&one.restore("store", Target::Latest)) == content(&path));
+}
+
+/// A replica that was stopped before its primary. It may follow to the end, or go on as it is.
+#[test]
+fn a_replica_that_lags_does_not_take_over() {
+    for goes_on_as_it_is in [false, true] {
+        let one = Ground::new().with_accounts(4096);
+        let first = ship(&one, &one, hasty());
+        wait_stored(&first);
+        let catch_up = || {
+            let (follower, path) = follow_replica(&one, one.replica("store"));
+            let newest = first.status().txid;
+            assert!(follower.wait_applied(newest, patience().unwrap()), "{:?}", follower.status());
+            path
+        };
+        let path = catch_up();
+        transfer(&one.connect(), 5);
+        wait_stored(&first);
+        assert!(first.stop(PATIENCE));
+        for _ in 0..2 {
+            let promoted = ship_file(&path, &one);
+            transfer(&rusqlite::Connection::open(&path).unwrap(), 5);
+            promoted.wait_stored(&[], patience()).unwrap_err();
+            eventually("fenced", || promoted.status().destinations[0].is_fenced);
+            let why = failure(&promoted);
+            assert!(why.contains("followed this backup to transaction"), "{why}");
+            assert!(!promoted.stop(PATIENCE));
+            assert_restores(&one, &one);
+        }
+        match goes_on_as_it_is {
+            true => fs::remove_file(path.with_file_name(".followed.db-egret/position")).unwrap(),
+            false => assert!(catch_up() == path),
+        }
+        for _ in 0..2 {
+            let promoted = ship_file(&path, &one);
+            transfer(&rusqlite::Connection::open(&path).unwrap(), 5);
+            wait_stored(&promoted);
+            assert!(promoted.stop(PATIENCE));
+            assert!(content(&one.restore("store", Target::Latest)) == content(&path));
+            assert_eq!(replica::followed(&path, "store"), None);
+        }
+    }
 }
 
 /// A lease that could not be written was nobody's, and one in another place says nothing of this one.
@@ -284,7 +339,7 @@ fn who_only_wanted_the_lease_is_no_old_copy() {
         false => Fate::Done,
     });
     let start = || {
-        let destination = Destination { name: "store".to_owned(), replica: store.replica() };
+        let destination = Destination::new("store", store.replica());
         two.start_to(vec![destination], hasty())
     };
     let second = start();
@@ -338,7 +393,7 @@ fn a_state_that_was_deleted_is_made_up_for() {
     wait_stored(&second);
     assert!(second.stop(PATIENCE));
     let replica = one.replica("store");
-    let first = one.start_to(vec![Destination { name: "renamed".to_owned(), replica }], hasty());
+    let first = one.start_to(vec![Destination::new("renamed", replica)], hasty());
     transfer(&one.connect(), 5);
     assert_is_refused(&first);
     assert_restores(&one, &two);

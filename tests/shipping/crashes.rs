@@ -140,7 +140,7 @@ impl Hooks for Full {
 fn numbers_are_not_given_again_after_the_local_log_is_gone() {
     let ground = Ground::new().with_accounts(4096);
     let connection = ground.connect();
-    let destinations = vec![Destination { name: "store".into(), replica: ground.replica("store") }];
+    let destinations = vec![Destination::new("store", ground.replica("store"))];
     let (hooks, handle) = (Arc::new(Full::default()), ground.runtime.handle());
     let disk: Arc<dyn Hooks> = hooks.clone();
     let shipper =
@@ -262,7 +262,7 @@ fn child_writes_and_ships() {
     let directory = Path::new(&directory);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let replica = Replica::new(Arc::new(FileStore::new(&directory.join("store"))), "");
-    let destinations = vec![Destination { name: "store".to_owned(), replica }];
+    let destinations = vec![Destination::new("store", replica)];
     let quick = Options { sync_interval: Duration::from_millis(5), ..options() };
     let database = directory.join("app.db");
     let shipper =

@@ -152,7 +152,7 @@ fn it_is_told_what_a_destination_is_being_told() {
     let ground = Ground::new().with_accounts(4096);
     let store = Meddler::over(Arc::new(FileStore::new(&ground.store("store"))));
     store.set(|_, _| Fate::Failed);
-    let destination = Destination { name: "store".to_owned(), replica: store.replica() };
+    let destination = Destination::new("store", store.replica());
     let shipper = ground.start_to(vec![destination], options());
     let stage = || shipper.status().destinations[0].stage;
     assert_eq!(stage(), Stage::Unreached);
@@ -180,7 +180,7 @@ fn what_is_committed_before_any_store_has_answered_is_kept() {
     let inner: Arc<dyn Store> = Arc::new(FileStore::new(&ground.store("store")));
     let store = Meddler::over(inner);
     store.set(|_, _| Fate::Failed);
-    let destination = Destination { name: "store".to_owned(), replica: store.replica() };
+    let destination = Destination::new("store", store.replica());
     let shipper = ground.start_to(vec![destination], options());
     transfer(&connection, 5);
     shipper.committed();
@@ -313,7 +313,7 @@ fn nothing_committed_is_nothing_asked() {
     let ground = Ground::new().with_accounts(4096);
     let replica = Replica::new(Arc::new(MemoryStore::default()), "app");
     let meter = Arc::clone(replica.meter());
-    let destination = Destination { name: "memory".to_owned(), replica };
+    let destination = Destination::new("memory", replica);
     let shipper = ground.start_to(vec![destination], options());
     shipper.wait_stored(&[], Some(Instant::now() + PATIENCE)).unwrap();
     let before = meter.usage();

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// Ships this ground's file to another's store.
 pub(super) fn ship(ground: &Ground, to: &Ground, options: Options) -> Arc<Shipper> {
     let store: Arc<dyn Store> = Arc::new(FileStore::new(&to.store("store")));
-    let destination = Destination { name: "store".to_owned(), replica: Replica::new(store, "") };
+    let destination = Destination::new("store", Replica::new(store, ""));
     ground.start_to(vec![destination], options)
 }
 
@@ -172,7 +172,7 @@ fn nobody_is_told_of_what_was_stored_after_another_took_over() {
     let (one, two) = (Ground::new().with_accounts(4096), Ground::new().with_accounts(4096));
     let brief = Options { lease_term: Duration::from_millis(200), ..options() };
     let store = Meddler::over(Arc::new(FileStore::new(&one.store("store"))));
-    let destination = Destination { name: "store".to_owned(), replica: store.replica() };
+    let destination = Destination::new("store", store.replica());
     let first = one.start_to(vec![destination], brief.clone());
     first.wait_stored(&[], patience()).unwrap();
     let is_file = |kind: &str, key: &str| kind == "put" && key.starts_with("ltx/0/");

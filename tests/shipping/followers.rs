@@ -106,7 +106,7 @@ fn a_file_of_somebody_else_is_left_alone() {
     ground.assert_stored(&shipper);
     std::fs::copy(ground.database(), ground.directory.path().join("followed.db")).unwrap();
     let (follower, _) = follow(&ground);
-    eventually("refused", || follower.status().error.is_some_and(|e| e.contains("not made by")));
+    eventually("refused", || follower.status().error.is_some_and(|e| e.contains("is no replica")));
 }
 
 #[test]
@@ -280,7 +280,7 @@ fn another_database_in_the_same_place_is_followed_or_refused() {
         let other = Ground::new().with_accounts(page_size);
         let (hooks, handle) = (Arc::new(Alone), other.runtime.handle());
         let (name, replica) = ("store".to_owned(), ground.replica("store"));
-        let destinations = vec![Destination { name, replica }];
+        let destinations = vec![Destination::new(name, replica)];
         let shipper =
             Shipper::start(&other.database(), destinations, options(), hooks, handle).unwrap();
         let txid = shipper.wait_stored(&[], deadline()).unwrap();

@@ -95,8 +95,7 @@ impl Ground {
     }
 
     pub fn start_with(&self, stores: &[&str], options: Options) -> Arc<Shipper> {
-        let destination =
-            |name: &&str| Destination { name: (*name).to_owned(), replica: self.replica(name) };
+        let destination = |name: &&str| Destination::new(*name, self.replica(name));
         let destinations = stores.iter().map(destination).collect();
         self.start_to(destinations, options)
     }

@@ -283,7 +283,7 @@ fn ship_many(
         let sql = "PRAGMA journal_mode = WAL; CREATE TABLE t(x); INSERT INTO t VALUES (1)";
         connection.execute_batch(sql).unwrap();
         let replica = Replica::new(Arc::clone(store) as Arc<dyn Store>, &number.to_string());
-        let destination = Destination { name: "store".to_owned(), replica };
+        let destination = Destination::new("store", replica);
         let (hooks, handle) = (Arc::new(Alone), ground.runtime.handle());
         let shipper = Shipper::start(&path, vec![destination], options(), hooks, handle);
         (connection, shipper.unwrap())

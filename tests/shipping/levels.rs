@@ -107,7 +107,7 @@ fn when_all_is_merged_nothing_more_is_asked() {
     let ground = Ground::new().with_accounts(4096);
     let inner: Arc<dyn Store> = Arc::new(FileStore::new(&ground.store("store")));
     let store = Meddler::over(inner);
-    let destination = Destination { name: "store".to_owned(), replica: store.replica() };
+    let destination = Destination::new("store", store.replica());
     let levels = [100, 300, 700].map(Duration::from_millis).to_vec();
     let ladder = Ladder {
         levels,
@@ -172,7 +172,7 @@ fn a_snapshot_keeps_no_writer_waiting_and_nothing_on_the_disk() {
     let ground = Ground::new().with_accounts(4096);
     let inner: Arc<dyn Store> = Arc::new(FileStore::new(&ground.store("store")));
     let store = Meddler::over(inner);
-    let destination = Destination { name: "store".to_owned(), replica: store.replica() };
+    let destination = Destination::new("store", store.replica());
     let shipper = ground.start_to(vec![destination], options());
     let connection = ground.connect();
     transfer(&connection, 2000);
@@ -219,7 +219,7 @@ fn a_store_that_deletes_nothing_is_found_out() {
     let inner: Arc<dyn Store> = Arc::new(FileStore::new(&ground.store("store")));
     let store = Meddler::over(inner);
     store.set(|kind, _| if kind == "delete" { Fate::Pretended } else { Fate::Done });
-    let destination = Destination { name: "store".to_owned(), replica: store.replica() };
+    let destination = Destination::new("store", store.replica());
     let ladder = Ladder {
         retention: Duration::from_millis(200),
         snapshot_interval: Duration::from_millis(300),
@@ -247,7 +247,7 @@ fn a_store_that_fails_now_and_then_loses_nothing() {
         let odd = count.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9E37_79B9) % 23 == 3;
         if odd { Fate::Failed } else { Fate::Done }
     });
-    let destination = Destination { name: "store".to_owned(), replica: store.replica() };
+    let destination = Destination::new("store", store.replica());
     let shipper = ground.start_to(vec![destination], quick());
     work(&ground, &shipper, Duration::from_secs(4));
     store.set(|_, _| Fate::Done);

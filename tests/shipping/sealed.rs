@@ -63,7 +63,7 @@ fn try_restore(
 }
 
 fn ship(ground: &Ground, replica: Replica, options: Options) -> Arc<Shipper> {
-    ground.start_to(vec![Destination { name: "store".to_owned(), replica }], options)
+    ground.start_to(vec![Destination::new("store", replica)], options)
 }
 
 fn patience() -> Option<Instant> {
