@@ -120,14 +120,22 @@ impl Upload {
         Ok(())
     }
 
-    /// Refuses to go on where another went on with what was shipped from here. Who has not stored
-    /// anything here is no old copy, as far as can be told.
+    /// Refuses to go on where another went on from what this file is.
     async fn refuse_outdated(&self) -> Result<(), Error> {
-        if let Some(at) = self.followed {
-            let newest = self.reach().await?.newest;
-            let state = state_directory(&self.site.shared.database);
-            return if newest > at { Err(Error::Lagging { at, newest, state }) } else { Ok(()) };
+        match self.followed {
+            Some(at) => self.refuse_lagging(at).await,
+            None => self.refuse_copy().await,
         }
+    }
+
+    async fn refuse_lagging(&self, at: Txid) -> Result<(), Error> {
+        let newest = self.reach().await?.newest;
+        let state = state_directory(&self.site.shared.database);
+        if newest > at { Err(Error::Lagging { at, newest, state }) } else { Ok(()) }
+    }
+
+    /// Who has not stored anything here is no old copy, as far as can be told.
+    async fn refuse_copy(&self) -> Result<(), Error> {
         let Some((lease, whose)) = self.site.other_writer().await? else { return Ok(()) };
         let is_outdated = match whose {
             Whose::Strangers => false,
