@@ -93,7 +93,7 @@ fn listening(error: &listener::Error) -> Option<&'static str> {
 
 fn following(error: &replica::Error) -> Option<&'static str> {
     match error {
-        replica::Error::Foreign { .. } => {
+        replica::Error::Foreign { .. } | replica::Error::Own { .. } => {
             Some("Name a file that does not exist, or move this one away, with its -wal and -shm.")
         }
         replica::Error::Store(error) => stored(error),

@@ -572,8 +572,10 @@ mod tests {
         let two = "paths = ['a']\nbackup = ['s3://b/p?region=x', 's3://b/p?region=y";
         assert!(error(&format!("{two}']")).contains("?name="));
         assert!(layer(&format!("{two}&name=far']")).check().is_ok());
-        let twice = "paths = ['a']\nbackup = ['file:///x', 'file:///x/?name=far']";
-        assert!(error(twice).starts_with("file:///x is given twice"));
+        for (one, other) in [("file:///x", "file:///x/?"), ("s3://b", "s3://b?region=x&")] {
+            let twice = format!("paths = ['a']\nbackup = ['{one}', '{other}name=far']");
+            assert!(error(&twice).starts_with(&format!("{one} is given twice")));
+        }
     }
 
     #[test]

@@ -113,6 +113,15 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// The file was shipped: following would overwrite what was committed then.
+    #[error(
+        "follow: {} was backed up since it followed, and has commits of its own: following would overwrite \
+         them", path.display()
+    )]
+    Own {
+        /// The file.
+        path: PathBuf,
+    },
     /// The store's database has another page size than the file.
     #[error(
         "follow: the file has pages of {file} bytes and the store of {store}: stop egret, delete the file, \
@@ -145,7 +154,8 @@ impl Error {
     #[must_use]
     pub fn is_final(&self) -> bool {
         let is_locked = matches!(self, Self::Locked(shipper::Error::Shipped { .. }));
-        is_locked || matches!(self, Self::Foreign { .. } | Self::NoPages | Self::Stopped)
+        let is_others = matches!(self, Self::Foreign { .. } | Self::Own { .. });
+        is_locked || is_others || matches!(self, Self::NoPages | Self::Stopped)
     }
 
     fn io(path: &Path) -> impl Fn(io::Error) -> Self + use<> {

@@ -14,7 +14,7 @@
 use super::Error;
 use super::landmark::Landmark;
 use crate::ltx::Txid;
-use crate::shipper::POSITION;
+use crate::shipper::{POSITION, written};
 use crate::store::{make_directories, sync_directory};
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -135,19 +135,6 @@ fn identity(database: &Path) -> Result<Option<(u64, u64)>, Error> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::io(database)(error)),
     }
-}
-
-/// When a database and its log were written last, and their lengths. An empty log is as good as
-/// none: whoever opens the file makes one, and the last to close it removes it.
-fn written(database: &Path) -> String {
-    let mut log = database.as_os_str().to_owned();
-    log.push("-wal");
-    let of = |path: &Path| {
-        let metadata = fs::metadata(path).ok().filter(|metadata| metadata.len() > 0);
-        metadata.map_or((0, 0, 0), |m| (m.mtime(), m.mtime_nsec(), m.len()))
-    };
-    let ((s, ns, len), (log_s, log_ns, log_len)) = (of(database), of(Path::new(&log)));
-    format!("{s}.{ns:09} {len} {log_s}.{log_ns:09} {log_len}")
 }
 
 #[cfg(test)]

@@ -145,10 +145,12 @@ impl Worker {
         }
         let there = path.exists();
         let kept = position::read(&self.shared.state(), path, name)?;
-        // Who was promoted may have what no store has.
-        let is_own = kept != Kept::Nothing && !shipper::was_shipped(path);
-        if there && !is_own && !self.shared.options.take_over {
+        let spares = there && !self.shared.options.take_over;
+        if spares && kept == Kept::Nothing {
             return Err(Error::Foreign { path: path.clone() });
+        }
+        if spares && shipper::has_own(path) {
+            return Err(Error::Own { path: path.clone() });
         }
         // It may have been backed up before it followed.
         shipper::forget(path).map_err(Error::io(path))?;

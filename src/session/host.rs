@@ -243,7 +243,7 @@ impl Host for Shared {
     fn wal_position(&self) -> u64 {
         let Some(shipper) = self.backend.database.shipper() else { return 0 };
         self.backend.seat().step_aside();
-        shipper.position().0
+        shipper.position(&|| self.cancelled()).0
     }
 
     fn replayed(&self) -> Option<Replayed> {

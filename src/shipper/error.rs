@@ -1,6 +1,5 @@
 //! Why a file is not shipped at the moment.
 
-use super::tenure::POSITION;
 use crate::ltx::{Name, Pgno, Txid};
 use crate::machine::advice;
 use crate::{ltx, sqlite, store, wal};
@@ -115,15 +114,15 @@ pub enum Error {
         "ship: this file followed this backup to transaction {at}, and there it goes on to {newest}: \
          nothing is written to it from here; follow until the file has all of it, or, to go on from \
          the file as it is, delete {} and start egret again",
-        state.join(POSITION).display()
+        position.display()
     )]
     Lagging {
         /// The file's newest.
         at: Txid,
         /// The backup's.
         newest: Txid,
-        /// The directory of what is known of before.
-        state: PathBuf,
+        /// The file that says so.
+        position: PathBuf,
     },
     /// What is waited for cannot come: the destination is another writer's.
     #[error(

@@ -24,6 +24,7 @@
 
 use super::Error;
 use super::moment::Moment;
+use super::reach::Reach;
 use super::tenure::{Tenures, Whose};
 use crate::ltx::Txid;
 use crate::store::{self, Body, Etag, Object, Put, PutMode, Replica};
@@ -77,6 +78,8 @@ pub(super) struct Lease {
     holder: Holder,
     tenures: Arc<Tenures>,
     term: Duration,
+    /// How far the file is that followed what is there, until it has the lease.
+    pub(super) followed: Option<Txid>,
     state: State,
     /// What the place is called, if this writer has had the lease.
     place: Option<String>,
@@ -124,10 +127,16 @@ pub(super) struct Text {
 }
 
 impl Lease {
-    pub(super) fn new(holder: Holder, term: Duration, tenures: Arc<Tenures>) -> Self {
+    pub(super) fn new(
+        holder: Holder,
+        term: Duration,
+        tenures: Arc<Tenures>,
+        followed: Option<Txid>,
+    ) -> Self {
         Self {
             holder,
             tenures,
+            followed,
             place: None,
             term,
             state: State::Free,
@@ -263,7 +272,11 @@ impl Lease {
     fn hold(&mut self, version: Version, since: Moment) -> Result<(), Error> {
         (self.reserved, self.held) = (version.text.reserved, true);
         self.place.clone_from(&version.text.place);
-        let kept = self.tenures.have(&version.text);
+        let mut kept = self.tenures.have(&version.text);
+        if kept.is_ok() && self.followed.is_some() {
+            kept = self.tenures.promote();
+            self.followed = self.followed.filter(|_| kept.is_err());
+        }
         self.state = State::Held(version, since);
         kept
     }
@@ -293,6 +306,8 @@ impl Lease {
             }
             Some((_, text)) => return Err(Error::Held { by: text.holder.name }),
         };
+        // Whoever stores something now writes to the lease before or after it, and this put fails.
+        self.refuse_lagging(replica).await?;
         let holder = self.holder.clone();
         let (epoch, renewal, stored, held) = (epoch + 1, 0, None, true);
         let text = Text { place, epoch, renewal, reserved, stored, holder, held };
@@ -312,6 +327,14 @@ impl Lease {
         }
         let etag = self.probe(replica, &text, etag).await?;
         self.hold(Version { etag, text }, began)
+    }
+
+    /// Refuses what goes on beyond a file that followed it.
+    pub(super) async fn refuse_lagging(&self, replica: &Replica) -> Result<(), Error> {
+        let Some(at) = self.followed else { return Ok(()) };
+        let newest = Reach::ask(replica).await?.newest;
+        let position = self.tenures.position();
+        if newest > at { Err(Error::Lagging { at, newest, position }) } else { Ok(()) }
     }
 
     fn is_successors(&self, text: &Text) -> bool {
@@ -447,7 +470,7 @@ mod tests {
     fn lease(name: &str, term: Duration) -> Lease {
         let directory = tempfile::tempdir().unwrap();
         let holder = Holder { id: name.to_owned(), name: name.to_owned() };
-        Lease::new(holder, term, Arc::new(Tenures::open(&directory.path().join("app.db"))))
+        Lease::new(holder, term, Arc::new(Tenures::open(&directory.path().join("app.db"))), None)
     }
 
     fn replica() -> Replica {

@@ -59,6 +59,7 @@ mod progress;
 mod proof;
 pub mod proven;
 mod prune;
+mod reach;
 pub mod restore;
 pub mod retention;
 pub mod rolling;
@@ -87,7 +88,7 @@ pub use log::state_directory;
 pub use progress::Stored;
 pub use status::{DestinationStatus, Failure, Stage, Status};
 pub use stepped::{Asked, Stepped};
-pub(crate) use tenure::{POSITION, forget, was_shipped};
+pub(crate) use tenure::{POSITION, forget, has_own, written};
 
 use crate::ltx::{PageEncoding, Txid};
 use crate::store::Replica;
@@ -107,7 +108,7 @@ pub const SYNC_INTERVAL: Duration = Duration::from_secs(1);
 const LOCAL_RETENTION: Duration = Duration::from_secs(400);
 /// How long stopping waits for a store that does not take back a lease.
 const RELEASE_PATIENCE: Duration = Duration::from_secs(2);
-/// How long who asks for the newest number waits for a look.
+/// How long, beyond the sync interval, who asks for the newest number waits for a look.
 const POSITION_PATIENCE: Duration = Duration::from_secs(1);
 /// More than SQLite's own 1000: a checkpoint here syncs twice as often, since most of it happens
 /// while writers go on, and a page that was written again since need not be copied. Not much more:
@@ -248,15 +249,20 @@ impl Shipper {
         self.parts.shared.wait_logged(deadline)
     }
 
-    /// The number of what was committed before the call; an older one if that cannot be had within a
-    /// second. Blocks the thread meanwhile.
+    /// The number of what was committed before the call: while something is being stored that takes up to
+    /// a sync interval. An older one if nothing is taken any more. Blocks the thread meanwhile.
     #[must_use]
-    pub fn position(&self) -> Txid {
+    pub fn position(&self, cancelled: &dyn Fn() -> bool) -> Txid {
         let shared = &self.parts.shared;
-        let until = Instant::now() + POSITION_PATIENCE;
+        let until = Instant::now() + shared.options.sync_interval + POSITION_PATIENCE;
+        let gives_up = || cancelled() || Instant::now() > until;
         let known = shared.status().txid;
         // Before there is a number, whoever looks waits for a store.
-        if known == Txid(0) { known } else { self.wait_logged(Some(until)).unwrap_or(known) }
+        if known == Txid(0) {
+            return known;
+        }
+        let asked = shared.ask_look();
+        until_cancelled(&gives_up, |turn| shared.wait_looked(asked, Some(turn))).unwrap_or(known)
     }
 
     /// Names the moment after what was committed before the call, once that is in every destination,
@@ -349,6 +355,7 @@ impl Parts {
         runtime: &Handle,
     ) -> Result<(Self, Lock), Error> {
         let lock = Lock::take(path)?;
+        tenure::begin(path)?;
         let shared = Arc::new(Shared::open(path, &destinations, options, hooks)?);
         let sites = destinations.into_iter().enumerate().map(|(index, destination)| {
             Site::new(Arc::clone(&shared), index, destination, runtime.clone())

@@ -33,8 +33,6 @@ pub(super) struct Site {
     pub(super) shared: Arc<Shared>,
     pub(super) index: usize,
     pub(super) replica: Replica,
-    /// How far the file is, if it followed what is there until now.
-    pub(super) followed: Option<Txid>,
     runtime: Handle,
     lease: tokio::sync::Mutex<Lease>,
     known: Mutex<Known>,
@@ -95,13 +93,12 @@ impl Site {
         let Destination { name, replica, followed } = destination;
         let database = &shared.database;
         let (holder, tenures) = (Holder::of(database), Arc::clone(&shared.tenures));
-        let lease = Lease::new(holder, shared.options.lease_term, tenures);
+        let lease = Lease::new(holder, shared.options.lease_term, tenures, followed);
         let sent = Arc::new(Sent::open(database, &name));
         Arc::new_cyclic(|this| Self {
             shared,
             index,
             replica,
-            followed,
             runtime,
             lease: tokio::sync::Mutex::new(lease),
             known: Mutex::new(Known::Nothing),
@@ -127,6 +124,16 @@ impl Site {
     /// What stands in the lease, and whose it is, unless that is this process.
     pub(super) async fn other_writer(&self) -> Result<Option<(lease::Text, Whose)>, Error> {
         self.lease.lock().await.other(&self.replica).await
+    }
+
+    /// How far the file is, if it followed what is there and never had its lease.
+    pub(super) async fn followed(&self) -> Option<Txid> {
+        self.lease.lock().await.followed
+    }
+
+    /// Refuses to take over from what goes on beyond a file that followed it.
+    pub(super) async fn refuse_lagging(&self) -> Result<(), Error> {
+        self.lease.lock().await.refuse_lagging(&self.replica).await
     }
 
     /// What is there is about to be looked at.

@@ -9,10 +9,12 @@
 use super::lease::Text;
 use super::{Error, log, state_directory, state_file};
 use crate::store::sync_directory;
+use crate::wal;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -21,6 +23,9 @@ const FILE: &str = "leases.json";
 /// How far a file is that follows, in its state directory: what [`crate::replica`] keeps until the file
 /// is shipped instead.
 pub(crate) const POSITION: &str = "position";
+
+/// What such a file was when it was shipped first.
+const SHIPPED: &str = "shipped";
 
 /// So many leases of one place are known.
 const TERMS_MAX: usize = 32;
@@ -115,6 +120,20 @@ impl Tenures {
         self.write(&places)
     }
 
+    /// Where a file that followed says how far it is.
+    pub(super) fn position(&self) -> PathBuf {
+        self.path.with_file_name(POSITION)
+    }
+
+    /// A file that followed has the lease of what it followed: it is no replica any more.
+    ///
+    /// # Errors
+    /// If that cannot be kept.
+    pub(super) fn promote(&self) -> Result<(), Error> {
+        let (path, directory) = (self.position(), self.path.parent().unwrap_or(&self.path));
+        remove(&path).and_then(|()| sync_directory(directory)).map_err(Error::io(&path))
+    }
+
     fn write(&self, places: &Places) -> Result<(), Error> {
         let bytes = serde_json::to_vec(places).unwrap_or_default();
         state_file::replace_durably(&self.path, &bytes).map_err(Error::io(&self.path))
@@ -125,19 +144,35 @@ impl Tenures {
     }
 }
 
-/// A file that followed has the lease of what it followed: it is no replica any more.
+/// A file is shipped from now on: what is written to one that followed is its own.
 ///
 /// # Errors
 /// If that cannot be kept.
-pub(super) fn promote(database: &Path) -> Result<(), Error> {
+pub(super) fn begin(database: &Path) -> Result<(), Error> {
     let directory = state_directory(database);
-    let path = directory.join(POSITION);
-    remove(&path).and_then(|()| sync_directory(&directory)).map_err(Error::io(&path))
+    let path = directory.join(SHIPPED);
+    if path.exists() || !directory.join(POSITION).exists() {
+        return Ok(());
+    }
+    let text = written(database);
+    state_file::replace_durably(&path, text.as_bytes()).map_err(Error::io(&path))
 }
 
-/// Whether a file was shipped, as far as is known, since it last followed.
-pub(crate) fn was_shipped(database: &Path) -> bool {
-    state_directory(database).join(FILE).exists()
+/// Whether something was written to a file that followed since it was shipped instead.
+pub(crate) fn has_own(database: &Path) -> bool {
+    let shipped = fs::read_to_string(state_directory(database).join(SHIPPED));
+    shipped.is_ok_and(|before| before != written(database))
+}
+
+/// When a database and its log were written last, and their lengths. An empty log is as good as
+/// none: whoever opens the file makes one, and the last to close it removes it.
+pub(crate) fn written(database: &Path) -> String {
+    let of = |path: &Path| {
+        let metadata = fs::metadata(path).ok().filter(|metadata| metadata.len() > 0);
+        metadata.map_or((0, 0, 0), |m| (m.mtime(), m.mtime_nsec(), m.len()))
+    };
+    let ((s, ns, len), (log_s, log_ns, log_len)) = (of(database), of(&wal::path_of(database)));
+    format!("{s}.{ns:09} {len} {log_s}.{log_ns:09} {log_len}")
 }
 
 /// What stands under a database's name is not what was shipped from there: nothing of that is known any
@@ -147,7 +182,8 @@ pub(crate) fn was_shipped(database: &Path) -> bool {
 /// If something is left.
 pub(crate) fn forget(database: &Path) -> io::Result<()> {
     log::remove_all(database)?;
-    remove(&state_directory(database).join(FILE))
+    let directory = state_directory(database);
+    [FILE, SHIPPED].iter().try_for_each(|name| remove(&directory.join(name)))
 }
 
 /// Removes a file that may be gone.

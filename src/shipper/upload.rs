@@ -11,12 +11,13 @@ use super::merge::blocking;
 use super::plan::plan;
 use super::progress::Job;
 use super::proof::prove;
+use super::reach::Reach;
 use super::restore::list_all;
 use super::site::Site;
 use super::tenure::Whose;
-use super::{Error, points, snapshot, state_directory, tenure};
+use super::{Error, points, snapshot, state_directory};
 use crate::ltx::{Header, Name, TRAILER_LEN, Txid};
-use crate::store::{self, Body, LtxFile, Put, PutMode, SNAPSHOT_LEVEL};
+use crate::store::{self, Body, Put, PutMode, SNAPSHOT_LEVEL};
 use std::fs::{self, File};
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,9 +38,8 @@ static WHOLE_TURN: Semaphore = Semaphore::const_new(8);
 /// Serves one destination until the task is aborted, or another writer has it.
 pub(super) async fn run(site: Arc<Site>) {
     let mut news = site.shared.news();
-    let followed = site.followed;
-    let (is_writer, proved, before, leading) = (false, false, None, None);
-    let mut upload = Upload { site, followed, failures: 0, is_writer, proved, before, leading };
+    let mut upload =
+        Upload { site, failures: 0, is_writer: false, proved: false, before: None, leading: None };
     loop {
         news.borrow_and_update();
         let (shared, index) = (&upload.site.shared, upload.site.index);
@@ -62,8 +62,6 @@ pub(super) async fn run(site: Arc<Site>) {
 
 struct Upload {
     site: Arc<Site>,
-    /// How far the file is that followed what is there, until it is the writer.
-    followed: Option<Txid>,
     /// Attempts in a row that failed.
     failures: u32,
     /// The lease is this process's, and what is stored was looked at since.
@@ -74,25 +72,6 @@ struct Upload {
     before: Option<(Txid, u32)>,
     /// The file that leads on from a whole copy that is stored, and is not.
     leading: Option<Name>,
-}
-
-/// How far a destination is.
-struct Reach {
-    /// By the files of level 0.
-    stored: Txid,
-    /// By any.
-    newest: Txid,
-}
-
-impl Reach {
-    fn of(files: &[LtxFile]) -> Self {
-        let newest = |files: &mut dyn Iterator<Item = &LtxFile>| {
-            files.map(|file| file.name.max).max().unwrap_or_default()
-        };
-        let all = newest(&mut files.iter());
-        let stored = newest(&mut files.iter().filter(|file| file.level == 0));
-        Self { stored: if stored > Txid(0) { stored } else { all }, newest: all }
-    }
 }
 
 impl Upload {
@@ -113,29 +92,17 @@ impl Upload {
 
     async fn ask(&self) -> Result<(), Error> {
         self.refuse_outdated().await?;
-        let reach = self.reach().await?;
+        let reach = Reach::ask(&self.site.replica).await?;
         let is_ours = self.is_ours(reach.stored).await?;
         // Who wrote to it is asked before anything is.
         self.site.shared.contacted(self.site.index, reach.stored, reach.newest, is_ours, true);
         Ok(())
     }
 
-    /// Refuses to go on where another went on from what this file is.
+    /// Refuses to go on where another went on from what this file is. Who has not stored anything here,
+    /// and did not follow, is no old copy, as far as can be told.
     async fn refuse_outdated(&self) -> Result<(), Error> {
-        match self.followed {
-            Some(at) => self.refuse_lagging(at).await,
-            None => self.refuse_copy().await,
-        }
-    }
-
-    async fn refuse_lagging(&self, at: Txid) -> Result<(), Error> {
-        let newest = self.reach().await?.newest;
-        let state = state_directory(&self.site.shared.database);
-        if newest > at { Err(Error::Lagging { at, newest, state }) } else { Ok(()) }
-    }
-
-    /// Who has not stored anything here is no old copy, as far as can be told.
-    async fn refuse_copy(&self) -> Result<(), Error> {
+        self.site.refuse_lagging().await?;
         let Some((lease, whose)) = self.site.other_writer().await? else { return Ok(()) };
         let is_outdated = match whose {
             Whose::Strangers => false,
@@ -157,7 +124,7 @@ impl Upload {
         if inherited == Txid(0) || lease.stored == Some(inherited) && !lease.held {
             return Ok(false);
         }
-        let reach = self.reach().await?;
+        let reach = Reach::ask(&self.site.replica).await?;
         if reach.newest > inherited {
             return Ok(true);
         }
@@ -188,12 +155,8 @@ impl Upload {
     /// has to make a database; otherwise this one goes on with a whole copy.
     async fn take_lease(&mut self) -> Result<(), Error> {
         self.refuse_outdated().await?;
+        let followed = self.site.followed().await;
         self.site.ensure_lease().await?;
-        let was_replica = self.followed.is_some();
-        if was_replica {
-            tenure::promote(&self.site.shared.database)?;
-            self.followed = None;
-        }
         let files = list_all(&self.site.replica).await?;
         let reach = Reach::of(&files);
         let is_whole = files.is_empty() || plan(&files, None).is_ok();
@@ -208,7 +171,7 @@ impl Upload {
         self.site.listed(&files, clock);
         let (reserved, is_alone) = self.site.predecessors().await;
         let newest = reach.newest.max(reserved);
-        let is_known = was_replica || self.site.shared.inherited > Txid(0);
+        let is_known = followed == Some(reach.newest) || self.site.shared.inherited > Txid(0);
         if !is_sound && !is_alone && !is_known {
             let (file, txid) = (self.site.shared.database.display(), reach.newest);
             tracing::warn!(%file, %txid, "as far as is known here this backup was another file's: what it has can be restored by its time, and the newest is this file from now on");
@@ -296,26 +259,6 @@ impl Upload {
         }
         tokio::time::sleep(backoff(self.failures)).await;
         self.failures = self.failures.saturating_add(1);
-    }
-
-    /// The highest number in the destination. Level 0 has it unless somebody emptied that, or was
-    /// killed after a snapshot.
-    async fn reach(&self) -> Result<Reach, Error> {
-        let stored = self.newest_of(0).await?;
-        let newest = stored.max(self.newest_of(SNAPSHOT_LEVEL).await?);
-        if stored > Txid(0) {
-            return Ok(Reach { stored, newest });
-        }
-        let mut newest = newest;
-        for level in 1..SNAPSHOT_LEVEL {
-            newest = newest.max(self.newest_of(level).await?);
-        }
-        Ok(Reach { stored: newest, newest })
-    }
-
-    async fn newest_of(&self, level: store::Level) -> Result<Txid, Error> {
-        let files = self.site.replica.list_ltx(level).await?;
-        Ok(files.iter().map(|file| file.name.max).max().unwrap_or_default())
     }
 
     /// Stores a file, or the whole database; the number that the destination has then.

@@ -5,7 +5,7 @@ use crate::fences::{failure, goes_on_alone, patience, ship};
 use crate::followers::follow_replica;
 use crate::ground::*;
 use crate::meddler::{Fate, Meddler};
-use egret::ltx::Txid;
+use egret::ltx::{Name, Txid};
 use egret::replica;
 use egret::shipper::restore::{Target, list_all};
 use egret::shipper::{Alone, Destination, Options, Shipper};
@@ -13,6 +13,7 @@ use egret::store::{FileStore, SNAPSHOT_LEVEL};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// A lease is taken over soon.
@@ -34,6 +35,17 @@ fn ship_file(path: &Path, to: &Ground) -> Arc<Shipper> {
     destination.followed = replica::followed(path, "store");
     let handle = to.runtime.handle();
     Shipper::start(path, vec![destination], hasty(), Arc::new(Alone), handle).unwrap()
+}
+
+fn assert_does_not_follow(ground: &Ground, why: &str) {
+    let (follower, _) = follow_replica(ground, ground.replica("store"));
+    let mut refused = None;
+    eventually("refused", || {
+        refused = follower.is_ready().err();
+        refused.is_some()
+    });
+    let refused = refused.unwrap().to_string();
+    assert!(refused.contains(why), "{refused}");
 }
 
 fn assert_restores(store: &Ground, file: &Ground) {
@@ -264,14 +276,7 @@ fn a_follower_goes_on_from_what_it_followed() {
     wait_stored(&first);
     assert!(first.stop(PATIENCE));
     // And back again. What was the primary is not written over.
-    let (follower, _) = follow_replica(&one, one.replica("store"));
-    let mut refused = None;
-    eventually("refused", || {
-        refused = follower.is_ready().err();
-        refused.is_some()
-    });
-    assert!(refused.unwrap().to_string().contains("is no replica"));
-    drop(follower);
+    assert_does_not_follow(&one, "is no replica");
     for name in ["followed.db", "followed.db-wal", "followed.db-shm"] {
         drop(fs::remove_file(path.with_file_name(name)));
     }
@@ -301,7 +306,9 @@ fn a_replica_that_lags_does_not_take_over() {
         assert!(first.stop(PATIENCE));
         for _ in 0..2 {
             let promoted = ship_file(&path, &one);
-            transfer(&rusqlite::Connection::open(&path).unwrap(), 5);
+            if goes_on_as_it_is {
+                transfer(&rusqlite::Connection::open(&path).unwrap(), 5);
+            }
             promoted.wait_stored(&[], patience()).unwrap_err();
             eventually("fenced", || promoted.status().destinations[0].is_fenced);
             let why = failure(&promoted);
@@ -310,7 +317,10 @@ fn a_replica_that_lags_does_not_take_over() {
             assert_restores(&one, &one);
         }
         match goes_on_as_it_is {
-            true => fs::remove_file(path.with_file_name(".followed.db-egret/position")).unwrap(),
+            true => {
+                assert_does_not_follow(&one, "has commits of its own");
+                fs::remove_file(path.with_file_name(".followed.db-egret/position")).unwrap();
+            }
             false => assert!(catch_up() == path),
         }
         for _ in 0..2 {
@@ -321,6 +331,49 @@ fn a_replica_that_lags_does_not_take_over() {
             assert!(content(&one.restore("store", Target::Latest)) == content(&path));
             assert_eq!(replica::followed(&path, "store"), None);
         }
+    }
+}
+
+/// The primary stores its last commit, and gives the lease back, between any two questions of who waits
+/// for that.
+#[test]
+fn a_replica_that_falls_behind_while_it_waits_does_not_take_over() {
+    let mut asked = 1;
+    loop {
+        let one = Ground::new().with_accounts(4096);
+        let first = ship(&one, &one, hasty());
+        wait_stored(&first);
+        let newest = first.status().txid;
+        let (follower, path) = follow_replica(&one, one.replica("store"));
+        assert!(follower.wait_applied(newest, patience().unwrap()));
+        assert!(first.stop(PATIENCE));
+        drop(follower);
+        let [last, next] =
+            [newest, newest.next()].map(|txid| one.replica("store").ltx_key(0, Name::single(txid)));
+        let [last, next] = [last, next].map(|key| one.store("store").join(key));
+        let store = Meddler::over(Arc::new(FileStore::new(&one.store("store"))));
+        let gets = AtomicU32::new(0);
+        store.set(move |kind, key| {
+            let is_lease = kind == "get" && key == "egret.lease";
+            if is_lease && gets.fetch_add(1, Ordering::Relaxed) + 1 == asked {
+                fs::copy(&last, &next).unwrap();
+            }
+            Fate::Done
+        });
+        let mut destination = Destination::new("store", store.replica());
+        destination.followed = replica::followed(&path, "store");
+        let handle = one.runtime.handle();
+        let promoted =
+            Shipper::start(&path, vec![destination], hasty(), Arc::new(Alone), handle).unwrap();
+        transfer(&rusqlite::Connection::open(&path).unwrap(), 5);
+        if promoted.wait_stored(&[], patience()).is_ok() {
+            // It had the lease before it asked that often.
+            assert!(asked > 2);
+            return;
+        }
+        let why = failure(&promoted);
+        assert!(why.contains("followed this backup to transaction"), "{asked}: {why}");
+        asked += 1;
     }
 }
 
@@ -411,14 +464,7 @@ fn what_is_shipped_does_not_follow() {
     follower.stop();
     let promoted = ship_file(&path, &one);
     transfer(&rusqlite::Connection::open(&path).unwrap(), 5);
-    let (follower, _) = follow_replica(&one, one.replica("store"));
-    let mut refused = None;
-    eventually("refused", || {
-        refused = follower.is_ready().err();
-        refused.is_some()
-    });
-    let refused = refused.unwrap().to_string();
-    assert!(refused.contains("another process ships this file"), "{refused}");
+    assert_does_not_follow(&one, "another process ships this file");
     wait_stored(&promoted);
     assert!(content(&one.restore("store", Target::Latest)) == content(&path));
 }

@@ -168,13 +168,22 @@ impl Place {
     /// Both are the same place, however it is reached and what is put there is stored.
     #[must_use]
     pub fn is_at(&self, other: &Self) -> bool {
-        let where_is = |s3: &S3Location| {
-            (s3.bucket.clone(), s3.prefix.clone(), s3.endpoint.clone(), s3.region.clone())
-        };
         match (self, other) {
-            (Self::S3(one), Self::S3(other)) => where_is(one) == where_is(other),
+            (Self::S3(one), Self::S3(other)) => one.is_at(other),
             (one, other) => one == other,
         }
+    }
+}
+
+impl S3Location {
+    /// A region that is not said may be the other's.
+    fn is_at(&self, other: &Self) -> bool {
+        let host = |s3: &Self| s3.endpoint.as_ref().map(|url| url.trim_end_matches('/').to_owned());
+        let regions = self.region.as_ref().zip(other.region.as_ref());
+        self.bucket == other.bucket
+            && self.prefix == other.prefix
+            && host(self) == host(other)
+            && regions.is_none_or(|(one, other)| one == other)
     }
 }
 
