@@ -14,7 +14,7 @@ use crate::shipper::proven::{self, Proven};
 use crate::shipper::restore;
 use crate::shipper::survey::{Moment, Survey, survey};
 use crate::shipper::usage::{self, Used};
-use crate::shipper::{Failure, failed};
+use crate::shipper::{Failure, POSITION, failed};
 use crate::store::{Location, Replica};
 use serde_json::{Value, json};
 use std::fs;
@@ -276,8 +276,8 @@ impl BackupStatus {
             return writeln!(
                 out,
                 "    nothing is stored from here; follow until the file has all of it, or, to go on \
-                 from the file as it is, delete {}/position and start egret again",
-                outside.state.display()
+                 from the file as it is, delete {} and start egret again",
+                outside.state.join(POSITION).display()
             );
         }
         let Some(writer) = &self.writer else {

@@ -169,7 +169,7 @@ impl Log {
 
     fn remove_path(&self, path: &Path) -> Result<(), Error> {
         self.before(DiskAct::Remove(path), path)?;
-        remove(path)
+        remove(path).map_err(Error::io(path))
     }
 
     fn before(&self, act: DiskAct<'_>, path: &Path) -> Result<(), Error> {
@@ -245,9 +245,9 @@ pub(super) fn remove_all(database: &Path) -> io::Result<()> {
 }
 
 /// Deletes a file; it is no error if it is gone.
-pub(super) fn remove(path: &Path) -> Result<(), Error> {
+pub(super) fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io(path)(error)),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
 }

@@ -1,4 +1,5 @@
-//! Which leases were this file's: `.<file>-egret/leases.json`.
+//! What a file is to the places it is shipped to: `.<file>-egret/leases.json` tells which leases were its
+//! own, and `shipped` what one that followed was when it was shipped first.
 //!
 //! What enters: the leases that are written from here. What leaves: whether one that is found beside a
 //! backup is this file's still, or another's since. That is known after a restart, a move or a
@@ -13,15 +14,15 @@ use crate::wal;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 const FILE: &str = "leases.json";
 
-/// How far a file is that follows, in its state directory: what [`crate::replica`] keeps until the file
-/// is shipped instead.
+/// How far a file is that follows, in its state directory: kept by who follows, until the file is shipped
+/// instead.
 pub(crate) const POSITION: &str = "position";
 
 /// What such a file was when it was shipped first.
@@ -131,7 +132,7 @@ impl Tenures {
     /// If that cannot be kept.
     pub(super) fn promote(&self) -> Result<(), Error> {
         let (path, directory) = (self.position(), self.path.parent().unwrap_or(&self.path));
-        remove(&path).and_then(|()| sync_directory(directory)).map_err(Error::io(&path))
+        log::remove(&path).and_then(|()| sync_directory(directory)).map_err(Error::io(&path))
     }
 
     fn write(&self, places: &Places) -> Result<(), Error> {
@@ -183,15 +184,7 @@ pub(crate) fn written(database: &Path) -> String {
 pub(crate) fn forget(database: &Path) -> io::Result<()> {
     log::remove_all(database)?;
     let directory = state_directory(database);
-    [FILE, SHIPPED].iter().try_for_each(|name| remove(&directory.join(name)))
-}
-
-/// Removes a file that may be gone.
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
+    [FILE, SHIPPED].iter().try_for_each(|name| log::remove(&directory.join(name)))
 }
 
 #[cfg(test)]

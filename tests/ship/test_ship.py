@@ -671,6 +671,38 @@ def test_follow_leaves_other_files_alone(tmp_path):
     assert other.read_bytes() == before
 
 
+def test_replica_that_lags_does_not_take_over(tmp_path):
+    """It says what it lacks, and becomes the primary when it has that; then it does not follow again."""
+    file, replica = make_ledger(tmp_path / "app.db"), tmp_path / "replica.db"
+    url, clients = f"file://{tmp_path}/backup", {"host": "127.0.0.1", "user": "x", "autocommit": True}
+    insert = "INSERT INTO ledger (source, amount) VALUES ('x', 1)"
+    assert servers.Egret(file, arguments=["--backup", url]).stop() == 0
+    assert servers.Egret(replica, arguments=["--follow", url]).stop() == 0
+    primary = servers.Egret(file, arguments=["--backup", url])
+    with psycopg.connect(port=primary.port, **clients) as conn:
+        conn.execute(insert)
+    assert primary.stop() == 0
+
+    assert servers.Egret(replica, arguments=["--backup", url]).stop() == 1
+    status = servers.egret("status", replica, "--backup", url)
+    assert status.returncode == 1 and "the file followed it to transaction" in status.stdout
+    egret_restore(url, tmp_path / "copy.db")
+    assert content(tmp_path / "copy.db") == content(file)
+
+    follower = servers.Egret(replica, arguments=["--follow", url])
+    assert servers.wait_until(lambda: count_at(follower.port) == 1, 20)
+    assert follower.stop() == 0
+    promoted = servers.Egret(replica, arguments=["--backup", url])
+    with psycopg.connect(port=promoted.port, **clients) as conn:
+        conn.execute("SET synchronous_commit = on")
+        conn.execute(insert)
+    assert promoted.stop() == 0
+    done = servers.egret("serve", replica, "--follow", url, "--listen", "127.0.0.1:0", timeout=20)
+    assert done.returncode == 1 and "is no replica" in done.stderr
+    egret_restore(url, tmp_path / "promoted.db")
+    assert content(tmp_path / "promoted.db") == content(replica)
+
+
 def test_restart_without_a_gap(tmp_path):
     """A killed process goes on where it was, without a second snapshot."""
     file, backup = make_ledger(tmp_path / "app.db"), tmp_path / "backup"

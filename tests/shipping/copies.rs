@@ -9,7 +9,7 @@ use egret::ltx::{Name, Txid};
 use egret::replica;
 use egret::shipper::restore::{Target, list_all};
 use egret::shipper::{Alone, Destination, Options, Shipper};
-use egret::store::{FileStore, SNAPSHOT_LEVEL};
+use egret::store::{FileStore, Replica, SNAPSHOT_LEVEL};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -31,7 +31,11 @@ fn assert_is_refused(shipper: &Shipper) {
 
 /// Ships a file that stands somewhere else, and may have followed, to a ground's store.
 fn ship_file(path: &Path, to: &Ground) -> Arc<Shipper> {
-    let mut destination = Destination::new("store", to.replica("store"));
+    ship_file_to(path, to.replica("store"), to)
+}
+
+fn ship_file_to(path: &Path, replica: Replica, to: &Ground) -> Arc<Shipper> {
+    let mut destination = Destination::new("store", replica);
     destination.followed = replica::followed(path, "store");
     let handle = to.runtime.handle();
     Shipper::start(path, vec![destination], hasty(), Arc::new(Alone), handle).unwrap()
@@ -360,11 +364,7 @@ fn a_replica_that_falls_behind_while_it_waits_does_not_take_over() {
             }
             Fate::Done
         });
-        let mut destination = Destination::new("store", store.replica());
-        destination.followed = replica::followed(&path, "store");
-        let handle = one.runtime.handle();
-        let promoted =
-            Shipper::start(&path, vec![destination], hasty(), Arc::new(Alone), handle).unwrap();
+        let promoted = ship_file_to(&path, store.replica(), &one);
         transfer(&rusqlite::Connection::open(&path).unwrap(), 5);
         if promoted.wait_stored(&[], patience()).is_ok() {
             // It had the lease before it asked that often.
