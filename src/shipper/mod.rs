@@ -332,8 +332,9 @@ impl Shipper {
         self.parts.end_tasks();
         for site in &self.parts.sites {
             site.release_lease(RELEASE_PATIENCE);
-            site.note_usage(true);
+            shared.note_usage(site.index);
         }
+        shared.book.keep();
         stored
     }
 }

@@ -176,16 +176,6 @@ impl Site {
         }
     }
 
-    /// Writes down what was asked of the store: now and then, and at the end.
-    pub(super) fn note_usage(&self, end: bool) {
-        let (shared, usage) = (&self.shared, self.replica.meter().usage());
-        let destination = shared.destination_name(self.index);
-        let noted = shared.book.note(&destination, usage, shared.hooks.now_ms(), end);
-        if let Err(error) = noted {
-            tracing::debug!(file = %shared.database.display(), %error, "usage not noted");
-        }
-    }
-
     // The levels.
 
     /// A file was stored, with this time in its header, if that is known.

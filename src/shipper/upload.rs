@@ -207,7 +207,6 @@ impl Upload {
             Ok(txid) => {
                 (self.failures, self.proved) = (0, true);
                 self.site.shared.stored(self.site.index, txid);
-                self.site.note_usage(false);
             }
             Err(error @ (Error::Fenced { .. } | Error::Conflict(_))) => {
                 return self.meets_another(txid, error).await;

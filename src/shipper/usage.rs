@@ -1,19 +1,19 @@
 //! What was asked of each destination's store for one file, by this process and those before:
 //! `.<file>-egret/usage.json`, so that it can be told what a backup costs.
 //!
-//! Kept at most once a minute, of all destinations at once, and at the end: a crash forgets the last
-//! minute of it.
+//! Kept some seconds after something was asked, of all destinations at once, and at the end: a crash
+//! forgets as much. What is asked for one commit, or at a start, is written down once.
 
-use super::{Error, state_file};
+use super::state_file;
 use crate::store::Usage;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::runtime::Handle;
 
-const KEEP_EVERY: Duration = Duration::from_secs(60);
+const KEEP_AFTER: Duration = Duration::from_secs(5);
 const FILE: &str = "usage.json";
 
 /// What was asked of a store over some time.
@@ -57,7 +57,6 @@ struct Pages {
     now: BTreeMap<String, Used>,
     /// What was asked by others than those who ship.
     beside: BTreeMap<String, Usage>,
-    kept: Option<Instant>,
     /// It will be written down soon.
     is_due: bool,
 }
@@ -71,35 +70,28 @@ impl Book {
             now: before.clone(),
             before,
             beside: BTreeMap::new(),
-            kept: None,
             is_due: false,
         };
         Self { pages: Arc::new(Mutex::new(pages)) }
     }
 
-    /// Those who ship have asked so much of a destination by now. All that was noted is written down:
-    /// now if that was long ago, or at the `end`; soon otherwise.
-    pub(super) fn note(
-        &self,
-        destination: &str,
-        usage: Usage,
-        now_ms: i64,
-        end: bool,
-    ) -> Result<(), Error> {
+    /// Those who ship have asked so much of a destination by now. Soon that is written down.
+    pub(super) fn note(&self, destination: &str, usage: Usage, now_ms: i64) {
         let mut pages = lock(&self.pages);
-        let is_new = !pages.now.contains_key(destination);
         pages.note(destination, usage, now_ms);
-        let since = pages.kept.map_or(KEEP_EVERY, |kept| kept.elapsed());
-        if end || is_new || since >= KEEP_EVERY {
-            return pages.keep();
+        match Handle::try_current() {
+            _ if pages.is_due => {}
+            Ok(runtime) => {
+                pages.is_due = true;
+                runtime.spawn(keep_later(Arc::downgrade(&self.pages)));
+            }
+            Err(_none) => pages.keep(),
         }
-        if let Ok(runtime) = Handle::try_current()
-            && !std::mem::replace(&mut pages.is_due, true)
-        {
-            let (pages, wait) = (Arc::downgrade(&self.pages), KEEP_EVERY.saturating_sub(since));
-            runtime.spawn(keep_later(pages, wait));
-        }
-        Ok(())
+    }
+
+    /// Writes down what was noted.
+    pub(super) fn keep(&self) {
+        lock(&self.pages).keep();
     }
 
     /// Others than those who ship have asked so much more of a destination. It is written down with the
@@ -123,21 +115,21 @@ impl Pages {
         self.now.insert(destination.to_owned(), used);
     }
 
-    fn keep(&mut self) -> Result<(), Error> {
-        (self.kept, self.is_due) = (Some(Instant::now()), false);
-        state_file::write(&self.database, FILE, &self.now)
+    fn keep(&mut self) {
+        self.is_due = false;
+        if let Err(error) = state_file::write(&self.database, FILE, &self.now) {
+            tracing::debug!(file = %self.database.display(), %error, "usage not noted");
+        }
     }
 }
 
-/// Writes down what was noted meanwhile, unless somebody has, or the file is shipped no more.
-async fn keep_later(pages: Weak<Mutex<Pages>>, wait: Duration) {
-    tokio::time::sleep(wait).await;
+/// Writes down what is noted until then, unless somebody has, or the file is shipped no more.
+async fn keep_later(pages: Weak<Mutex<Pages>>) {
+    tokio::time::sleep(KEEP_AFTER).await;
     let Some(pages) = pages.upgrade() else { return };
     let mut pages = lock(&pages);
-    if pages.is_due
-        && let Err(error) = pages.keep()
-    {
-        tracing::debug!(file = %pages.database.display(), %error, "usage not noted");
+    if pages.is_due {
+        pages.keep();
     }
 }
 
@@ -165,15 +157,12 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let database = database(directory.path());
         let first = Book::open(&database, 1000);
-        first.note("near", asked(1), 2000, false).unwrap();
-        // Too early, and at the end.
-        first.note("near", asked(2), 3000, false).unwrap();
-        assert_eq!(read(&database)["near"].usage, asked(1));
+        first.note("near", asked(1), 2000);
         first.note_beside("near", asked(1));
-        first.note("near", asked(2), 4000, true).unwrap();
-        first.note("far", asked(5), 4500, true).unwrap();
+        first.note("near", asked(2), 4000);
+        first.note("far", asked(5), 4500);
         let second = Book::open(&database, 9000);
-        second.note("near", asked(4), 10_000, false).unwrap();
+        second.note("near", asked(4), 10_000);
         let used = read(&database);
         assert_eq!(used["near"], Used { since_ms: 1000, until_ms: 10_000, usage: asked(7) });
         assert_eq!(used["near"].time_until(0), Duration::from_secs(9));
@@ -181,23 +170,23 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_file_that_becomes_quiet_is_told_of_whole() {
+    async fn what_is_asked_in_a_row_is_written_down_once() {
         let directory = tempfile::tempdir().unwrap();
         let database = database(directory.path());
         let book = Book::open(&database, 0);
-        book.note("near", asked(1), 100, false).unwrap();
-        book.note("far", asked(2), 200, false).unwrap();
-        book.note("near", asked(30), 300, false).unwrap();
-        book.note("far", asked(3), 300, false).unwrap();
-        let used = read(&database);
-        assert_eq!((used["near"].usage, used["far"].usage), (asked(1), asked(2)));
-        tokio::time::sleep(KEEP_EVERY + Duration::from_secs(1)).await;
+        book.note("near", asked(1), 100);
+        book.note("far", asked(3), 200);
+        book.note("near", asked(30), 300);
+        assert!(read(&database).is_empty());
+        tokio::time::sleep(KEEP_AFTER + Duration::from_millis(1)).await;
         let used = read(&database);
         assert_eq!((used["near"].usage, used["far"].usage), (asked(30), asked(3)));
-        // Whoever ships it then has written it down.
-        book.note("near", asked(40), 400, false).unwrap();
-        drop(book);
-        tokio::time::sleep(KEEP_EVERY + Duration::from_secs(1)).await;
-        assert_eq!(read(&database)["near"].usage, asked(30));
+        // At the end all of it is, and nothing afterwards.
+        book.note("near", asked(40), 400);
+        book.keep();
+        assert_eq!(read(&database)["near"].usage, asked(40));
+        std::fs::remove_file(state_directory(&database).join(FILE)).unwrap();
+        tokio::time::sleep(2 * KEEP_AFTER).await;
+        assert!(read(&database).is_empty());
     }
 }

@@ -535,6 +535,9 @@ def test_status(store, tmp_path):
         with psycopg.connect(host="127.0.0.1", port=server.port, user="x", dbname=name,
                              autocommit=True) as conn:
             conn.execute("SELECT pg_create_restore_point('p')")
+    kept = [folder / ".a.db-egret/usage.json", folder / "x/.b.db-egret/usage.json"]
+    assert servers.wait_until(lambda: all(
+        file.exists() and len(json.loads(file.read_text())) == 2 for file in kept), 20)
     found = run_json("status", folder, *backups)
     assert [f["file"] for f in found] == [str(f) for f in files]
     for number, status in enumerate(found):
@@ -549,11 +552,10 @@ def test_status(store, tmp_path):
         assert backup["usage"]["puts"] >= 4 and backup["usage"]["bytes_up"] > 1000
         assert backup["month"] is None
     # As if it had been counted for ten hours, at a service whose prices are known.
-    kept = folder / ".a.db-egret/usage.json"
-    usage = json.loads(kept.read_text())
+    usage = json.loads(kept[0].read_text())
     for used in usage.values():
         used["since_ms"] = used["until_ms"] - 36_000_000
-    kept.write_text(json.dumps(usage))
+    kept[0].write_text(json.dumps(usage))
     text = run("status", folder, *backups)
     assert "never proven" in text and "1 restore point" in text
     assert re.search(r"\d+ puts, .*\n    a month: about \d+ requests\n", text)

@@ -407,6 +407,7 @@ impl Shared {
         if self.bell.is_stopped() || self.bell.is_urgent() {
             self.bell.wake();
         }
+        self.note_usage(index);
     }
 
     /// An attempt failed.

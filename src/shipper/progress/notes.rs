@@ -13,14 +13,12 @@ impl Shared {
     }
 
     /// Writes down what was asked of the store by now.
-    pub(super) fn note_usage(&self, index: usize) {
+    pub(in crate::shipper) fn note_usage(&self, index: usize) {
         let state = self.lock();
         let Some(destination) = state.destinations.get(index) else { return };
         let (name, usage) = (destination.status.name.clone(), destination.meter.usage());
         drop(state);
-        if let Err(error) = self.book.note(&name, usage, self.hooks.now_ms(), false) {
-            tracing::debug!(file = %self.database.display(), %error, "usage not noted");
-        }
+        self.book.note(&name, usage, self.hooks.now_ms());
     }
 
     /// Writes it down for whoever asks from outside.
