@@ -92,6 +92,11 @@ impl Gate {
         Ok(())
     }
 
+    /// Somebody has the turn.
+    pub fn is_taken(&self) -> bool {
+        self.lock().taken
+    }
+
     fn turn(self: &Arc<Self>) -> Turn {
         Turn { gate: Arc::clone(self) }
     }

@@ -256,7 +256,7 @@ impl Database {
         Arc::clone(&self.schema.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// A transaction was committed.
+    /// A transaction was committed by whoever has the turn to write, and still has it.
     pub fn committed(&self) {
         if let Some(shipper) = self.shipper.get() {
             shipper.committed();
@@ -317,6 +317,10 @@ impl shipper::Hooks for ForShipper {
         let turn =
             self.gate.enter(Some(Instant::now() + SHIPPER_PATIENCE), || false, || {}).ok()?;
         Some(Box::new(turn))
+    }
+
+    fn is_writing(&self) -> bool {
+        self.gate.is_taken()
     }
 
     fn taken(&self) {

@@ -217,9 +217,20 @@ impl Session {
     }
 
     fn transaction_over(&mut self) -> Result<(), Failure> {
-        let wrote = self.block.wrote;
+        let wrote = self.leave_turn();
         self.forget_transaction(true);
         self.after_commit(wrote)
+    }
+
+    /// What was written is committed: lets other writers in; true if there was something. It is told of
+    /// before, so that nobody takes it for what another process wrote.
+    fn leave_turn(&mut self) -> bool {
+        let wrote = std::mem::take(&mut self.block.wrote);
+        if wrote {
+            self.database().committed();
+        }
+        self.block.turn = None;
+        wrote
     }
 
     fn forget_transaction(&mut self, committed: bool) {
@@ -240,7 +251,6 @@ impl Session {
     /// so are those who listen.
     fn after_commit(&mut self, wrote: bool) -> Result<(), Failure> {
         if wrote {
-            self.database().committed();
             self.hold_answer()?;
         }
         let notifications = self.shared.take_notifications();
@@ -453,8 +463,7 @@ impl Session {
         if self.block.is_transaction() {
             return Ok(());
         }
-        let wrote = std::mem::take(&mut self.block.wrote);
-        self.block.turn = None;
+        let wrote = self.leave_turn();
         self.shared.end_transaction(true);
         sqlite::function::release_transaction(self.backend.database.name(), self.backend.pid);
         self.after_commit(wrote)

@@ -33,9 +33,14 @@ impl Bell {
         self.ring();
     }
 
-    /// Whether somebody of this process has committed since this was last asked.
+    /// Whether somebody of this process has committed since a look last began, as one begins now.
     pub(super) fn take_own(&self) -> bool {
         self.own.swap(false, Ordering::Relaxed)
+    }
+
+    /// Whether somebody of this process has committed since a look began.
+    pub(super) fn has_own(&self) -> bool {
+        self.own.load(Ordering::Relaxed)
     }
 
     /// Somebody waits: look at once.

@@ -22,6 +22,11 @@ pub trait Hooks: Send + Sync {
         true
     }
 
+    /// Somebody of this process writes. Whoever does says that he has committed before he is done.
+    fn is_writing(&self) -> bool {
+        false
+    }
+
     /// What was committed before the last look is on its way. Who waits for that, waits for SQLite's
     /// log to be synced as well, which can be done meanwhile.
     fn taken(&self) {}

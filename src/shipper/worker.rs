@@ -110,8 +110,6 @@ pub(super) struct Worker {
     failures: u32,
     looked: Instant,
     pace: Pace,
-    /// What the last look took seemed to be others': who commits here says so a moment later.
-    foreign: bool,
     /// When a look last found something.
     wrote: Option<Instant>,
     /// What a quiet file does not need was given back, and the file has not been looked at since.
@@ -138,7 +136,6 @@ impl Worker {
             failures: 0,
             looked: Instant::now(),
             pace,
-            foreign: false,
             wrote: None,
             dozing: false,
             not_before: None,
@@ -261,6 +258,7 @@ impl Worker {
     pub(super) fn look(&mut self) {
         let was_rung = self.shared.bell.is_pending();
         let asked = self.shared.begin_look();
+        let was_told = self.shared.bell.take_own();
         let time = self.looked.elapsed();
         (self.looked, self.dozing) = (Instant::now(), false);
         self.seen = self.tail.as_ref().map(Tail::glance);
@@ -273,23 +271,22 @@ impl Worker {
             Ok(wrote)
         });
         self.shared.hooks.taken();
-        self.note_pace(time);
+        self.note_pace(time, was_told);
         match looked {
             Ok(wrote) => self.succeeded(wrote, was_rung),
             Err(error) => self.failed(&error),
         }
     }
 
-    /// What was taken was others' if nobody here has committed.
-    fn note_pace(&mut self, time: Duration) {
+    /// What was taken was others' if nobody here had committed, and nobody was about to.
+    fn note_pace(&mut self, time: Duration, was_told: bool) {
         let taken = self.tail.as_mut().map_or(0, Tail::take_count);
-        let own = self.shared.bell.take_own();
-        if self.foreign && !own {
-            self.shared.others_committed();
-        }
-        self.foreign = taken > 0 && !own;
-        if self.foreign {
-            self.pace.note(taken, time, self.shared.options.sync_interval);
+        let shared = &self.shared;
+        // In this order: whoever is not writing any more has told of it.
+        let is_own = was_told || shared.hooks.is_writing() || shared.bell.has_own();
+        if taken > 0 && !is_own {
+            shared.others_committed();
+            self.pace.note(taken, time, shared.options.sync_interval);
         }
     }
 

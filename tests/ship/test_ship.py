@@ -435,6 +435,29 @@ def test_commits_of_others_are_told_of(tmp_path):
     assert server.text.count("another process writes this file") == 1, server.text
 
 
+def test_ones_own_commits_are_nobody_elses(tmp_path):
+    """Not even where a look comes between a commit and its session's word of it."""
+    file = make_ledger(tmp_path / "app.db")
+    server = servers.Egret(file, arguments=["--backup", f"file://{tmp_path}/backup"])
+    until = time.monotonic() + 5
+
+    def repeat(sql):
+        with psycopg.connect(host="127.0.0.1", port=server.port, user="x", dbname="app",
+                             autocommit=True) as conn:
+            conn.execute("SET synchronous_commit = off")
+            while time.monotonic() < until:
+                conn.execute(sql)
+
+    sessions = [threading.Thread(target=repeat, args=[sql])
+                for sql in [ADD] * 2 + ["SELECT pg_current_wal_lsn()"] * 24]
+    for session in sessions:
+        session.start()
+    for session in sessions:
+        session.join()
+    assert server.stop() == 0
+    assert "another process writes this file" not in server.text, server.text
+
+
 def session_threads(server):
     """How many threads run sessions, or may soon."""
     names = pathlib.Path(f"/proc/{server.pid}/task").glob("*/comm")
