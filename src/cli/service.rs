@@ -325,13 +325,14 @@ impl Backups {
     pub(super) async fn look_after(&self, files: &Files) {
         loop {
             tokio::time::sleep(SHIP_INTERVAL).await;
-            for removed in files.forget_removed() {
+            let found = files.search();
+            for removed in files.forget_removed(&found) {
                 spawn_blocking(move || {
                     removed.shipper().is_none_or(|shipper| shipper.stop(REMOVED_STOP_TIME))
                 });
             }
             if !self.is_single && !self.destinations.is_empty() {
-                files.refresh();
+                files.add_found(&found);
             }
             if let Err(error) = self.ship(files) {
                 tracing::error!("{error}");

@@ -2,7 +2,7 @@
 
 use super::{Database, Options};
 use crate::sqlite;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -74,7 +74,7 @@ impl Files {
         for path in paths.iter().filter(|path| path.is_dir()) {
             drop(path.read_dir().map_err(|source| Error::Io { path: path.clone(), source })?);
         }
-        files.refresh();
+        files.add_found(&files.search());
         Ok(files)
     }
 
@@ -85,7 +85,7 @@ impl Files {
         if let Some(found) = self.known(name) {
             return Some(found);
         }
-        self.refresh();
+        self.add_found(&self.search());
         let only = match self.all().as_slice() {
             [only] if name == user => Some(Arc::clone(only)),
             _ => None,
@@ -93,27 +93,40 @@ impl Files {
         self.known(name).or(only)
     }
 
-    /// Opens files that have come to the directories since.
-    pub fn refresh(&self) {
-        for directory in self.paths.iter().filter(|path| path.is_dir()) {
-            for file in files_below(directory, DEPTH_MAX) {
-                let relative = file.strip_prefix(directory).unwrap_or(&file);
-                self.add_found(&file, relative);
+    /// The files that are in the directories now, each with its path there.
+    #[must_use]
+    pub fn search(&self) -> Vec<(PathBuf, PathBuf)> {
+        let found = self.paths.iter().flat_map(|path| find(path));
+        found.filter_map(|(file, relative)| Some((file, relative?))).collect()
+    }
+
+    /// Opens those that have come since.
+    pub fn add_found(&self, found: &[(PathBuf, PathBuf)]) {
+        for (path, relative) in found {
+            let added = self.add(path, relative);
+            let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+            match added {
+                Ok(()) => drop(refused.remove(path)),
+                Err(error) if refused.insert(path.clone()) => warn!("not served: {error}"),
+                Err(_) => {}
             }
         }
     }
 
     /// Serves those no longer that were in a directory and are gone, and returns them. One that was
-    /// there when this was last asked may be about to be replaced, and stays.
-    pub fn forget_removed(&self) -> Vec<Arc<Database>> {
+    /// there when this was last asked may be about to be replaced, and stays; so do those of a directory
+    /// that cannot be read.
+    pub fn forget_removed(&self, found: &[(PathBuf, PathBuf)]) -> Vec<Arc<Database>> {
+        let found: HashSet<&Path> = found.iter().map(|(path, _)| path.as_path()).collect();
         let mut missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut databases = self.lock();
-        let is_gone = |database: &Database| {
-            let found = database.path().symlink_metadata();
-            let is_gone = found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
-            is_gone && !self.paths.iter().any(|path| path == database.path())
+        let is_gone = |path: &Path| {
+            let metadata = path.symlink_metadata();
+            let is_gone = metadata.is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+            is_gone && !self.paths.iter().any(|given| given == path)
         };
-        let gone = databases.iter().filter(|(_, database)| is_gone(database));
+        let unseen = databases.iter().filter(|(_, database)| !found.contains(database.path()));
+        let gone = unseen.filter(|(_, database)| is_gone(database.path()));
         let before = std::mem::replace(&mut *missing, gone.map(|(name, _)| name.clone()).collect());
         let removed = before.intersection(&missing).filter_map(|name| {
             let removed = databases.remove(name)?;
@@ -136,16 +149,6 @@ impl Files {
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Database>>> {
         self.databases.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn add_found(&self, path: &Path, relative: &Path) {
-        let added = self.add(path, relative);
-        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        match added {
-            Ok(()) => drop(refused.remove(path)),
-            Err(error) if refused.insert(path.to_owned()) => warn!("not served: {error}"),
-            Err(_) => {}
-        }
     }
 
     fn add(&self, path: &Path, relative: &Path) -> Result<(), Error> {
