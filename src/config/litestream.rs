@@ -5,7 +5,7 @@
 //! somewhere else, than the file says.
 //! <https://litestream.io/reference/config/>
 
-use super::{Config, Error, Layer};
+use super::{Config, Error, Layer, places};
 use crate::store::IDENTITY_VARIABLE;
 use serde_json::{Map, Value};
 use std::env;
@@ -88,7 +88,10 @@ pub(super) fn read(path: &Path, flags: &Layer) -> Result<Vec<Config>, Error> {
         fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
     let layers = layers(&expand(&text, |name| env::var(name).ok()));
     let layers = layers.map_err(|source| Error::Litestream { path: path.to_owned(), source })?;
-    layers.into_iter().map(|layer| flags.clone().over(layer.unserved()).check()).collect()
+    let configs = layers.into_iter().map(|layer| flags.clone().over(layer.unserved()).check());
+    let configs: Vec<Config> = configs.collect::<Result<_, _>>()?;
+    places::apart(configs.iter().flat_map(|config| &config.backups))?;
+    Ok(configs)
 }
 
 /// `$NAME` and `${NAME}`, as Litestream has them.
@@ -118,8 +121,8 @@ fn layers(text: &str) -> Result<Vec<Layer>, BadLitestream> {
     let top = object(&value, "litestream.yml")?;
     check_keys(top, "", &[TOP, REPLICA])?;
     let databases = match top.get("dbs") {
-        Some(Value::Array(databases)) => databases.as_slice(),
-        None => &[],
+        Some(Value::Array(databases)) if !databases.is_empty() => databases,
+        Some(Value::Array(_)) | None => return Err(bad("dbs", "name the databases")),
         Some(_) => return Err(bad("dbs", "give a list")),
     };
     let databases = databases.iter().enumerate();
@@ -148,18 +151,19 @@ fn layer(top: &Map<String, Value>, database: &Value, at: &str) -> Result<Layer, 
     }
     let maps = replicas.iter().filter_map(Value::as_object).chain([database, top]);
     let sync_interval = sync_interval(maps)?;
-    let snapshot = match database.get("snapshot").or_else(|| top.get("snapshot")) {
-        Some(snapshot) => object(snapshot, &format!("{at}.snapshot"))?,
-        None => &Map::new(),
-    };
-    check_keys(snapshot, "snapshot", &[&["interval", "retention"]])?;
+    // What the database does not say of it is said at the top.
+    let mut snapshot = Map::new();
+    for said in [top, database].into_iter().filter_map(|map| map.get("snapshot")) {
+        snapshot.extend(object(said, &format!("{at}.snapshot"))?.clone());
+    }
+    check_keys(&snapshot, "snapshot", &[&["interval", "retention"]])?;
     Ok(Layer {
         paths: Some(vec![path.into()]),
         backup: Some(backup),
         sync_interval,
         backup_levels: levels(top)?,
-        snapshot_interval: span(snapshot, "interval", "snapshot.interval")?,
-        backup_retention: span(snapshot, "retention", "snapshot.retention")?,
+        snapshot_interval: span(&snapshot, "interval", "snapshot.interval")?,
+        backup_retention: span(&snapshot, "retention", "snapshot.retention")?,
         ..Layer::default()
     })
 }
@@ -224,11 +228,12 @@ fn check_directory(database: &Map<String, Value>, at: &str) -> Result<(), BadLit
 
 /// The URL of a replica; what it does not say is said at the top.
 fn url(top: &Map<String, Value>, replica: &Value, at: &str) -> Result<String, BadLitestream> {
-    let replica = match replica {
-        Value::String(url) => return Ok(url.clone()),
-        replica => object(replica, at)?,
-    };
+    let named = Map::from_iter([("url".to_owned(), replica.clone())]);
+    let replica = if replica.is_string() { &named } else { object(replica, at)? };
     check_keys(replica, at, &[REPLICA])?;
+    if replica.contains_key("url") && ["path", "bucket"].iter().any(|k| replica.contains_key(*k)) {
+        return Err(bad(at, "give either url, or path and bucket"));
+    }
     let said = |key| text(replica, key).or_else(|| text(top, key));
     check_credentials(&said, at)?;
     let path = said("path").unwrap_or_default();
@@ -372,6 +377,11 @@ dbs:
     watch: true
     replica: file:///backups
 ";
+        // A text is a URL, to which the top is added as to any.
+        let encrypted = "
+age: {recipients: [age1x]}
+dbs: [{path: a.db, replicas: ['file:///a', {url: 'file:///b'}]}]";
+        assert_eq!(shown(encrypted), "a.db -> file:///a?age=age1x file:///b?age=age1x");
         let expected = "/data/app.db -> s3://bucket/app?region=eu-west-1 \
             s3://other/deep/app?endpoint=http://127.0.0.1:9000&region=eu-west-1&force-path-style=true\
             &age=age1x,age1y file:///mnt/nas/app?age=age1z\n/data/customers -> file:///backups";
@@ -407,7 +417,10 @@ dbs:
             ("dbs: [{path: a.db}]".to_owned(), "give replica, or replicas"),
             ("dbs: [{dir: /x, replica: y}]".to_owned(), "recursive: true"),
             ("dbs: [{dir: /x, recursive: true, pattern: '*.data', replica: y}]".to_owned(), "*.db"),
+            (replica("      url: s3://b/p\n      path: x"), "give either url, or path and bucket"),
             ("dbs: 5".to_owned(), "dbs: give a list"),
+            ("dbs: []".to_owned(), "dbs: name the databases"),
+            ("sync-interval: 1s".to_owned(), "dbs: name the databases"),
             ("- x".to_owned(), "give keys and values"),
         ];
         for (text, expected) in cases {
@@ -432,7 +445,7 @@ dbs:
         let ms = |text: &str| Some(text.to_owned());
         let levels = "60000ms 600000ms".to_owned();
         assert_eq!(said(&layers[0]), (levels.clone(), ms("86400000ms"), ms("604800000ms")));
-        assert_eq!(said(&layers[1]), (levels, ms("5400000ms"), None));
+        assert_eq!(said(&layers[1]), (levels, ms("5400000ms"), ms("604800000ms")));
         for wrong in [
             "snapshot: {interval: 1}",
             "snapshot: {interval: 1d}",
@@ -444,6 +457,22 @@ dbs:
             let text = format!("{wrong}\ndbs: [{{path: a.db, replica: {{url: 'file:///a'}}}}]");
             assert!(super::layers(&text).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn each_database_has_places_of_its_own() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("litestream.yml");
+        let count = |first: &str, second: &str| {
+            let text = format!(
+                "dbs:\n  - path: a.db\n    replica: {{type: file{first}}}\n  - path: b.db\n    replica: {{type: file{second}}}"
+            );
+            fs::write(&path, text).unwrap();
+            read(&path, &Layer::default()).map(|configs| configs.len())
+        };
+        assert_eq!(count(", path: /x", ", path: /y").unwrap(), 2);
+        let refused = count(", path: /x", ", path: /x/").unwrap_err().to_string();
+        assert!(refused.contains("is given twice"), "{refused}");
     }
 
     #[test]

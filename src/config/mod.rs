@@ -5,6 +5,7 @@
 
 mod cron;
 mod litestream;
+mod places;
 mod units;
 
 pub use cron::{BadSchedule, Schedule};
@@ -12,7 +13,6 @@ pub use litestream::BadLitestream;
 
 use crate::store::{Location, LocationError};
 use serde::Deserialize;
-use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
@@ -332,7 +332,7 @@ impl Layer {
         let backups = self.backup.unwrap_or_default();
         let backups =
             backups.iter().map(|url| Location::parse(url)).collect::<Result<Vec<_>, _>>()?;
-        distinct(&backups)?;
+        places::distinct(&backups)?;
         let verify_interval = self.verify_interval.as_deref().map(duration).transpose()?;
         let verify_interval = verify_interval.unwrap_or(VERIFY_INTERVAL);
         let copies = self.copies.unwrap_or_default().into_iter().map(CopiesLayer::check);
@@ -440,20 +440,6 @@ impl CopiesLayer {
 fn resolve(text: &str) -> Result<Vec<SocketAddr>, Error> {
     let bad = |source| Error::BadAddress { text: text.to_owned(), source };
     Ok(text.to_socket_addrs().map_err(bad)?.collect())
-}
-
-/// Backups are told apart by their names, and each is the only writer where it is.
-fn distinct(backups: &[Location]) -> Result<(), Error> {
-    let mut names = BTreeSet::new();
-    for (at, backup) in backups.iter().enumerate() {
-        if backups.iter().take(at).any(|other| backup.place.is_at(&other.place)) {
-            return Err(Error::SamePlace(backup.to_string()));
-        }
-        if !names.insert(backup.name()) {
-            return Err(Error::SameName(backup.name()));
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
