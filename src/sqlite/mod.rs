@@ -1,6 +1,7 @@
 //! Everything that calls SQLite: open, authorize, prepare, step, functions, virtual tables,
 //! checkpoint, pages. The only module that names rusqlite.
 
+mod alone;
 mod authorize;
 mod bulk;
 mod busy;
@@ -21,6 +22,7 @@ mod schema;
 mod statement;
 pub mod table;
 
+pub use alone::Alone;
 pub use authorize::Role;
 pub use bulk::{Bulk, Row};
 pub use busy::Patience;

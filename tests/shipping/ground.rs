@@ -3,7 +3,7 @@
 #![expect(unreachable_pub, reason = "for the tests beside it")]
 
 use egret::ltx::{Name, Txid};
-use egret::shipper::restore::{self, Target};
+use egret::shipper::restore::{self, Restored, Target};
 use egret::shipper::{Alone, Destination, Ladder, Options, Shipper};
 use egret::store::{FileStore, Replica, Store};
 use rusqlite::Connection;
@@ -114,13 +114,19 @@ impl Ground {
 
     /// Restores a moment in the place of a file that nobody has open.
     pub fn restore_to(&self, store: &str, target: Target, output: &Path) {
-        for suffix in ["-wal", "-shm"] {
-            let _gone = std::fs::remove_file(format!("{}{suffix}", output.display()));
-        }
+        self.try_restore_to(store, target, output).unwrap();
+    }
+
+    pub fn try_restore_to(
+        &self,
+        store: &str,
+        target: Target,
+        output: &Path,
+    ) -> Result<Restored, restore::Error> {
         let options = restore::Options { target, force: true, ..restore::Options::default() };
         let replica = self.replica(store);
         let restored = restore::restore(&replica, output, &options, Arc::new(|_| ()));
-        self.runtime.block_on(restored).unwrap();
+        self.runtime.block_on(restored)
     }
 
     /// What is in the store is what is in the database.

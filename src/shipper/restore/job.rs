@@ -3,7 +3,7 @@
 use super::inputs::{Input, open_inputs};
 use super::pieces::{self, Pieces};
 use super::scratch::{Scratch, UNFINISHED};
-use super::{Error, Options, Progress, ProgressFn, Restored, refuse_in_the_way};
+use super::{Error, Options, Progress, ProgressFn, Restored, clear_the_way};
 use crate::ltx::{self, Decoder, Merge, write_database};
 use crate::shipper::{Lock, plan, state_directory, tenure};
 use crate::sqlite::{Integrity, integrity_check};
@@ -63,7 +63,7 @@ impl Job {
         file.as_file().sync_all().map_err(io_error)?;
         (self.progress)(Progress::Checking);
         check(file.path(), self.options.integrity)?;
-        refuse_in_the_way(&self.output, self.options.force)?;
+        clear_the_way(&self.output, self.options.force)?;
         self.place(file)?;
         let directory = match self.output.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,

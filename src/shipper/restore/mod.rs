@@ -21,7 +21,7 @@ pub use scratch::directory as scratch_directory;
 use super::error::{is_damage, is_gone, store_error};
 use super::plan::{self, plan, plan_taken};
 use crate::ltx::{self, Txid};
-use crate::sqlite::{self, Integrity};
+use crate::sqlite::{self, Alone, Integrity};
 use crate::store::{self, LtxFile, Replica, SNAPSHOT_LEVEL};
 use job::Job;
 use plans::Plans;
@@ -129,11 +129,26 @@ pub enum Error {
         /// The output.
         path: PathBuf,
     },
-    /// A journal lies beside the output: a database is open there, or was not closed.
-    #[error("{} belongs to a database in use: stop what uses it, or remove it", path.display())]
+    /// The output is a database that somebody has open.
+    #[error("{} is in use: stop what uses it", path.display())]
     InUse {
+        /// The output.
+        path: PathBuf,
+    },
+    /// What lies beside the output belongs to a database that is not there: SQLite would take it for the
+    /// restored one's.
+    #[error("{} was left by another database: move it away", path.display())]
+    Leftover {
         /// The journal.
         path: PathBuf,
+    },
+    /// What a program left beside the output that did not close it cannot be put into it.
+    #[error("{} cannot be opened with what was left beside it ({source}): move all of it away", path.display())]
+    Unsettled {
+        /// The output.
+        path: PathBuf,
+        /// What is wrong.
+        source: sqlite::Error,
     },
     /// Another restore is about to make the same file.
     #[error("{}: another restore works there", path.display())]
@@ -334,22 +349,39 @@ impl Error {
     }
 }
 
-/// Refuses an output that is there, unless it may be replaced, or that belongs to a database in
-/// use: a journal under its name would be replayed into what is restored.
+/// Refuses to restore where something would be lost that nobody said may be replaced, or where the restored
+/// database would not stay what it is.
 ///
 /// # Errors
-/// [`Error::Exists`], [`Error::InUse`]
+/// [`Error::Exists`], [`Error::Directory`], [`Error::InUse`], [`Error::Leftover`], [`Error::Unsettled`]
 pub fn refuse_in_the_way(output: &Path, force: bool) -> Result<(), Error> {
-    for suffix in ["-wal", "-shm", "-journal"] {
-        let path = with_suffix(output, suffix);
-        if path.symlink_metadata().is_ok() {
-            return Err(Error::InUse { path });
-        }
-    }
-    match output.symlink_metadata() {
-        Ok(found) if found.is_dir() => Err(Error::Directory { path: output.to_owned() }),
-        Ok(_) if !force => Err(Error::Exists { path: output.to_owned() }),
-        _ => Ok(()),
+    own(output, force).map(drop)
+}
+
+/// As [`refuse_in_the_way`]; nothing lies beside the output from now on. What was committed there is in
+/// it, should it not be replaced after all.
+fn clear_the_way(output: &Path, force: bool) -> Result<(), Error> {
+    let unsettled = |source| Error::Unsettled { path: output.to_owned(), source };
+    own(output, force)?.map_or(Ok(()), Alone::settle).map_err(unsettled)
+}
+
+/// The database that is to be replaced, if something lies beside it.
+fn own(output: &Path, force: bool) -> Result<Option<Alone>, Error> {
+    let path = output.to_owned();
+    let is_there = match output.symlink_metadata() {
+        Ok(found) if found.is_dir() => return Err(Error::Directory { path }),
+        Ok(_) if !force => return Err(Error::Exists { path }),
+        found => found.is_ok(),
+    };
+    let beside = ["-wal", "-shm", "-journal"].map(|suffix| with_suffix(output, suffix));
+    match beside.into_iter().find(|path| path.symlink_metadata().is_ok()) {
+        None => Ok(None),
+        Some(path) if !is_there => Err(Error::Leftover { path }),
+        Some(_) => match Alone::take(output) {
+            Ok(None) => Err(Error::InUse { path }),
+            Ok(alone) => Ok(alone),
+            Err(source) => Err(Error::Unsettled { path, source }),
+        },
     }
 }
 
