@@ -4,8 +4,9 @@ use super::{Database, Options};
 use crate::sqlite;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tracing::{info, warn};
 
 /// File names that are taken for SQLite files in a directory.
@@ -20,6 +21,8 @@ pub struct Files {
     paths: Vec<PathBuf>,
     options: Options,
     databases: Mutex<BTreeMap<String, Arc<Database>>>,
+    /// All that are open, also those that sessions have left of what is served no more.
+    opened: Mutex<Vec<Weak<Database>>>,
     /// Files in directories that cannot be served, and were told of.
     refused: Mutex<BTreeSet<PathBuf>>,
     /// Names of those that were not there when it was last looked.
@@ -44,6 +47,14 @@ pub enum Error {
         path: PathBuf,
         /// What is wrong.
         source: sqlite::Error,
+    },
+    /// It was renamed, or has two names: SQLite has one log for each name, and mixes them up.
+    #[error("open {}: it is still open as {}; it is taken when that is closed", path.display(), other.display())]
+    OpenAs {
+        /// The file.
+        path: PathBuf,
+        /// Its other name.
+        other: PathBuf,
     },
     /// A device, a socket ...
     #[error("open {}: it is no file", .0.display())]
@@ -166,6 +177,14 @@ impl Files {
         if !metadata.is_file() {
             return Err(Error::NoFile(path.to_owned()));
         }
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        opened.retain(|database| database.strong_count() > 0);
+        let identity = (metadata.dev(), metadata.ino());
+        let mut others = opened.iter().filter_map(Weak::upgrade);
+        if let Some(other) = others.find(|other| other.keeps(identity)) {
+            let (path, other) = (path.to_owned(), other.path().to_owned());
+            return Err(Error::OpenAs { path, other });
+        }
         let database = Database::open(&name, path, relative, &self.options)
             .map_err(|source| Error::Sqlite { path: path.to_owned(), source })?;
         let file = path.display();
@@ -174,7 +193,9 @@ impl Files {
         } else {
             info!(database = name, %file, "serving");
         }
-        databases.insert(name, Arc::new(database));
+        let database = Arc::new(database);
+        opened.push(Arc::downgrade(&database));
+        databases.insert(name, database);
         Ok(())
     }
 }

@@ -1,7 +1,10 @@
 //! Keeps hold of the file that is served, and has its log synced.
 
 use super::{LogSync, Options};
-use crate::sqlite::{Error, Hold};
+use crate::sqlite::{Alone, Error, Hold};
+use std::fs;
+use std::mem;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -18,25 +21,66 @@ pub(super) struct Keeper {
     log_sync: LogSync,
 }
 
+/// Device and inode.
+pub(super) type Identity = (u64, u64);
+
 struct Kept {
     hold: Hold,
+    identity: Identity,
     replacements: u32,
+    /// Files that had the name, while their logs go by it still: another process writes to the file that
+    /// has it now, and has those. Closing them would take this process's locks off that file's.
+    left: Vec<(Hold, Identity)>,
 }
 
 impl Kept {
-    fn open(path: &Path, options: &Options, replacements: u32) -> Result<Self, Error> {
-        let (hold, was_read) = Hold::open(path, options.for_opening(replacements), OPEN_PATIENCE)?;
-        if !was_read {
-            // Nothing else is locked, and sessions wait for locks.
-            tracing::warn!(file = %path.display(), "another process holds the file locked");
-        }
-        Ok(Self { hold, replacements })
+    fn open(path: &Path, options: &Options) -> Result<Self, Error> {
+        let (hold, identity) = hold(path, options, 0)?;
+        Ok(Self { hold, identity, replacements: 0, left: Vec::new() })
     }
+
+    /// Goes on with the file that has the name now. SQLite finds a log by its name: what is in that of the
+    /// old file must not be taken for the new one's, and what is the new one's not for the old file's.
+    fn renew(&mut self, path: &Path, options: &Options) -> Result<(), Error> {
+        let alone = match Alone::take(path) {
+            Ok(alone) => alone,
+            Err(error) => {
+                if !path.exists() {
+                    self.hold.empty_log()?;
+                }
+                return Err(error);
+            }
+        };
+        let replacements = self.replacements + 1;
+        if let Some(alone) = alone {
+            self.hold.empty_log()?;
+            alone.drop_log()?;
+            (self.hold, self.identity) = hold(path, options, replacements)?;
+        } else {
+            let (new, identity) = hold(path, options, replacements)?;
+            let old =
+                (mem::replace(&mut self.hold, new), mem::replace(&mut self.identity, identity));
+            self.left.push(old);
+        }
+        self.replacements = replacements;
+        tracing::warn!(file = %path.display(), "the file was replaced: serving the new one");
+        Ok(())
+    }
+}
+
+fn hold(path: &Path, options: &Options, replacements: u32) -> Result<(Hold, Identity), Error> {
+    let (hold, was_read) = Hold::open(path, options.for_opening(replacements), OPEN_PATIENCE)?;
+    if !was_read {
+        // Nothing else is locked, and sessions wait for locks.
+        tracing::warn!(file = %path.display(), "another process holds the file locked");
+    }
+    let identity = fs::metadata(path).map(|found| (found.dev(), found.ino())).unwrap_or_default();
+    Ok((hold, identity))
 }
 
 impl Keeper {
     pub(super) fn open(path: &Path, options: &Options) -> Result<Self, Error> {
-        let kept = Mutex::new(Kept::open(path, options, 0)?);
+        let kept = Mutex::new(Kept::open(path, options)?);
         let log_sync = LogSync::default();
         Ok(Self { path: path.to_owned(), options: *options, kept, log_sync })
     }
@@ -46,18 +90,25 @@ impl Keeper {
         self.lock().replacements
     }
 
-    /// Looks whether the file was replaced since a connection was last opened, and serves the new
-    /// one then.
-    pub(super) fn was_replaced(&self) -> Result<bool, Error> {
+    /// Another file has the name, or none, and it was not gone on with.
+    pub(super) fn has_moved(&self) -> bool {
+        self.lock().hold.has_moved()
+    }
+
+    /// Goes on with the file that has the name now, if it was replaced. Nothing of this process has that
+    /// open yet.
+    pub(super) fn renew(&self) -> Result<(), Error> {
         let mut kept = self.lock();
-        let moved = kept.hold.has_moved();
-        if moved {
-            // SQLite finds a log by its name: that of the old file must not be taken for the new one's.
-            kept.hold.empty_log()?;
-            *kept = Kept::open(&self.path, &self.options, kept.replacements + 1)?;
-            tracing::warn!(file = %self.path.display(), "the file was replaced: serving the new one");
+        match kept.hold.has_moved() {
+            true => kept.renew(&self.path, &self.options),
+            false => Ok(()),
         }
-        Ok(moved)
+    }
+
+    /// The file is open, whatever its name is by now.
+    pub(super) fn keeps(&self, identity: Identity) -> bool {
+        let kept = self.lock();
+        kept.identity == identity || kept.left.iter().any(|(_, left)| *left == identity)
     }
 
     pub(super) fn log_sync(&self) -> &LogSync {

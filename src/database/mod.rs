@@ -128,6 +128,12 @@ impl Database {
         &self.relative
     }
 
+    /// The file of this device and inode is open as this database, whatever its name is by now.
+    #[must_use]
+    pub fn keeps(&self, identity: (u64, u64)) -> bool {
+        self.keeper.keeps(identity)
+    }
+
     /// Nobody may write, whoever it is.
     #[must_use]
     pub fn is_read_only(&self) -> bool {
@@ -164,9 +170,10 @@ impl Database {
             }
         }
         loop {
+            self.keeper.renew()?;
             let connection = open(&self.path, &self.options, self.keeper.replacements())?;
             // Seen after the opening, so that both are of one file.
-            if !self.keeper.was_replaced()? {
+            if !self.keeper.has_moved() {
                 return Ok(connection);
             }
         }
@@ -321,6 +328,12 @@ impl shipper::Hooks for ForShipper {
 
     fn is_writing(&self) -> bool {
         self.gate.is_taken()
+    }
+
+    fn replaced(&self) {
+        if let Err(error) = self.keeper.renew() {
+            tracing::debug!(%error, "the file was replaced");
+        }
     }
 
     fn taken(&self) {

@@ -27,6 +27,10 @@ pub trait Hooks: Send + Sync {
         false
     }
 
+    /// Another file has the name, or none: what this process keeps open of the old one is let go of before
+    /// the new one is opened.
+    fn replaced(&self) {}
+
     /// What was committed before the last look is on its way. Who waits for that, waits for SQLite's
     /// log to be synced as well, which can be done meanwhile.
     fn taken(&self) {}

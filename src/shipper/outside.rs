@@ -6,6 +6,7 @@
 use super::lease::{self, Holder};
 use super::lock::Lock;
 use super::log::Log;
+use super::parting::{self, Still};
 use super::tenure::Tenures;
 pub use super::tenure::Whose;
 use super::{Error, state_directory};
@@ -28,8 +29,8 @@ pub struct Outside {
     pub log_bytes: u64,
     /// The length of SQLite's log.
     pub wal_bytes: u64,
-    /// Commits in SQLite's log that are not in the local one; none if that cannot be told. What was
-    /// copied into the database and was shipped by nobody is not seen here.
+    /// Commits in SQLite's log that are not in the local one; none if that cannot be told, as where there
+    /// is no log any more, and somebody has written to the database since it was shipped.
     pub unshipped: Option<u64>,
     /// When SQLite's log was last written, in milliseconds since 1970.
     pub wal_written_ms: Option<i64>,
@@ -70,10 +71,15 @@ impl Outside {
         let written = metadata.filter(|_| wal_bytes > 0).and_then(|found| found.modified().ok());
         let since = written.and_then(|written| written.duration_since(UNIX_EPOCH).ok());
         let wal_written_ms = since.and_then(|since| i64::try_from(since.as_millis()).ok());
+        let is_shipped = Lock::is_taken(database);
         let shipped_to = names.last().and_then(|name| log.header(*name).ok()?);
+        let is_seen = wal_bytes > 0 || is_shipped != Some(false) || {
+            let parted = parting::read(database, local).filter(|parted| !parted.in_log);
+            parted.is_some_and(|parted| Some(parted.still) == Still::of(database))
+        };
+        let shipped_to = shipped_to.filter(|_| is_seen);
         let unshipped = shipped_to.and_then(|header| count_after(&wal, &header));
         let state = state_directory(database);
-        let is_shipped = Lock::is_taken(database);
         Self {
             is_shipped,
             local,

@@ -1,12 +1,14 @@
 //! What a file was when its shipper ended in order: `.<file>-egret/parting.json`.
 //!
-//! A log proves after a restart where shipping goes on. Where there is none any more, this does: all that
-//! was committed was in the file, and the file has not been written since.
+//! A log proves after a restart where shipping goes on, if the file that it lies beside is still the one it
+//! was written for. Where there is none any more, this alone does: all that was committed was in the file,
+//! and the file has not been written since.
 
-use super::{Error, state_file};
+use super::{Error, state_directory, state_file};
 use crate::ltx::Txid;
 use serde::{Deserialize, Serialize};
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -39,19 +41,39 @@ impl Still {
     }
 }
 
+/// What was found at the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Parted {
+    /// The file.
+    pub(super) still: Still,
+    /// Some of what was committed was only in its log.
+    #[serde(default)]
+    pub(super) in_log: bool,
+}
+
 #[derive(Default, Serialize, Deserialize)]
 struct Parting {
     txid: Txid,
-    still: Option<Still>,
+    #[serde(flatten)]
+    parted: Option<Parted>,
 }
 
-/// What the file was after this transaction, when all of its log was in it.
-pub(super) fn read(database: &Path, txid: Txid) -> Option<Still> {
+/// What the file was after this transaction.
+pub(super) fn read(database: &Path, txid: Txid) -> Option<Parted> {
     let parting: Parting = state_file::read(database, FILE);
-    parting.still.filter(|_| parting.txid == txid)
+    parting.parted.filter(|_| parting.txid == txid)
 }
 
 /// Keeps it.
-pub(super) fn write(database: &Path, txid: Txid, still: Still) -> Result<(), Error> {
-    state_file::write(database, FILE, &Parting { txid, still: Some(still) })
+pub(super) fn write(database: &Path, txid: Txid, parted: Parted) -> Result<(), Error> {
+    state_file::write(database, FILE, &Parting { txid, parted: Some(parted) })
+}
+
+/// The file is not what it was any more.
+pub(super) fn forget(database: &Path) -> Result<(), Error> {
+    let path = state_directory(database).join(FILE);
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io(&path)(error)),
+        _gone => Ok(()),
+    }
 }

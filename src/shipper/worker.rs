@@ -323,6 +323,9 @@ impl Worker {
             // The keeper may have lost its mark; a new one starts by proving where it is.
             (self.tail, self.watch, self.again) = (None, None, None);
         }
+        if matches!(error, Error::Replaced { .. }) {
+            self.shared.hooks.replaced();
+        }
         let wait = BACKOFF_MIN.saturating_mul(1 << self.failures.min(10)).min(BACKOFF_MAX);
         self.failures = self.failures.saturating_add(1);
         let urgent_wait = matches!(error, Error::Unnumbered { .. });

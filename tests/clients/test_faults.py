@@ -8,6 +8,7 @@ import resource
 import shutil
 import sqlite3
 import subprocess
+import sys
 import threading
 import time
 
@@ -295,6 +296,73 @@ def test_replaced(serve, tmp_path, mode):
     assert server.stop() == 0
     assert rows(file, "SELECT count(*) FROM t") == [(2,)]
     assert rows(tmp_path / "old.db", "SELECT count(*) FROM t") == [(20,)]
+
+
+@pytest.mark.parametrize("shipped", [False, True])
+def test_replaced_and_opened_by_others_first(serve, tmp_path, shipped):
+    """Whoever has opened the new file before egret noticed writes to the log that lies beside it: none
+    of that is taken for the old file's. Closing that takes none of the locks off the new one's either."""
+    file, new = make(tmp_path / "app.db", "wal"), make(tmp_path / "new.db", "wal")
+    backup = ["--backup", f"file://{tmp_path}/backup"] if shipped else []
+    server = serve(file, arguments=backup)
+    with connect(server) as conn:
+        conn.execute(INSERT, (b"old",))
+    app = sqlite3.connect(file, isolation_level=None)
+    assert app.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+    app.close()
+    os.rename(new, file)
+    app = sqlite3.connect(file, isolation_level=None, timeout=20)
+    for number in range(200):
+        app.execute("INSERT INTO t (b) VALUES (?)", (number,))
+        if number % 50 == 25:
+            time.sleep(0.5)
+    with connect(server) as conn:
+        for _ in range(10):
+            conn.execute(INSERT, (b"by egret",))
+        assert conn.execute("SELECT count(*) FROM t").fetchone() == (210,)
+    # Short-lived processes come and go, and SQLite would begin anew with an index that nobody has locked.
+    other = f"import sqlite3; sqlite3.connect({str(file)!r}).execute('SELECT * FROM t').fetchall()"
+    for _ in range(3):
+        subprocess.run([sys.executable, "-c", other], check=True)
+    app.execute("INSERT INTO t (b) VALUES ('last')")
+    app.close()
+    with connect(server) as conn:
+        assert conn.execute("SELECT count(*) FROM t").fetchone() == (211,)
+    assert server.stop() == 0
+    assert rows(file, "SELECT count(*) FROM t") == [(211,)]
+    assert rows(file, "PRAGMA integrity_check") == [("ok",)]
+    if shipped:
+        restored = tmp_path / "restored.db"
+        servers.egret("restore", f"file://{tmp_path}/backup", "-o", restored)
+        assert rows(restored, "SELECT count(*) FROM t") == [(211,)]
+
+
+def test_renamed(serve, tmp_path):
+    """SQLite has one log for each name. A file gets its new one when nothing has it open by the old one
+    any more; until then it is not served."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    file = make(folder / "old.db", "wal", "CREATE TABLE t (b TEXT)")
+    os.link(file, folder / "second.db")
+    server = serve(folder, arguments=["--backup", f"file://{tmp_path}/backup"])
+    assert server.text.count("it is still open as") == 1, server.text
+    (folder / "second.db").unlink()
+    app = sqlite3.connect(file, isolation_level=None)
+    app.execute("INSERT INTO t (b) VALUES ('before')")
+    app.close()
+    for suffix in ("", "-wal", "-shm"):
+        os.rename(f"{file}{suffix}", folder / f"new.db{suffix}")
+    assert servers.wait_until(lambda: 'serving database="new"' in server.text, 40), server.text
+    app = sqlite3.connect(folder / "new.db", isolation_level=None)
+    with connect(server, dbname="new") as conn:
+        conn.execute("INSERT INTO t (b) VALUES ('by egret')")
+        app.execute("INSERT INTO t (b) VALUES ('app')")
+        seen = [("before",), ("by egret",), ("app",)]
+        assert conn.execute("SELECT b FROM t").fetchall() == seen
+        assert app.execute("SELECT b FROM t").fetchall() == seen
+    app.close()
+    assert server.stop() == 0
+    assert rows(folder / "new.db", "SELECT b FROM t") == seen
 
 
 def test_replaced_under_a_cursor(serve, tmp_path):

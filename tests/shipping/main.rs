@@ -9,6 +9,7 @@ mod destinations;
 mod fences;
 mod followers;
 mod ground;
+mod in_place;
 mod incidents;
 mod levels;
 mod lost;

@@ -1,5 +1,4 @@
-//! Turns what was committed to one file into LTX files of its local log, without missing a
-//! transaction.
+//! Turns what was committed to one file into LTX files of its local log, missing no transaction.
 //!
 //! What enters: the database's write-ahead log. What leaves: one LTX file for each batch of commits.
 //! Whenever it cannot be proved that nothing was missed the numbers have a gap: what lies before what
@@ -16,6 +15,7 @@
 //!
 //! No thread, no waiting, no store: [`super::worker`] calls it.
 
+mod lost;
 mod restart;
 
 use super::glance::{Glance, Identity, identity};
@@ -26,6 +26,7 @@ use super::{Error, Hooks, Options};
 use crate::ltx::{Header, NO_CHECKSUM, Name, Pgno, Txid, lock_page};
 use crate::sqlite::{Checkpoint, Checkpointed, Keeper, Pin};
 use crate::wal::{self, Batch, Position, Salts, WAL_HEADER_LEN, WalReader};
+pub(super) use lost::Lost;
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::mem;
@@ -98,25 +99,6 @@ pub(super) enum Synced {
     Wrote(Name, bool),
     /// It cannot be proved that nothing was missed.
     Lost(Lost),
-}
-
-/// Why only a whole copy leads on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Lost {
-    #[error("nothing was shipped from here before")]
-    NothingLocal,
-    #[error("the newest local file is damaged")]
-    Damaged,
-    #[error("the destination is ahead of the local state")]
-    Behind,
-    #[error("the log is gone: somebody else has checkpointed it")]
-    WalGone,
-    #[error("the log was overwritten by somebody else")]
-    Overwritten,
-    #[error("the log was started over by somebody else")]
-    Restarted,
-    #[error("the page size has changed")]
-    PageSize,
 }
 
 impl Tail {
@@ -351,6 +333,7 @@ impl Tail {
     pub(super) fn rest(&mut self, checkpoint_pages: u64) -> Result<(), Error> {
         (self.place, self.settled) = (None, None);
         self.keeper.unmark()?;
+        self.require_same_file()?;
         let log = self.keeper.checkpoint(Checkpoint::Noop)?;
         let waiting = u64::try_from(log.frames - log.backfilled).unwrap_or(0);
         if waiting > checkpoint_pages {
@@ -408,6 +391,8 @@ impl Tail {
         truncate_above: u64,
         wrote: &mut dyn FnMut(Name),
     ) -> Result<bool, Error> {
+        // The log goes by its name: it may be another file's by now.
+        self.require_same_file()?;
         self.advance()?;
         self.keeper.checkpoint(Checkpoint::Passive)?;
         let sealed = self.with_writers_out(|tail| {

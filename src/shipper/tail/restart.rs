@@ -8,7 +8,7 @@ use super::{Lost, Place, Tail};
 use crate::ltx::{Header, Name};
 use crate::shipper::Error;
 use crate::shipper::log::Newest;
-use crate::shipper::parting::{self, Still};
+use crate::shipper::parting::{self, Parted, Still};
 use crate::sqlite::Checkpoint;
 use crate::wal::{Position, Salts, WAL_HEADER_LEN, WalReader};
 use std::fs::File;
@@ -20,7 +20,7 @@ impl Tail {
         &mut self,
         wrote: &mut dyn FnMut(Name),
     ) -> Result<Option<Lost>, Error> {
-        self.with_writers_out(|tail| {
+        let lost = self.with_writers_out(|tail| {
             tail.mark()?;
             match tail.proven()? {
                 Ok(place) => {
@@ -29,7 +29,12 @@ impl Tail {
                 }
                 Err(lost) => Ok(Some(lost)),
             }
-        })
+        })?;
+        if self.place.is_some_and(|place| place.position.is_some()) {
+            // From now on the log is copied into it.
+            parting::forget(&self.database)?;
+        }
+        Ok(lost)
     }
 
     /// Where the newest local file ends in the log, if nothing can have been missed since.
@@ -49,6 +54,10 @@ impl Tail {
         if reader.header().page_size != header.page_size {
             return Ok(Err(Lost::PageSize));
         }
+        let parted = parting::read(&self.database, header.max_txid);
+        if parted.is_some_and(|parted| Some(parted.still) != Still::of(&self.database)) {
+            return Ok(Err(Lost::Touched));
+        }
         let position = self.continued(&mut reader, &header)?;
         Ok(position.map(|position| Place {
             position: Some(position),
@@ -61,15 +70,15 @@ impl Tail {
 
     /// Where there is no log, nothing was committed if the file is as it was when all of it was shipped.
     fn untouched(&self, header: &Header) -> Result<Place, Lost> {
-        let still = parting::read(&self.database, header.max_txid);
-        if still.is_none() || still != Still::of(&self.database) {
+        let parted = parting::read(&self.database, header.max_txid).filter(|parted| !parted.in_log);
+        if parted.is_none_or(|parted| Some(parted.still) != Still::of(&self.database)) {
             return Err(Lost::WalGone);
         }
         let (commit, checkpointed) = (header.commit, WAL_HEADER_LEN);
         Ok(Place { position: None, sealed: true, frame_len: 0, commit, checkpointed })
     }
 
-    /// Writes down what the file is, if all that was committed is in it and was shipped.
+    /// Writes down what the file is, if all that was committed was shipped.
     pub(in crate::shipper) fn part(&self) -> Result<(), Error> {
         // Looked at first: whoever writes after that changes it.
         let (Some(place), Some(still)) = (self.place, Still::of(&self.database)) else {
@@ -79,8 +88,8 @@ impl Tail {
         // Of what was not read nothing is copied under the mark: its length is enough.
         let frames = u64::try_from(log.frames).unwrap_or(0);
         let is_read = Some(frames) == place.frames_read() || frames == 0 && place.sealed;
-        let is_whole = log.is_complete() && is_read;
-        if is_whole { parting::write(&self.database, self.txid, still) } else { Ok(()) }
+        let parted = Parted { still, in_log: !log.is_complete() };
+        if is_read { parting::write(&self.database, self.txid, parted) } else { Ok(()) }
     }
 
     fn continued(
