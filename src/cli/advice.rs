@@ -162,6 +162,9 @@ fn writing(error: &shipped::Error) -> Option<&'static str> {
     }
 }
 
+const EARLIER: &str = "An earlier moment may be whole: take one of egret list URL --moments as --txid. \
+    Another backup of the file may have all of it.";
+
 fn restoring(error: &shipped::Error) -> Option<&'static str> {
     match error {
         shipped::Error::Exists { .. } => Some("Name another --output, or replace it with --force."),
@@ -176,6 +179,8 @@ fn restoring(error: &shipped::Error) -> Option<&'static str> {
         shipped::Error::Plan(plan::Error::NotAvailable { .. }) => {
             Some("What can be restored is told by: egret list URL --moments")
         }
+        shipped::Error::Plan(plan::Error::Gap { .. }) => Some(EARLIER),
+        error if error.is_corruption() => Some(EARLIER),
         shipped::Error::Space { .. } => Some("Free space, or choose another disk for --output."),
         shipped::Error::Taken { .. } => Some("Wait for it, or choose another --output."),
         shipped::Error::Ltx(ltx::Error::Io(error)) if is_full(error) => {

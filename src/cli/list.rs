@@ -8,6 +8,7 @@ use crate::store::{Location, Replica};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::process::ExitCode;
 
 /// List what can be restored of a backup: its window, restore points and levels
 #[derive(Clone, Debug, clap::Args)]
@@ -49,7 +50,7 @@ pub enum Error {
 ///
 /// # Errors
 /// The backup cannot be read, or there is none.
-pub async fn run(args: Args) -> Result<(), Error> {
+pub async fn run(args: Args) -> Result<ExitCode, Error> {
     let failed = |source| Error::Survey { url: args.url.clone(), source };
     let replica = Replica::open(&args.url).await.map_err(|error| failed(error.into()))?;
     let mut found = survey(&replica).await.map_err(failed)?;
@@ -61,9 +62,12 @@ pub async fn run(args: Args) -> Result<(), Error> {
         false => None,
     };
     if args.json {
-        return Ok(text::print_json(&args.to_json(&found, moments.as_ref()))?);
+        text::print_json(&args.to_json(&found, moments.as_ref()))?;
+    } else {
+        args.print(&found, moments.as_ref(), &mut io::stdout().lock())?;
     }
-    Ok(args.print(&found, moments.as_ref(), &mut io::stdout().lock())?)
+    // There are files, and no moment that they make.
+    Ok(ExitCode::from(u8::from(found.newest.is_none())))
 }
 
 impl Args {

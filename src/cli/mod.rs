@@ -133,7 +133,7 @@ fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Demo(args) => Ok(on_runtime(demo::run(args))??),
         Command::Serve(args) => Ok(on_runtime(serve::run(*args))??),
         Command::Restore(args) => Ok(ended(restore::run(args))?.map(done)?),
-        Command::List(args) => Ok(ended(list::run(args))?.map(done)?),
+        Command::List(args) => Ok(ended(list::run(args))??),
         Command::Verify(args) => Ok(ended(verify::run(args))??),
         Command::Diff(args) => Ok(ended(diff::run(args))??),
         Command::Replicate(args) => Ok(on_runtime(replicate::run(args))??),

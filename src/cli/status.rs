@@ -43,7 +43,8 @@ pub struct Args {
 
 const AFTER: &str = "\
 Exit code: 0 if every backup can be read and restored to its newest transaction, 1 if one cannot, or
-another writer has it, or commits of the file are not in it and no egret ships it.
+another writer has it, or the file is not there, or no egret ships it and it is not known that all of its
+commits are in it.
 
 Examples:
   egret status app.db --backup s3://bucket/app
@@ -143,10 +144,11 @@ impl FileStatus {
     /// Nothing is known that somebody would have to do something about.
     fn is_well(&self) -> bool {
         let is_shipped = self.outside.is_shipped != Some(false);
-        self.backups.iter().all(|backup| {
-            let lacks = backup.behind_since_ms(&self.outside).is_some();
-            backup.is_well(&self.outside) && (is_shipped || !lacks)
-        })
+        let is_well = |backup: &BackupStatus| {
+            let has_all = backup.lag_s(&self.outside) == Some(0);
+            backup.is_well(&self.outside) && (is_shipped || has_all)
+        };
+        self.bytes.is_some() && self.backups.iter().all(is_well)
     }
 
     fn print(&self, out: &mut impl Write) -> io::Result<()> {
@@ -163,9 +165,16 @@ impl FileStatus {
             Txid(0) => writeln!(out, "  nothing was shipped from here{shipping}")?,
             local => writeln!(out, "  local: transaction {local}, {kept} kept{shipping}")?,
         }
-        if let Some(count) = outside.unshipped.filter(|count| *count > 0) {
-            let commits = text::count(usize::try_from(count).unwrap_or(usize::MAX), "commit");
-            writeln!(out, "  {commits} in SQLite's log and not shipped")?;
+        match outside.unshipped {
+            Some(0) => {}
+            Some(count) => {
+                let commits = text::count(usize::try_from(count).unwrap_or(usize::MAX), "commit");
+                writeln!(out, "  {commits} in SQLite's log and not shipped")?;
+            }
+            None if outside.local == Txid(0) || self.bytes.is_none() => {}
+            None => {
+                writeln!(out, "  written since it was shipped: the next egret ships all of it")?;
+            }
         }
         self.backups.iter().try_for_each(|backup| backup.print(outside, out))
     }
@@ -321,7 +330,9 @@ impl BackupStatus {
         let Some(month) = self.month() else { return Ok(()) };
         write!(out, "    a month: about {} requests", month.requests)?;
         match month.dollars {
-            Some(dollars) => writeln!(out, ", and {dollars:.2} dollars at list prices"),
+            Some(dollars) => {
+                writeln!(out, ", and {dollars:.2} dollars at list prices, without transfer")
+            }
             None => writeln!(out),
         }
     }

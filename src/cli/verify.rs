@@ -82,7 +82,7 @@ const NAMED_MAX: usize = 20;
 pub async fn run(args: Args) -> Result<ExitCode, Error> {
     let mut signals = Signals::new()?;
     let report = tokio::select! {
-        report = args.verify() => report?,
+        report = args.verify() => report.or_else(|error| args.tell_damage(error))?,
         () = signals.next() => return Err(Error::Interrupted),
     };
     let differs = matches!(report.compared, Some(Compared::Differs(_) | Compared::Unmatched(_)));
@@ -111,6 +111,22 @@ impl Args {
         };
         bar.finish_and_clear();
         report.map_err(failed)
+    }
+
+    /// What is damaged is a verdict, too.
+    fn tell_damage(&self, error: Error) -> Result<Report, Error> {
+        if self.json
+            && let Error::Verify { source, .. } = &error
+            && source.is_damage()
+        {
+            text::print_json(&json!({
+                "verdict": "damaged",
+                "url": self.url.to_string(),
+                "file": self.file.as_ref().map(|file| file.display().to_string()),
+                "error": source.to_string(),
+            }))?;
+        }
+        Err(error)
     }
 
     fn print(&self, report: &Report, out: &mut impl Write) -> io::Result<()> {

@@ -23,13 +23,20 @@ pub enum Error {
         before: Txid,
     },
     /// No file ends with the transaction asked for.
-    #[error("transaction {txid} cannot be restored; the nearest before it is {nearest}")]
+    #[error("transaction {txid} cannot be restored; {}", before(*nearest))]
     NotAvailable {
         /// The transaction asked for.
         txid: Txid,
         /// The last one before it that can be restored; 0 if there is none.
         nearest: Txid,
     },
+}
+
+fn before(nearest: Txid) -> String {
+    match nearest {
+        Txid(0) => "nor can anything before it".to_owned(),
+        nearest => format!("the nearest before it is {nearest}"),
+    }
 }
 
 /// The files that make the newest database, or the one just after transaction `target`.

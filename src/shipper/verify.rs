@@ -6,7 +6,7 @@
 use super::locate::{Found, Live};
 use super::restore::{self, ProgressFn, Target, restore};
 use super::sums::{Sums, free_leaves};
-use super::{Error, Shipper};
+use super::{Error, Shipper, plan};
 use crate::ltx::{Pgno, Txid};
 use crate::sqlite::{self, Integrity, Keeper};
 use crate::store::{self, Replica};
@@ -82,6 +82,14 @@ pub enum VerifyError {
 }
 
 impl VerifyError {
+    /// What is stored is not what was written, or not all of it is there.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        let Self::Restore(error) = self else { return false };
+        let is_gap = matches!(error, restore::Error::Plan(plan::Error::Gap { .. }));
+        is_gap || error.is_corruption()
+    }
+
     /// What is stored will not do, whatever is stored after it. Not that SQLite finds the result
     /// unsound: so may be the file itself, and then another copy of it is no better.
     fn condemns(&self) -> bool {
