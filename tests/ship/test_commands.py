@@ -601,7 +601,11 @@ def test_what_makes_no_database_is_told(tmp_path):
     shutil.rmtree(backup / "ltx/9")
     junk[1].unlink()
     gap = "nothing can be restored: the backup has a gap: transactions after 0000000000000000 and"
-    assert gap in run("list", url)
+    listed = servers.egret("list", url)
+    assert gap in listed.stdout and listed.returncode == 1
+    assert "--moments" in fail("restore", url, "-o", tmp_path / "x.db")
+    damaged = json.loads(servers.egret("verify", url, "--json").stdout)
+    assert damaged["verdict"] == "damaged" and "gap" in damaged["error"]
     its, text = status_of(1, file, "--backup", url)[1:]
     assert gap in text and "no backup here" not in text and "gap" in its["fault"]
 
@@ -656,6 +660,27 @@ def test_status_tells_who_ships(tmp_path):
     failure = status_of(1, *arguments)[1]["last_failure"]
     assert "elsewhere, process 9" in failure["error"]
     server.stop()
+
+
+def test_status_knows_what_it_does_not_know(tmp_path):
+    """What was written while nobody shipped, and whose log is gone; what never was; what is not there."""
+    file, backup = make_database(tmp_path / "app.db"), tmp_path / "backup"
+    arguments = [file, "--backup", f"file://{backup}"]
+    server = servers.Egret(file, arguments=arguments[1:])
+    with connect(server) as conn:
+        conn.execute("SET synchronous_commit = on")
+        conn.execute("INSERT INTO item (name) VALUES ('shipped')")
+    assert server.stop() == 0
+    assert status_of(0, *arguments)[0]["unshipped"] == 0
+    with contextlib.closing(sqlite3.connect(file)) as app:
+        app.execute("INSERT INTO item (name) VALUES ('nobody ships it')")
+        app.commit()
+    found, its, text = status_of(1, *arguments)
+    assert (found["wal_bytes"], found["unshipped"], its["lag_s"]) == (0, None, None)
+    assert "written since it was shipped" in text
+    never = make_database(tmp_path / "never.db")
+    assert "nothing was shipped from here" in status_of(1, never, *arguments[1:])[2]
+    assert "not there" in status_of(1, tmp_path / "none.db", *arguments[1:])[2]
 
 
 def test_replicate_tells_monitors(tmp_path):
@@ -869,10 +894,10 @@ def test_encrypted(store, tmp_path):
     assert run_json("list", opened)["points"][0]["name"] == "before"
     assert run_json("verify", opened, "--file", file)["verdict"] == "proven"
     run("diff", opened, file)
-    seen = run_json("status", file, "--backup", written)[0]["backups"][0]
+    # Whoever looked into the file has put its log into it: who did is not seen from outside.
+    _, seen, text = status_of(1, file, "--backup", written, env=s3.environment())
     assert (seen["readable"], seen["behind"], seen["error"]) == (False, 0, None)
     assert seen["points"] is None
-    text = run("status", file, "--backup", written)
     assert "not proven from here" in text and "restore points unknown" in text
     assert "encrypted for others" in run("list", written)
     seen = status_of(1, file, "--backup", base, env=s3.environment())[1]
