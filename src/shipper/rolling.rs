@@ -8,7 +8,8 @@ use super::merge::blocking;
 use super::outgoing::Outgoing;
 use crate::ltx::{self, Header, NO_CHECKSUM, PageEncoding, Txid};
 use crate::sqlite::{self, Pin};
-use crate::store::{self, LtxFile, PutMode, Replica, SNAPSHOT_LEVEL};
+use crate::store::{self, Body, LtxFile, Put, PutMode, Replica, SNAPSHOT_LEVEL};
+use std::fs;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
@@ -48,7 +49,20 @@ pub enum Error {
     /// What is there is not made of whole copies.
     #[error("commits are shipped to this place: give copies one of their own")]
     Shipped,
+    /// Another file's copies are there.
+    #[error(
+        "the copies there are of {of}: give each file a place of its own, or, if it is the same file, delete the object {key}"
+    )]
+    Others {
+        /// The other file's path.
+        of: String,
+        /// The object that says so.
+        key: String,
+    },
 }
+
+/// The object beside the copies that says which file they are of.
+const OWNER: &str = "egret.copies";
 
 /// Stores a copy of a file, and deletes those beyond `keep`, the oldest first.
 ///
@@ -69,8 +83,9 @@ pub async fn roll(
     }
     let newest = copies(replica).await?.last().map_or(Txid(0), |file| file.name.max);
     let (txid, time_ms) = (newest.next(), now_ms());
-    let path = path.to_owned();
-    let (pin, header) = blocking(move || pin(&path, txid, time_ms)).await?;
+    let pinned = path.to_owned();
+    let (pin, header) = blocking(move || pin(&pinned, txid, time_ms)).await?;
+    claim(replica, path).await?;
     let outgoing = Outgoing::database(pin, header, PageEncoding::Block);
     let bytes = outgoing.store::<Error>(replica, SNAPSHOT_LEVEL, PutMode::IfAbsent).await?;
     let all = copies(replica).await?;
@@ -79,6 +94,22 @@ pub async fn roll(
         replica.delete_ltx(SNAPSHOT_LEVEL, file.name).await?;
     }
     Ok(Rolled { txid, time_ms, bytes, copies: all.len() - excess, deleted: excess })
+}
+
+/// Makes the place the file's, or finds that it is: the oldest copies there will be deleted.
+async fn claim(replica: &Replica, path: &Path) -> Result<(), Error> {
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let (key, path) = (replica.key(OWNER), path.into_os_string().into_encoded_bytes());
+    match replica.bare().get(&key).await {
+        Ok((_, of)) if of == path => Ok(()),
+        Ok((_, of)) => Err(Error::Others { of: String::from_utf8_lossy(&of).into_owned(), key }),
+        Err(store::Error::NotFound { .. }) => {
+            let put = Put { mode: PutMode::IfAbsent, ..Put::default() };
+            replica.bare().put(&key, Body::from(path), put).await?;
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The copies there are, oldest first.

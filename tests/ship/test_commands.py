@@ -817,6 +817,10 @@ def test_snapshots(store, tmp_path):
                        capture_output=True, env=s3.environment())
         assert items(copy) == items(file)
         copy.unlink()
+    # The oldest of another file's copies would be deleted.
+    said = fail("snapshot", tmp_path / "app.db", f"file://{tmp_path}/copies", "--keep", 1)
+    assert f"are of {plain}" in said and "delete the object egret.copies" in said
+    assert len(list((tmp_path / "copies").rglob("*.ltx"))) == 3
     backup = tmp_path / "backup"
     shipped = stored(tmp_path / "app.db", backup)
     assert "one of their own" in fail("snapshot", file, shipped)
