@@ -6,7 +6,7 @@
 use super::lease::{self, Holder};
 use super::lock::Lock;
 use super::log::Log;
-use super::parting::{self, Still};
+use super::parting;
 use super::tenure::Tenures;
 pub use super::tenure::Whose;
 use super::{Error, state_directory};
@@ -74,8 +74,7 @@ impl Outside {
         let is_shipped = Lock::is_taken(database);
         let shipped_to = names.last().and_then(|name| log.header(*name).ok()?);
         let is_seen = wal_bytes > 0 || is_shipped != Some(false) || {
-            let parted = parting::read(database, local).filter(|parted| !parted.in_log);
-            parted.is_some_and(|parted| Some(parted.still) == Still::of(database))
+            parting::read(database, local).is_some_and(|parted| parted.is_whole(database))
         };
         let shipped_to = shipped_to.filter(|_| is_seen);
         let unshipped = shipped_to.and_then(|header| count_after(&wal, &header));

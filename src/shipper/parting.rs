@@ -51,6 +51,18 @@ pub(super) struct Parted {
     pub(super) in_log: bool,
 }
 
+impl Parted {
+    /// The file has not been written since, nor another one put in its place.
+    pub(super) fn is_still(&self, database: &Path) -> bool {
+        Still::of(database) == Some(self.still)
+    }
+
+    /// The same, where there is no log: all that was committed is in the file.
+    pub(super) fn is_whole(&self, database: &Path) -> bool {
+        !self.in_log && self.is_still(database)
+    }
+}
+
 #[derive(Default, Serialize, Deserialize)]
 struct Parting {
     txid: Txid,

@@ -38,15 +38,8 @@ static WHOLE_TURN: Semaphore = Semaphore::const_new(8);
 /// Serves one destination until the task is aborted, or another writer has it.
 pub(super) async fn run(site: Arc<Site>) {
     let mut news = site.shared.news();
-    let mut upload = Upload {
-        site,
-        failures: 0,
-        is_writer: false,
-        proved: false,
-        stored: false,
-        before: None,
-        leading: None,
-    };
+    let mut upload =
+        Upload { site, failures: 0, is_writer: false, proved: false, before: None, leading: None };
     loop {
         news.borrow_and_update();
         let (shared, index) = (&upload.site.shared, upload.site.index);
@@ -75,8 +68,6 @@ struct Upload {
     is_writer: bool,
     /// Something was stored since.
     proved: bool,
-    /// Something was ever stored.
-    stored: bool,
     /// The newest file stored, and how long it makes the database.
     before: Option<(Txid, u32)>,
     /// The file that leads on from a whole copy that is stored, and is not.
@@ -180,8 +171,9 @@ impl Upload {
         self.site.listed(&files, clock);
         let (reserved, is_alone) = self.site.predecessors().await;
         let newest = reach.newest.max(reserved);
-        let is_known =
-            self.stored || followed == Some(reach.newest) || self.site.shared.inherited > Txid(0);
+        let is_known = self.site.shared.has_stored(self.site.index)
+            || followed == Some(reach.newest)
+            || self.site.shared.inherited > Txid(0);
         if !is_sound && !is_alone && !is_known {
             let (file, txid) = (self.site.shared.database.display(), reach.newest);
             tracing::warn!(%file, %txid, "as far as is known here this backup was another file's: what it has can be restored by its time, and the newest is this file from now on");
@@ -215,7 +207,7 @@ impl Upload {
         let txid = job.txid();
         match self.store(job).await {
             Ok(txid) => {
-                (self.failures, self.proved, self.stored) = (0, true, true);
+                (self.failures, self.proved) = (0, true);
                 self.site.shared.stored(self.site.index, txid);
             }
             Err(error @ (Error::Fenced { .. } | Error::Conflict(_))) => {

@@ -2,7 +2,7 @@
 
 use super::Error;
 use super::file::{open, quiet};
-use rusqlite::config::DbConfig;
+use super::hold::empty_log;
 use rusqlite::{Connection, ffi};
 use std::fs;
 use std::io::ErrorKind;
@@ -44,10 +44,9 @@ impl Alone {
     /// # Errors
     /// `SQLITE_IOERR`, `SQLITE_FULL` ...
     pub fn settle(self) -> Result<(), Error> {
-        self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
-        self.connection.close().map_err(|(_, error)| Error::from(error))?;
-        // The log's index, of which whoever has a file to himself makes no use.
-        remove(&self.path, "-shm")
+        // Not left to the closing, which tells nobody that the disk is full.
+        empty_log(&self.connection)?;
+        self.drop_log()
     }
 
     /// Removes a log that lies beside the file and is another one's.

@@ -79,13 +79,18 @@ impl Hold {
     /// # Errors
     /// `SQLITE_BUSY` when somebody still reads from the log, `SQLITE_IOERR`, `SQLITE_FULL` ...
     pub fn empty_log(&self) -> Result<(), Error> {
-        let sql = "PRAGMA main.wal_checkpoint(TRUNCATE)";
-        let busy: i32 = self.connection.query_row(sql, (), |row| row.get(0))?;
-        match busy {
-            0 => Ok(()),
-            _busy => {
-                Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None).into())
-            }
+        empty_log(&self.connection)
+    }
+}
+
+/// Copies the log, if there is one, into the file and cuts it to nothing, or says why that is not done.
+pub(super) fn empty_log(connection: &Connection) -> Result<(), Error> {
+    let sql = "PRAGMA main.wal_checkpoint(TRUNCATE)";
+    let busy: i32 = connection.query_row(sql, (), |row| row.get(0))?;
+    match busy {
+        0 => Ok(()),
+        _busy => {
+            Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None).into())
         }
     }
 }

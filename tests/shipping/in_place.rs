@@ -1,5 +1,5 @@
-//! Restores in the place of a file: what is put there is what was restored, and what was committed to the
-//! file is lost only if it was replaced.
+//! Files put in the place of a file: a restored one is what was restored, and what was committed to the one
+//! before is lost only if that was replaced; one that anybody put there is shipped.
 
 use crate::ground::*;
 use egret::shipper::restore::{Error, Target};

@@ -477,6 +477,11 @@ impl Shared {
         self.lock().destinations.get(index).map_or(Txid(0), |d| d.status.stored)
     }
 
+    /// This process has stored something there.
+    pub(super) fn has_stored(&self, index: usize) -> bool {
+        self.lock().destinations.get(index).is_some_and(|d| d.status.stored_count > 0)
+    }
+
     /// A destination has what was shipped from here up to this number.
     pub(super) fn has(&self, index: usize, txid: Txid) -> bool {
         self.lock().destinations.get(index).is_some_and(|d| d.has(txid))

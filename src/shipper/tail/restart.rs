@@ -1,8 +1,8 @@
 //! What a process leaves to the next, and where that goes on.
 //!
 //! After a restart there is no mark to rely on. Then the last frame shipped must still lie where it did,
-//! with nothing of its run behind it that was not read; or, where the log is gone, the file must be as it
-//! was when all was in it.
+//! with nothing of its run behind it that was not read, beside the file that was left if that was
+//! noted; or, where the log is gone, the file must be as it was when all was in it.
 
 use super::{Lost, Place, Tail};
 use crate::ltx::{Header, Name};
@@ -55,7 +55,7 @@ impl Tail {
             return Ok(Err(Lost::PageSize));
         }
         let parted = parting::read(&self.database, header.max_txid);
-        if parted.is_some_and(|parted| Some(parted.still) != Still::of(&self.database)) {
+        if parted.is_some_and(|parted| !parted.is_still(&self.database)) {
             return Ok(Err(Lost::Touched));
         }
         let position = self.continued(&mut reader, &header)?;
@@ -70,8 +70,8 @@ impl Tail {
 
     /// Where there is no log, nothing was committed if the file is as it was when all of it was shipped.
     fn untouched(&self, header: &Header) -> Result<Place, Lost> {
-        let parted = parting::read(&self.database, header.max_txid).filter(|parted| !parted.in_log);
-        if parted.is_none_or(|parted| Some(parted.still) != Still::of(&self.database)) {
+        let parted = parting::read(&self.database, header.max_txid);
+        if !parted.is_some_and(|parted| parted.is_whole(&self.database)) {
             return Err(Lost::WalGone);
         }
         let (commit, checkpointed) = (header.commit, WAL_HEADER_LEN);
